@@ -1,0 +1,123 @@
+# rundbrief: `make help` says what there is.
+#
+# VARIANT=asan|tsan|cov|clang builds the same rules with other flags into build/<variant>/.
+
+VARIANT ?=
+B       := build$(if $(VARIANT),/$(VARIANT))
+PREFIX  ?= /usr
+DESTDIR ?=
+
+PACKAGES := libcurl libical inih libsodium sqlite3 libsystemd libmicrohttpd libcmark libidn2 jansson
+LIBS_UNPACKAGED := -lcsv -lunistring
+
+CC       := $(if $(filter clang,$(VARIANT)),clang,gcc)
+WARNINGS := -Wall -Wextra -Werror -Wshadow -Wpointer-arith -Wvla -Wstrict-prototypes -Wmissing-prototypes \
+            -Wwrite-strings -Wformat=2 -Wundef -Wimplicit-fallthrough -Wswitch-enum
+HARDEN   := -fstack-protector-strong -D_FORTIFY_SOURCE=2 -fPIE -fcf-protection
+OPTIMISE := -O2 -g
+CPPFLAGS  = -D_GNU_SOURCE -DRUNDBRIEF_DATA_DIR='"$(PREFIX)/share/rundbrief"' -Idaemon -I$(B)/generated $(PKG_CFLAGS)
+CFLAGS    = -std=gnu2x $(WARNINGS) $(HARDEN) $(OPTIMISE) $(SANITIZE)
+LDFLAGS   = -pie -Wl,-z,relro,-z,now -Wl,--as-needed $(SANITIZE)
+LDLIBS    = $(PKG_LIBS) $(LIBS_UNPACKAGED) -lpthread
+
+ifeq ($(VARIANT),asan)
+SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
+HARDEN   := -fPIE
+OPTIMISE := -O1 -g
+else ifeq ($(VARIANT),tsan)
+SANITIZE := -fsanitize=thread
+HARDEN   := -fPIE
+else ifeq ($(VARIANT),cov)
+SANITIZE := --coverage
+OPTIMISE := -O0 -g
+endif
+
+# Asked once, and only when something is built: the packages may not be there yet.
+PKG_CFLAGS = $(eval PKG_CFLAGS := $(shell pkg-config --cflags $(PACKAGES)))$(PKG_CFLAGS)
+PKG_LIBS   = $(eval PKG_LIBS := $(shell pkg-config --libs $(PACKAGES)))$(PKG_LIBS)
+
+LIB_SRC   := $(filter-out daemon/app/%,$(wildcard daemon/*/*.c))
+LIB_OBJ   := $(LIB_SRC:daemon/%.c=$(B)/obj/%.o)
+LIB       := $(B)/librundbrief.a
+PROGRAMS  := $(patsubst daemon/app/%.c,$(B)/%,$(wildcard daemon/app/*.c))
+UNIT      := $(patsubst tests/unit/%.c,$(B)/unit/%,$(wildcard tests/unit/test_*.c))
+FUZZERS   := $(patsubst tests/fuzz/%.c,$(B)/replay/%,$(wildcard tests/fuzz/fuzz_*.c))
+TOOLS     := $(patsubst tests/tools/%.c,$(B)/tools/%,$(wildcard tests/tools/*.c))
+GENERATED := $(B)/generated/schema_sql.h
+
+.DEFAULT_GOAL := all
+.PHONY: all help deps replay demo check bench fuzz lint install clean tools unit check-layers check-headers
+.DELETE_ON_ERROR:
+.SECONDARY:
+
+all: $(PROGRAMS) ## build the programs into build/
+
+help: ## this list
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 16
+
+deps: ## install the Debian packages that are missing (or say the one command)
+	@tests/deps.sh build test
+
+tools: $(TOOLS)
+unit: $(UNIT)
+replay: $(FUZZERS)
+
+$(B)/generated/schema_sql.h: daemon/store/schema.sql
+	@mkdir -p $(@D)
+	(echo 'static const char schema_sql[] ='; sed 's/\\/\\\\/g; s/"/\\"/g; s/^/    "/; s/$$/\\n"/' $<; echo '    ;') >$@
+
+$(B)/obj/%.o: daemon/%.c | $(GENERATED)
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
+
+$(LIB): $(LIB_OBJ)
+	@rm -f $@
+	ar rcsD $@ $^
+
+$(B)/%: $(B)/obj/app/%.o $(LIB)
+	$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+
+$(B)/unit/%: tests/unit/%.c $(LIB)
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS) -Itests/unit $(CFLAGS) -MMD -MP -o $@ $< $(LIB) $(LDFLAGS) $(LDLIBS) -lcmocka
+
+$(B)/replay/%: tests/fuzz/%.c tests/fuzz/replay.c $(LIB)
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -o $@ $< tests/fuzz/replay.c $(LIB) $(LDFLAGS) $(LDLIBS)
+
+# Tools of the tests stand alone: the judges use libraries that the programs do not.
+$(B)/tools/%: tests/tools/%.c
+	@mkdir -p $(@D)
+	$(CC) -D_GNU_SOURCE -std=gnu2x -O2 -g -Wall -Wextra -o $@ $< $$(sed -n 's|^// pkg-config: ||p' $< | xargs -r pkg-config --cflags --libs) -lpthread
+
+demo: deps ## the main job for real, in two minutes: a workshop announced in six languages
+	@$(MAKE) --no-print-directory all tools
+	@tests/demo
+
+check: deps ## build, and pass every test
+	@tests/check
+
+bench: deps ## measure
+	@$(MAKE) --no-print-directory all tools
+	@tests/bench
+
+fuzz: deps ## fuzz every parser, FUZZ_SECONDS (60) each
+	@tests/fuzz/run
+
+lint: deps check-layers check-headers ## compilers' analysers, clang-tidy, cppcheck
+	@tests/lint
+
+check-layers: ## no folder of daemon/ includes what daemon/LAYERS does not allow
+	@tests/check-layers
+
+check-headers: $(GENERATED) ## every header compiles alone
+	@for h in $$(ls daemon/*/*.h); do \
+	  echo "#include \"$${h#daemon/}\"" | $(CC) $(CPPFLAGS) $(CFLAGS) -fsyntax-only -x c - || exit 1; done
+
+install: all ## into $(DESTDIR)$(PREFIX), as a Debian package would
+	@DESTDIR='$(DESTDIR)' PREFIX='$(PREFIX)' B='$(B)' systemd/install
+
+clean: ## remove build/
+	rm -rf build
+
+-include $(LIB_OBJ:.o=.d) $(wildcard $(B)/obj/app/*.d $(B)/unit/*.d $(B)/replay/*.d)

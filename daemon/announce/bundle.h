@@ -1,0 +1,39 @@
+/* A bundle: everything that shapes the mails of one announcement, frozen. In memory while it is checked, previewed or
+ * compiled; in spool/announcements/<id>/ once it is taken in. Compiling reads a bundle and nothing else, so a preview
+ * is the mail.
+ *
+ * FILES   bundle.ini        [bundle] format = 1, name, list, subject, created, event UID and sequence, stamp, identity
+ *         settings.ini      [daemon], [list], [sender] as conf_dump_list() writes them
+ *         files/<name>      the announcement's own files: first the main one, translations, attachments, images
+ *         templates/<code>/ words.ini and the mail templates of each language used, and common/ */
+#pragma once
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/arena.h"
+#include "base/view.h"
+#include "base/why.h"
+
+struct bundle_file {
+    const char *path;
+    struct view content;
+};
+
+struct bundle {
+    struct arena arena; /* owns paths and contents */
+    struct bundle_file *files;
+    size_t count;
+};
+
+enum { BUNDLE_FILES_MAX = 512, BUNDLE_MAX_BYTES = 64 << 20 };
+
+void bundle_init(struct bundle *b);
+void bundle_done(struct bundle *b);
+/* Copies; -EEXIST for a path already there, -E2BIG, -ENOMEM; paths with "..", leading "/" or control characters:
+ * -EINVAL. */
+int bundle_add(struct bundle *b, const char *path, struct view content);
+/* A view with ptr NULL where absent. */
+struct view bundle_get(const struct bundle *b, const char *path);
+/* Writes all files below dirfd (no sync; spool_publish_tree does that). */
+int bundle_write(const struct bundle *b, int dirfd);
+int bundle_read(struct bundle *b, int dirfd, struct why *why);

@@ -1,0 +1,24 @@
+/* System mail: confirmations, proofs, alerts, "finished". Plain text from [notice] of a language's words and
+ * templates/common/notice.txt, with Auto-Submitted: auto-generated. */
+#pragma once
+#include <stdint.h>
+
+#include "base/buf.h"
+#include "base/why.h"
+
+struct conf;
+struct conf_sender;
+struct words;
+
+struct notice_mail {
+    const struct conf_sender *sender;
+    const char *recipient;
+    const char *subject;    /* UTF-8 */
+    struct view text;       /* UTF-8, LF */
+    struct view attachment; /* message/rfc822 (a proof's mail), or ptr NULL */
+    const char *message_id; /* left part */
+    int64_t date_usec;
+};
+/* Appends the whole message with CRLF. */
+int notice_mail_compose(const struct conf *conf, const struct words *words, const struct notice_mail *n,
+                        struct buf *to);

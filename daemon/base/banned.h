@@ -1,0 +1,6 @@
+/* Functions that cannot say how much they wrote, or that read numbers loosely. Use buf.h, view.h and number.h.
+ * Include this last. */
+#pragma once
+#ifndef __cplusplus
+#pragma GCC poison strcpy strcat strncpy strncat sprintf vsprintf strtok atoi atol atoll gets
+#endif

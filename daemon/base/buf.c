@@ -1,0 +1,138 @@
+#include "base/buf.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+void buf_init(struct buf *b, size_t limit_bytes) {
+    *b = (struct buf)BUF_INIT(limit_bytes);
+}
+
+void buf_done(struct buf *b) {
+    free(b->data);
+    buf_init(b, b->limit_bytes);
+}
+
+void buf_clear(struct buf *b) {
+    b->len = 0;
+    b->error = 0;
+    if (b->data)
+        b->data[0] = '\0';
+}
+
+int buf_error(const struct buf *b) {
+    return b->error;
+}
+
+char *buf_reserve(struct buf *b, size_t len) {
+    if (b->error)
+        return NULL;
+    if (len > b->limit_bytes || b->len > b->limit_bytes - len) {
+        b->error = -EMSGSIZE;
+        return NULL;
+    }
+    size_t need = b->len + len + 1;
+    if (need > b->cap) {
+        size_t cap = b->cap ? b->cap : 64;
+        while (cap < need)
+            cap += cap / 2 + 1;
+        char *data = realloc(b->data, cap);
+        if (!data) {
+            b->error = -ENOMEM;
+            return NULL;
+        }
+        b->data = data;
+        b->cap = cap;
+    }
+    return b->data + b->len;
+}
+
+void buf_used(struct buf *b, size_t len) {
+    b->len += len;
+    b->data[b->len] = '\0';
+}
+
+void buf_add(struct buf *b, const void *data, size_t len) {
+    if (len == 0)
+        return;
+    char *to = buf_reserve(b, len);
+    if (!to)
+        return;
+    memcpy(to, data, len);
+    buf_used(b, len);
+}
+
+void buf_add_view(struct buf *b, struct view v) {
+    buf_add(b, v.ptr, v.len);
+}
+
+void buf_puts(struct buf *b, const char *s) {
+    buf_add(b, s, strlen(s));
+}
+
+void buf_putc(struct buf *b, char c) {
+    buf_add(b, &c, 1);
+}
+
+void buf_vprintf(struct buf *b, const char *format, va_list args) {
+    va_list again;
+    va_copy(again, args);
+    char small[256];
+    int n = vsnprintf(small, sizeof small, format, args);
+    if (n < 0) {
+        if (!b->error)
+            b->error = -EINVAL;
+    } else if ((size_t)n < sizeof small) {
+        buf_add(b, small, (size_t)n);
+    } else {
+        char *to = buf_reserve(b, (size_t)n);
+        if (to) {
+            (void)vsnprintf(to, (size_t)n + 1, format, again); /* measured above */
+            buf_used(b, (size_t)n);
+        }
+    }
+    va_end(again);
+}
+
+void buf_printf(struct buf *b, const char *format, ...) {
+    va_list args;
+    va_start(args, format);
+    buf_vprintf(b, format, args);
+    va_end(args);
+}
+
+void buf_consume(struct buf *b, size_t len) {
+    if (len >= b->len) {
+        b->len = 0;
+        if (b->data)
+            b->data[0] = '\0';
+        return;
+    }
+    memmove(b->data, b->data + len, b->len - len + 1);
+    b->len -= len;
+}
+
+void buf_truncate(struct buf *b, size_t len) {
+    if (len < b->len) {
+        b->len = len;
+        b->data[len] = '\0';
+    }
+}
+
+const char *buf_str(const struct buf *b) {
+    return b->data ? b->data : "";
+}
+
+struct view buf_view(const struct buf *b) {
+    return (struct view){buf_str(b), b->len};
+}
+
+char *buf_steal(struct buf *b) {
+    if (b->error)
+        return NULL;
+    char *data = b->data ? b->data : calloc(1, 1);
+    b->data = NULL;
+    b->len = b->cap = 0;
+    return data;
+}

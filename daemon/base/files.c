@@ -1,0 +1,256 @@
+#include "base/files.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/why.h"
+
+static int read_fd(int fd, struct buf *b) {
+    for (;;) {
+        char chunk[16384];
+        ssize_t n = read(fd, chunk, sizeof chunk);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0)
+            return -errno;
+        if (n == 0)
+            return buf_error(b);
+        buf_add(b, chunk, (size_t)n);
+        if (buf_error(b))
+            return buf_error(b);
+    }
+}
+
+int files_read(int dirfd, const char *path, struct buf *b) {
+    AUTOCLOSE int fd = openat(dirfd, path, O_RDONLY | O_CLOEXEC);
+    return fd < 0 ? -errno : read_fd(fd, b);
+}
+
+int files_read_regular(int dirfd, const char *path, struct buf *b) {
+    AUTOCLOSE int fd = openat(dirfd, path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+    if (fd < 0)
+        return -errno;
+    struct stat st;
+    if (fstat(fd, &st) < 0)
+        return -errno;
+    return S_ISREG(st.st_mode) ? read_fd(fd, b) : -EINVAL;
+}
+
+int files_write_all(int fd, const void *data, size_t len) {
+    const char *p = data;
+    while (len) {
+        ssize_t n = write(fd, p, len);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0)
+            return -errno;
+        p += n;
+        len -= (size_t)n;
+    }
+    return 0;
+}
+
+int files_write_new(int dirfd, const char *path, struct view content, mode_t mode) {
+    AUTOCLOSE int fd = openat(dirfd, path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, mode);
+    return fd < 0 ? -errno : files_write_all(fd, content.ptr, content.len);
+}
+
+int files_fsync_dir(int dirfd) {
+    return fsync(dirfd) < 0 ? -errno : 0;
+}
+
+/* The folder part of path, opened; *ret_name points to the last component. */
+static int open_parent(int dirfd, const char *path, const char **ret_name) {
+    const char *slash = strrchr(path, '/');
+    *ret_name = slash ? slash + 1 : path;
+    if (!slash)
+        return files_open_dir(dirfd, ".");
+    AUTOFREE char *parent = view_dup(view_make(path, slash == path ? 1 : (size_t)(slash - path)));
+    return parent ? files_open_dir(dirfd, parent) : -ENOMEM;
+}
+
+int files_write_durable(int dirfd, const char *path, struct view content, mode_t mode) {
+    const char *name;
+    AUTOCLOSE int parent = open_parent(dirfd, path, &name);
+    if (parent < 0)
+        return parent;
+    uint64_t random = 0;
+    if (getrandom(&random, sizeof random, 0) != sizeof random)
+        return -EIO;
+    char temporary[NAME_MAX + 1];
+    if (snprintf(temporary, sizeof temporary, ".%s.%016llx", name, (unsigned long long)random) >= (int)sizeof temporary)
+        return -ENAMETOOLONG;
+    AUTOCLOSE int fd = openat(parent, temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, mode);
+    if (fd < 0)
+        return -errno;
+    int r = files_write_all(fd, content.ptr, content.len);
+    if (r == 0 && fsync(fd) < 0)
+        r = -errno;
+    if (r == 0 && renameat(parent, temporary, parent, name) < 0)
+        r = -errno;
+    if (r < 0) {
+        (void)unlinkat(parent, temporary, 0); /* the first failure is the one to report */
+        return r;
+    }
+    return files_fsync_dir(parent);
+}
+
+int files_open_dir(int dirfd, const char *path) {
+    int fd = openat(dirfd, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    return fd < 0 ? -errno : fd;
+}
+
+int files_make_dir(int dirfd, const char *path, mode_t mode) {
+    return mkdirat(dirfd, path, mode) < 0 && errno != EEXIST ? -errno : 0;
+}
+
+int files_make_dirs(const char *path, mode_t mode) {
+    AUTOFREE char *copy = view_dup(view_of(path));
+    if (!copy)
+        return -ENOMEM;
+    for (char *p = copy + 1; *p; p++)
+        if (*p == '/') {
+            *p = '\0';
+            int r = files_make_dir(AT_FDCWD, copy, mode);
+            if (r < 0)
+                return r;
+            *p = '/';
+        }
+    return files_make_dir(AT_FDCWD, copy, mode);
+}
+
+static int compare_names(const void *a, const void *b) {
+    return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+void files_free_names(char **names, size_t count) {
+    for (size_t i = 0; i < count; i++)
+        free(names[i]);
+    free(names);
+}
+
+int files_list(int dirfd, const char *path, size_t max, char ***ret_names, size_t *ret_count) {
+    int fd = files_open_dir(dirfd, path);
+    if (fd < 0)
+        return fd;
+    DIR *dir = fdopendir(fd);
+    if (!dir) {
+        int r = -errno;
+        (void)close(fd);
+        return r;
+    }
+    char **names = NULL;
+    size_t count = 0, room = 0;
+    int r = 0;
+    for (struct dirent *entry; r == 0 && (errno = 0, entry = readdir(dir));) {
+        if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
+            continue;
+        if (count == max) {
+            r = -E2BIG;
+            break;
+        }
+        if (count == room) {
+            room = room ? room * 2 : 16;
+            char **more = reallocarray(names, room, sizeof *names);
+            if (!more) {
+                r = -ENOMEM;
+                break;
+            }
+            names = more;
+        }
+        names[count] = strdup(entry->d_name);
+        if (!names[count])
+            r = -ENOMEM;
+        else
+            count++;
+    }
+    if (r == 0 && errno)
+        r = -errno;
+    (void)closedir(dir);
+    if (r < 0) {
+        files_free_names(names, count);
+        return r;
+    }
+    if (count)
+        qsort(names, count, sizeof *names, compare_names);
+    *ret_names = names;
+    *ret_count = count;
+    return 0;
+}
+
+enum { TREE_MAX = 100000 };
+
+int files_fsync_tree(int dirfd, const char *path) {
+    AUTOCLOSE int fd = openat(dirfd, path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+    if (fd < 0)
+        return -errno;
+    struct stat st;
+    if (fstat(fd, &st) < 0)
+        return -errno;
+    if (S_ISDIR(st.st_mode)) {
+        char **names;
+        size_t count;
+        int r = files_list(fd, ".", TREE_MAX, &names, &count);
+        if (r < 0)
+            return r;
+        for (size_t i = 0; i < count && r == 0; i++)
+            r = files_fsync_tree(fd, names[i]);
+        files_free_names(names, count);
+        if (r < 0)
+            return r;
+    }
+    return fsync(fd) < 0 ? -errno : 0;
+}
+
+int files_remove_tree(int dirfd, const char *path) {
+    if (unlinkat(dirfd, path, 0) == 0 || errno == ENOENT)
+        return 0;
+    if (errno != EISDIR && errno != EPERM)
+        return -errno;
+    {
+        AUTOCLOSE int fd = openat(dirfd, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+        if (fd < 0)
+            return -errno;
+        char **names;
+        size_t count;
+        int r = files_list(fd, ".", TREE_MAX, &names, &count);
+        if (r < 0)
+            return r;
+        for (size_t i = 0; i < count && r == 0; i++)
+            r = files_remove_tree(fd, names[i]);
+        files_free_names(names, count);
+        if (r < 0)
+            return r;
+    }
+    return unlinkat(dirfd, path, AT_REMOVEDIR) < 0 && errno != ENOENT ? -errno : 0;
+}
+
+int files_read_secret(const char *path, struct buf *b, struct why *why) {
+    AUTOCLOSE int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    struct stat st;
+    if (fd < 0 || fstat(fd, &st) < 0) {
+        int error = -errno;
+        (void)why_set(why, error, "cannot read the secret: %s", strerror(-error));
+        why_where(why, "%s", path);
+        return error;
+    }
+    if (st.st_mode & (S_IROTH | S_IWOTH | S_IWGRP)) {
+        (void)why_set(why, -EPERM, "others may read or change this secret (mode %04o)", (unsigned)(st.st_mode & 07777));
+        why_where(why, "%s", path);
+        why_todo(why, "Run: chmod 0600 %s", path);
+        return -EPERM;
+    }
+    int r = S_ISREG(st.st_mode) ? read_fd(fd, b) : -EINVAL;
+    if (r < 0) {
+        (void)why_set(why, r, "cannot read the secret: %s", strerror(-r));
+        why_where(why, "%s", path);
+    }
+    return r;
+}

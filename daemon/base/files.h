@@ -1,0 +1,34 @@
+/* Files and folders, durable and bounded. All descriptors are close-on-exec.
+ * Functions return 0 (or a descriptor) or a negative errno. */
+#pragma once
+#include <stdbool.h>
+#include <sys/types.h>
+
+#include "base/buf.h"
+struct why;
+
+/* Reads the whole file, at most b's cap (-EMSGSIZE beyond). Path relative to dirfd (AT_FDCWD allowed).
+ * files_read_regular additionally refuses everything but a regular file reached without a symbolic link in the last
+ * component (-ELOOP, -EINVAL) and never blocks on a FIFO. */
+int files_read(int dirfd, const char *path, struct buf *b);
+int files_read_regular(int dirfd, const char *path, struct buf *b);
+/* Writes to a temporary name beside path, fsyncs, renames over path, fsyncs the folder. */
+int files_write_durable(int dirfd, const char *path, struct view content, mode_t mode);
+/* Creates (O_EXCL) and writes without any sync. */
+int files_write_new(int dirfd, const char *path, struct view content, mode_t mode);
+int files_write_all(int fd, const void *data, size_t len);
+int files_fsync_dir(int dirfd);
+/* Opens a folder; with create, makes it (one level) with mode. */
+int files_open_dir(int dirfd, const char *path);
+int files_make_dir(int dirfd, const char *path, mode_t mode);
+int files_make_dirs(const char *path, mode_t mode);
+/* fsyncs every regular file below dir and every folder, deepest first. */
+int files_fsync_tree(int dirfd, const char *path);
+/* Removes a file or a whole tree; follows no link; a missing one is fine. */
+int files_remove_tree(int dirfd, const char *path);
+/* Names of the entries of a folder (without . and ..), sorted by bytes. Free with files_free_names. -E2BIG beyond max.
+ */
+int files_list(int dirfd, const char *path, size_t max, char ***ret_names, size_t *ret_count);
+void files_free_names(char **names, size_t count);
+/* A file that holds a secret: refuses one that others may read or group may write (-EPERM). */
+int files_read_secret(const char *path, struct buf *b, struct why *why);

@@ -1,0 +1,32 @@
+/* Structured log lines on standard error, in the form that systemd's journal reads:
+ *   <6>relay-paused relay=main seconds=30 reason="550 5.7.1 not allowed"
+ * An event name, then key=value fields; values are cleaned of control bytes and quoted where they need it.
+ * Addresses, tokens and secrets are never given to the log at any level above LOG_DEBUG. Thread-safe: one write(2)
+ * a line. */
+#pragma once
+#include <stdint.h>
+#include <syslog.h>
+
+#include "base/why.h"
+
+struct log_field {
+    const char *key;
+    const char *text; /* NULL: number is meant */
+    int64_t number;
+};
+
+#define LOG_TEXT(name, value) ((struct log_field){.key = (name), .text = (value)})
+#define LOG_NUM(name, value) ((struct log_field){.key = (name), .number = (int64_t)(value)})
+
+/* Lines above this level (LOG_ERR 3 … LOG_DEBUG 7) are dropped. Default LOG_INFO. */
+void log_set_level(int level);
+void log_emit(int level, const char *event, const struct log_field *fields);
+
+#define log_event(level, event, ...)                                                                                   \
+    log_emit((level), (event), (const struct log_field[]){__VA_ARGS__ __VA_OPT__(, ){.key = NULL}})
+#define log_error(event, ...) log_event(LOG_ERR, event __VA_OPT__(, ) __VA_ARGS__)
+#define log_warning(event, ...) log_event(LOG_WARNING, event __VA_OPT__(, ) __VA_ARGS__)
+#define log_info(event, ...) log_event(LOG_INFO, event __VA_OPT__(, ) __VA_ARGS__)
+#define log_debug(event, ...) log_event(LOG_DEBUG, event __VA_OPT__(, ) __VA_ARGS__)
+/* An event whose fields are where=, what= and todo= of the reason. */
+void log_why(int level, const char *event, const struct why *why);

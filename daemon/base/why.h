@@ -1,0 +1,18 @@
+/* Why something failed, for a person: what is wrong, where, and what to do. Bounded; cut at a whole character.
+ * Functions that fail for reasons a person must read take a struct why * (never NULL) and fill it with why_set()
+ * before they return a negative errno. Texts may quote input: they are cleaned of control bytes. */
+#pragma once
+#include "base/buf.h"
+
+struct why {
+    char where[192]; /* "file:line", "[relay main] url", or "" */
+    char what[384];
+    char todo[256]; /* a hint in the imperative, or "" */
+};
+
+/* Sets what (printf-style), clears where and todo; returns error, so that it can stand in a return statement. */
+int why_set(struct why *why, int error, const char *format, ...) __attribute__((format(printf, 3, 4)));
+void why_where(struct why *why, const char *format, ...) __attribute__((format(printf, 2, 3)));
+void why_todo(struct why *why, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* "WHERE: WHAT. TODO" in one line, without line end. */
+void why_print(const struct why *why, struct buf *to);

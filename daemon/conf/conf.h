@@ -1,0 +1,130 @@
+/* The configuration: one INI file, read whole, checked whole, then immutable.
+ *
+ * Everything about an option (section, key, type, default, bounds, unit, help, reload behaviour) stands in one row of
+ * the table in options.c; the loader, --dump-config and the sample file are made from it. All strings belong to the
+ * configuration and live until conf_free(). A reference is taken by whoever keeps one past the current event:
+ * conf_ref()/conf_unref(); reload makes a new configuration. Counts are atomic: the store's thread may hold one. */
+#pragma once
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/buf.h"
+#include "base/why.h"
+
+struct rate {
+    uint32_t count; /* 0: no limit */
+    int64_t per_usec;
+};
+
+enum conf_tls { CONF_TLS_REQUIRED, CONF_TLS_OPPORTUNISTIC, CONF_TLS_NONE };
+enum conf_in_doubt { CONF_IN_DOUBT_RESEND, CONF_IN_DOUBT_HOLD };
+enum conf_tone { CONF_TONE_FORMAL, CONF_TONE_INFORMAL };
+enum conf_release { CONF_RELEASE_HOLD, CONF_RELEASE_DIRECT };
+
+struct conf_strings {
+    const char **items;
+    size_t count;
+};
+
+struct conf_sender {
+    const char *id; /* NAME of [sender NAME] */
+    const char *name, *address, *reply_to, *organisation, *postal_address, *imprint_url, *privacy_url, *logo, *colour,
+        *public_url, *group; /* "" where not given; public_url without trailing slash */
+};
+
+struct conf_relay {
+    const char *id;
+    const char *url, *host; /* host without port, A-labels */
+    uint16_t port;
+    bool implicit_tls; /* smtps:// */
+    enum conf_tls tls;
+    const char *ca_file, *username, *password_file, *ehlo;
+    unsigned connections, in_flight, priority;
+    struct rate rate;
+    uint64_t daily_limit; /* 0: none */
+};
+
+struct conf_destination {
+    const char *domain; /* A-labels, lower case */
+    struct rate rate;
+    unsigned connections; /* 0: as many as the relay has */
+};
+
+struct conf_list_title {
+    const char *language, *title;
+};
+
+struct conf_list {
+    const char *name; /* NAME of [list NAME]: [a-z0-9-]{1,48} */
+    uint32_t id;      /* `id =`, or the first four bytes (big-endian) of the unkeyed BLAKE2b-256 of the name */
+    const struct conf_sender *sender;
+    const char *title; /* the default title */
+    struct conf_list_title *titles;
+    size_t title_count;
+    struct conf_strings languages; /* the first is the list's language; never empty */
+    enum conf_tone tone;
+    const char *from_name, *reply_to, *timezone;
+    struct conf_strings relays; /* names; empty: every relay, by priority */
+    struct conf_strings coordinators;
+    enum conf_release release;
+    const char *group, *reason; /* reason: why people get this, for the footer; "" for the language's default text */
+};
+
+struct conf {
+    const char *path;
+    /* [daemon] */
+    const char *state_dir, *spool_dir, *templates, *templates_local, *socket, *language, *timezone, *group;
+    struct conf_strings alert;
+    enum conf_in_doubt in_doubt;
+    uint64_t attachment_limit_bytes, message_limit_bytes;
+    /* [retry] */
+    int64_t retry_first_usec, retry_then_usec, retry_give_up_usec;
+    /* [timeouts] (RFC 5321 §4.5.3.2) */
+    int64_t timeout_connect_usec, timeout_greeting_usec, timeout_command_usec, timeout_data_usec, timeout_block_usec,
+        timeout_end_usec, timeout_stop_usec;
+    /* [web] */
+    const char *web_listen; /* "127.0.0.1:8025", or "systemd" for a socket handed over */
+    struct conf_strings web_proxies;
+    /* [bounce] */
+    const char *return_path; /* "" without [bounce]: the sender's address is the plain return path */
+
+    struct conf_sender *senders;
+    size_t sender_count;
+    struct conf_relay *relays; /* by rising priority number, then file order */
+    size_t relay_count;
+    struct conf_destination *destinations;
+    size_t destination_count;
+    struct conf_list *lists; /* in file order */
+    size_t list_count;
+};
+
+/* One thing that is wrong; why->where is "FILE:LINE: [section] key". */
+typedef void conf_on_error(void *user, const struct why *why);
+
+/* Reads and checks the file. Reports every error through on_error, not only the first; -EINVAL after any of them,
+ * -errno where the file could not be read (reported too). */
+int conf_load(const char *path, conf_on_error *on_error, void *user, struct conf **ret);
+/* The same from memory: the path is only for messages. Bundles keep sections in this form. */
+int conf_parse(struct view text, const char *path, conf_on_error *on_error, void *user, struct conf **ret);
+/* What can only be known on this machine: secrets' rights, folders, templates of every language, the time zone where
+ * the system's is UTC, the CA files. Reported like the rest. */
+int conf_check_machine(const struct conf *conf, conf_on_error *on_error, void *user);
+
+struct conf *conf_ref(const struct conf *conf);
+struct conf *conf_unref(struct conf *conf); /* NULL is fine; returns NULL */
+
+const struct conf_list *conf_find_list(const struct conf *conf, struct view name);
+const struct conf_list *conf_find_list_id(const struct conf *conf, uint32_t id);
+const struct conf_sender *conf_find_sender(const struct conf *conf, struct view id);
+const struct conf_destination *conf_find_destination(const struct conf *conf, struct view domain);
+/* The list's title in a language, falling back to the default title. */
+const char *conf_list_title(const struct conf_list *list, const char *language);
+bool conf_list_has_language(const struct conf_list *list, const char *language);
+
+/* Every option with the value in force, in the file's own syntax; parsing it gives the same configuration. */
+void conf_dump(const struct conf *conf, struct buf *to);
+/* Only [daemon] settings that shape a mail, the list's section and its sender's: what a bundle freezes. */
+void conf_dump_list(const struct conf *conf, const struct conf_list *list, struct buf *to);
+/* config/rundbrief.ini: every option with its help, defaults commented out. */
+void conf_print_sample(struct buf *to);

@@ -1,0 +1,44 @@
+/* Mail addresses: RFC 5321 §4.1.2 mailboxes as people use them, with international domains (IDNA2008) and local parts
+ * (RFC 6531). Quoted local parts, domain literals and comments are refused. */
+#pragma once
+#include <stdbool.h>
+
+#include "base/buf.h"
+#include "base/view.h"
+
+enum { ADDRESS_MAX_BYTES = 254, ADDRESS_LOCAL_MAX_BYTES = 64 };
+
+struct address {
+    /* local@domain as it goes on the wire: local part as spelled (NFC), domain in lower-case A-labels */
+    char spelled[ADDRESS_MAX_BYTES + 1];
+    /* the person: the whole folded (Unicode case folding, NFC), domain in A-labels */
+    char key[ADDRESS_MAX_BYTES * 3 + 1];
+    size_t at; /* index of @ in spelled */
+    bool needs_smtputf8;
+};
+
+/* The fault of an address, for messages in any language. */
+enum address_fault {
+    ADDRESS_OK,
+    ADDRESS_EMPTY,
+    ADDRESS_NO_AT,
+    ADDRESS_BAD_LOCAL,
+    ADDRESS_BAD_DOMAIN,
+    ADDRESS_TOO_LONG,
+    ADDRESS_NOT_UTF8,
+    ADDRESS_CONTROL, /* control characters, CR, LF */
+    ADDRESS_SEVERAL, /* more than one address */
+};
+const char *address_fault_text(enum address_fault fault); /* English */
+
+enum address_fault address_parse(struct view v, struct address *ret);
+/* `Name <a@b>`, `"Name, X" <a@b>`, `a@b (Name)`, `<a@b>`, mailto:a@b, or a bare address. The name (unquoted, trimmed, a
+ * view into v or empty) may be NULL. */
+enum address_fault address_parse_mailbox(struct view v, struct address *ret, struct view *ret_name);
+static inline const char *address_domain(const struct address *a) {
+    return a->spelled + a->at + 1;
+}
+/* A domain name to lower-case A-labels (IDNA2008 non-transitional, LDH, lengths). -EINVAL. */
+int address_domain_ascii(struct view domain, struct buf *to);
+/* For people: a***@example.org, never the whole. */
+void address_print_masked(const struct address *a, struct buf *to);

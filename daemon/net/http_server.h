@@ -1,0 +1,71 @@
+/* A small HTTP/1.1 server on a listening socket (libmicrohttpd nested in the loop). Serves the daemon's Unix socket and
+ * the web door. Refuses what proxies and servers read differently (duplicate Content-Length, Content-Length with
+ * Transfer-Encoding, bare CR …) with 400. Bounded: connections, header 16 KiB, body by route, an absolute deadline for
+ * a whole request. */
+#pragma once
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "base/buf.h"
+#include "base/view.h"
+
+struct loop;
+struct http_server;
+struct http_request;
+
+enum http_method { HTTP_GET, HTTP_HEAD, HTTP_POST, HTTP_PUT, HTTP_DELETE, HTTP_OTHER };
+
+struct http_handlers {
+    /* The head has arrived. Answer at once with http_answer(), or return and wait for the body. *ret_body_max: how
+     * large a body may be (0: none). *ret_stream true: on_body is called with pieces instead of collecting. */
+    void (*on_head)(void *user, struct http_request *r, uint64_t *ret_body_max, bool *ret_stream);
+    /* A piece of a streamed body, borrowed. After http_pause_body() no further one comes until http_resume_body(). */
+    void (*on_body)(void *user, struct http_request *r, struct view piece);
+    /* The request is whole; r's body is there unless streamed. Answer now or later (http_answer from any later event).
+     */
+    void (*on_request)(void *user, struct http_request *r);
+    /* The client is gone before an answer, or the answer is through: forget r. */
+    void (*on_end)(void *user, struct http_request *r);
+};
+
+struct http_limits {
+    unsigned connections;        /* beyond: refused */
+    unsigned connections_per_ip; /* 0: no limit */
+    int64_t request_deadline_usec;
+};
+
+/* Takes over listen_fd. */
+int http_server_new(struct loop *loop, int listen_fd, const struct http_limits *limits,
+                    const struct http_handlers *handlers, void *user, struct http_server **ret);
+struct http_server *http_server_free(struct http_server *s);
+
+enum http_method http_method(const struct http_request *r);
+/* Decoded path, without query. Never contains NUL. */
+const char *http_path(const struct http_request *r);
+const char *http_query(const struct http_request *r, const char *name);  /* NULL where absent */
+const char *http_header(const struct http_request *r, const char *name); /* NULL where absent */
+struct view http_body(const struct http_request *r);
+/* A field of the collected body read as a form (urlencoded or multipart); a view into the request's memory; ptr NULL
+ * where absent. */
+struct view http_form(struct http_request *r, const char *name);
+/* Peer of a Unix socket. */
+int http_peer(const struct http_request *r, uid_t *ret_uid, gid_t *ret_gid);
+/* Where the request comes from: the socket's peer, or the last address of X-Forwarded-For not in proxies when the peer
+ * is one of them. */
+void http_remote(const struct http_request *r, char *to, size_t size);
+
+void http_set_user(struct http_request *r, void *data); /* the handler's own pointer */
+void *http_user(const struct http_request *r);
+void http_pause_body(struct http_request *r);
+void http_resume_body(struct http_request *r);
+
+/* One header field of the answer; call before http_answer(). */
+void http_add_header(struct http_request *r, const char *name, const char *value);
+/* Copies body. Exactly once for each request. */
+void http_answer(struct http_request *r, unsigned status, const char *content_type, struct view body);
+/* An answer whose body is pulled in pieces: next() appends at most about room bytes to `to` and returns 1 more, 0 end,
+ * or -EAGAIN: nothing yet, go on at http_more(). */
+typedef int http_next(void *user, struct http_request *r, size_t room, struct buf *to);
+void http_answer_stream(struct http_request *r, unsigned status, const char *content_type, http_next *next, void *user);
+void http_more(struct http_request *r);

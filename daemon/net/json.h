@@ -1,0 +1,18 @@
+/* JSON with jansson behind the few calls we need. json.h is the only header that names it: the API's bodies are json_t.
+ */
+#pragma once
+#include <jansson.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/buf.h"
+#include "base/view.h"
+
+/* NULL on anything but one whole, valid document of at most max nesting (jansson's own limit) without duplicate keys.
+ */
+json_t *json_read(struct view text);
+/* Compact, keys in the order set, one line. */
+int json_print(const json_t *value, struct buf *to);
+const char *json_text(const json_t *object, const char *key); /* "" where absent or no string */
+int64_t json_number(const json_t *object, const char *key, int64_t fallback);
+bool json_flag(const json_t *object, const char *key);

@@ -1,0 +1,68 @@
+/* Rows of announcements and their states. On the store's thread.
+ *
+ * STATES
+ *   intake -> held -> scheduled -> gathering -> sending -> done
+ *   intake -> scheduled (queued by command, or release = direct)
+ *   scheduled, sending <-> paused
+ *   held, scheduled, gathering, sending, paused -> stopped (what is pending is left out: "stopped") */
+#pragma once
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/arena.h"
+#include "base/why.h"
+
+struct db;
+
+enum announcement_state {
+    ANNOUNCEMENT_INTAKE = 1,
+    ANNOUNCEMENT_HELD,
+    ANNOUNCEMENT_SCHEDULED,
+    ANNOUNCEMENT_GATHERING,
+    ANNOUNCEMENT_SENDING,
+    ANNOUNCEMENT_PAUSED,
+    ANNOUNCEMENT_DONE,
+    ANNOUNCEMENT_STOPPED,
+};
+const char *announcement_state_name(enum announcement_state s); /* gathering is shown as "sending" */
+
+struct announcement_row {
+    int64_t id;
+    const char *name, *list_name, *subject, *why, *by, *event_uid;
+    uint32_t list;
+    enum announcement_state state, resume_state;
+    uint8_t identity[32];
+    unsigned event_sequence;
+    int64_t event_end_usec, created_usec, send_at_usec, send_until_usec, released_usec, started_usec, finished_usec;
+    uint64_t total, pending, delivered, deferred, refused, in_doubt, left_out;
+};
+
+/* Inserts in state intake; row->id is set. */
+int announcement_insert(struct db *db, struct announcement_row *row);
+/* 1 found, 0 not. Strings in the arena. */
+int announcement_get(struct db *db, int64_t id, struct arena *arena, struct announcement_row *ret);
+int announcement_delete_intake(struct db *db, int64_t id); /* only from intake */
+/* The newest first; all states or only live ones (not done, not stopped). */
+typedef int announcement_on_row(void *user, const struct announcement_row *row);
+int announcement_each(struct db *db, bool live_only, unsigned max, announcement_on_row *on_row, void *user);
+/* The same identity in the same list, unfinished or created after since_usec: 1 and its id. */
+int announcement_find_same(struct db *db, uint32_t list, const uint8_t identity[32], int64_t since_usec,
+                           int64_t *ret_id);
+/* Held or scheduled ones of the same name and list: what a new one replaces. 1 and its id. */
+int announcement_find_replaceable(struct db *db, uint32_t list, const char *name, int64_t *ret_id);
+/* The event's UID that an earlier announcement of that name and list used, if its event ends after now. 1 and uid,
+ * sequence. */
+int announcement_find_event(struct db *db, uint32_t list, const char *name, int64_t now_usec, struct arena *arena,
+                            const char **ret_uid, unsigned *ret_sequence);
+
+/* Moves. Each refuses (-ESTALE with the reason in words) where the state does not allow it. */
+int announcement_taken_in(struct db *db, int64_t id, bool held);
+int announcement_release(struct db *db, int64_t id, int64_t now_usec, struct why *why);
+int announcement_pause(struct db *db, int64_t id, const char *reason, struct why *why);
+int announcement_resume(struct db *db, int64_t id, struct why *why);
+int announcement_stop(struct db *db, int64_t id, const char *reason, int64_t now_usec, struct why *why);
+int announcement_begin_gathering(struct db *db, int64_t id, int64_t now_usec);
+int announcement_begin_sending(struct db *db, int64_t id);
+int announcement_finish(struct db *db, int64_t id, int64_t now_usec);
+/* The next send_at of a scheduled one, or 0. */
+int announcement_next_start(struct db *db, int64_t *ret_usec);

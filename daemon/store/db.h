@@ -1,0 +1,47 @@
+/* SQLite behind a small interface; the only file that includes sqlite3.h is db.c. Used on the store's thread only
+ * (tests may open one of their own). Statements are prepared once for each db and SQL text (by the literal's address)
+ * and reused.
+ *
+ * A failing statement makes the whole step fail: functions return a negative errno (-ENOSPC, -EIO, -EEXIST for a
+ * constraint, -EILSEQ for corruption, else -EIO) and log the cause once. */
+#pragma once
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/view.h"
+#include "base/why.h"
+
+struct db;
+struct row; /* a statement that stands on a row, or is ready to run */
+
+int db_open(const char *path, struct why *why, struct db **ret); /* migrates; see store.h for errors */
+struct db *db_close(struct db *db);
+
+int db_begin(struct db *db);
+int db_commit(struct db *db);
+void db_rollback(struct db *db);
+/* One job's part of a transaction. */
+int db_savepoint(struct db *db);
+int db_release(struct db *db);
+void db_rollback_to(struct db *db);
+
+/* db_query(db, "SELECT a, b FROM t WHERE c = ? AND d = ?", &row, "it", number, text): binds by letters:
+ * i int64_t, u uint64_t, t const char * (NULL: null), v struct view, b struct view as blob, n null. sql must be a
+ * literal. Then db_next() until 0; columns by index; db_end() when left early (db_next's 0 or error has ended it). */
+int db_query(struct db *db, const char *sql, struct row **ret, const char *letters, ...);
+int db_next(struct row *row); /* 1 a row, 0 no more, or an error */
+void db_end(struct row *row);
+int64_t row_int(const struct row *row, int column);
+uint64_t row_uint(const struct row *row, int column);
+/* Until the next db_next; "" where null. */
+const char *row_text(const struct row *row, int column);
+struct view row_view(const struct row *row, int column);
+bool row_is_null(const struct row *row, int column);
+
+/* Runs to the end; the number of rows changed in *ret_changed (may be NULL). */
+int db_run(struct db *db, const char *sql, int64_t *ret_changed, const char *letters, ...);
+/* The first column of the first row; *ret is left alone where there is none (returns 0), 1 where there is one. */
+int db_get_int(struct db *db, const char *sql, int64_t *ret, const char *letters, ...);
+int64_t db_last_id(struct db *db);
+/* A connection-wide deadline for store_slice_over(). */
+void db_slice_begin(struct db *db, int64_t usec);

@@ -1,0 +1,83 @@
+/* Deliveries: who is to get an announcement, who got it, who did not and why. Runs on the store's thread, in steps.
+ * Every change keeps the counters of the announcement's row equal to what the rows say. */
+#pragma once
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/view.h"
+#include "mail/reply.h"
+
+struct db;
+
+enum delivery_state {
+    DELIVERY_PENDING,
+    DELIVERY_CLAIMED,
+    DELIVERY_DELIVERED,
+    DELIVERY_DEFERRED,
+    DELIVERY_REFUSED,
+    DELIVERY_IN_DOUBT,
+    DELIVERY_LEFT_OUT,
+};
+const char *delivery_state_name(enum delivery_state s); /* "pending" … "left out" */
+
+/* Writes the audience of an announcement in state gathering: active members of the list, not suppressed, known before
+ * now; in pages by subscriber id from the row's gather_cursor. languages: those the announcement is in, the first is
+ * the fallback. Returns STORE_MORE until all are written (then total and pending are final), the store's slice
+ * permitting. */
+int delivery_gather(struct db *db, int64_t announcement, uint32_t list, const char *const *languages, size_t count);
+
+/* What a claim tells about a recipient. Strings live in the claim. */
+struct claim {
+    int64_t announcement, subscriber;
+    uint32_t list;
+    enum delivery_state from; /* what it was before */
+    unsigned attempts;        /* before this one */
+    int64_t first_claim_usec; /* fixed at the first claim */
+    char language[16];
+    uint8_t key_id; /* 0: no signature kept */
+    uint8_t signature[64];
+    struct view address, form, title, given_name, family_name, salutation, organisation, timezone, attributes;
+    char *memory; /* owns the views' bytes */
+};
+struct claims {
+    struct claim *items;
+    size_t count, room;
+};
+void claims_done(struct claims *c);
+
+/* Claims up to max recipients of an announcement that is sending: pending ones from after *cursor in order of their ids
+ * (the cursor moves), and before those, where due, deferred ones and (with resend_in_doubt) those in doubt. Whoever
+ * left, was removed or suppressed since is left out instead, with the reason. Already past send_until: nothing; see
+ * delivery_expire(). */
+int delivery_claim(struct db *db, int64_t announcement, int64_t now_usec, unsigned max, bool resend_in_doubt,
+                   int64_t *cursor, struct claims *ret);
+/* Gives an unsent claim back as it was (no attempt counted). */
+int delivery_unclaim(struct db *db, int64_t announcement, int64_t subscriber, enum delivery_state from);
+/* The outcome of a claimed delivery. retry_usec: when a deferred (or in-doubt, with resend) one is due again; 0 for
+ * never. A signature made on the way is kept with the subscription where key_id is not 0. */
+int delivery_record(struct db *db, int64_t announcement, int64_t subscriber, const struct outcome *outcome,
+                    int64_t now_usec, int64_t retry_usec, const char *relay, uint32_t list, uint8_t key_id,
+                    const uint8_t signature[64]);
+/* At start: everything claimed is in doubt (the process died with it); due at once with resend. */
+int delivery_recover(struct db *db, int64_t now_usec, bool resend, uint64_t *ret_in_doubt);
+/* The next moment at which something of any announcement is due, or 0. */
+int delivery_next_due(struct db *db, int64_t *ret_usec);
+/* Past send_until: pending and deferred that remain become final (refused "deadline", deferred rows lose their due).
+ * True in *ret_finished when nothing is left to do for the announcement. */
+int delivery_settle(struct db *db, int64_t announcement, int64_t now_usec, bool resend_in_doubt, bool *ret_finished);
+
+/* One row of a report, in order of ids. */
+struct delivery_row {
+    int64_t subscriber;
+    const char *address, *name, *language;
+    enum delivery_state state;
+    int64_t at_usec;
+    unsigned attempts, code;
+    const char *status, *text, *relay;
+};
+typedef int delivery_on_row(void *user, const struct delivery_row *row);
+/* From after *cursor, until the slice is over (STORE_MORE) or the end (STORE_DONE). */
+int delivery_report(struct db *db, int64_t announcement, bool not_delivered, int64_t *cursor, delivery_on_row *on_row,
+                    void *user);
+/* Recounts and compares with the counters; for tests and doctor. -EILSEQ where they differ. */
+int delivery_verify(struct db *db, int64_t announcement);

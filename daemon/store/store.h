@@ -1,0 +1,56 @@
+/* The store: one SQLite database, one connection, one thread.
+ *
+ * Everyone else hands it jobs. A job's step runs on the store's thread inside a transaction that it shares with the
+ * other jobs of that moment (group commit); its done runs on the loop after that transaction is durable. Lanes: URGENT
+ * steps (claims, outcomes, requests) all run in each transaction, in the order submitted; of the other lanes one slice
+ * runs in each, NORMAL before BULK, fairly within a lane. A step of NORMAL or BULK returns STORE_MORE when
+ * store_slice_over() says so (20 ms).
+ *
+ * Where the disk is full or failing, nothing of the transaction happened: URGENT jobs stay queued and are tried again
+ * (their steps must be repeatable: they change nothing but the database and their own result fields), others end with
+ * the error. store_trouble() tells meanwhile.
+ *
+ * The thread does file work too (compiling, spool files), in the same jobs. */
+#pragma once
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/why.h"
+
+struct db; /* store/db.h: what steps work with */
+struct store;
+
+enum store_lane { STORE_URGENT, STORE_NORMAL, STORE_BULK };
+enum { STORE_DONE = 0, STORE_MORE = 1 };
+
+struct store_job {
+    enum store_lane lane;
+    /* STORE_DONE, STORE_MORE, or a negative errno: then what this job changed in this transaction is undone. */
+    int (*step)(struct store_job *job, struct db *db);
+    /* On the loop; result is 0 or the errno. Owns the job from then on. May be NULL. */
+    void (*done)(struct store_job *job, int result);
+    struct why why; /* for whoever fails */
+    /* the store's own */
+    struct store_job *next;
+    int result;
+};
+
+/* Called on the store's thread to wake the loop; the loop then calls store_dispatch(). */
+typedef void store_wake(void *user);
+
+/* Opens or creates STATE_DIR/store.db, runs migrations, starts the thread. -EPROTONOSUPPORT for a newer version, -EBUSY
+ * where another process has it. */
+int store_open(const char *state_dir, store_wake *wake, void *user, struct why *why, struct store **ret);
+/* Runs what is queued (no new jobs), closes, ends the thread; done callbacks are run too. NULL is fine. */
+struct store *store_close(struct store *s);
+/* From the loop only. Never fails, never waits. */
+void store_submit(struct store *s, struct store_job *job);
+/* Runs the done callbacks of finished jobs. On the loop. */
+void store_dispatch(struct store *s);
+/* 0, or the errno for which commits fail just now (-ENOSPC, -EIO). Any thread. */
+int store_trouble(const struct store *s);
+/* Jobs not yet done. On the loop. */
+unsigned store_pending(const struct store *s);
+
+/* For steps: whether the slice of 20 ms is used up. */
+bool store_slice_over(const struct db *db);
