@@ -1,6 +1,7 @@
 #include "base/clock.h"
 
 #include <errno.h>
+#include <string.h>
 #include <time.h>
 
 #include "base/number.h"
@@ -56,30 +57,37 @@ void clock_print_utc(struct buf *to, int64_t usec) {
                (int)(rest % 60));
 }
 
-static int digits(struct view v, size_t at, size_t len, int *ret) {
-    uint64_t n;
-    int r = number_parse_u64(view_slice(v, at, len), 9999, &n);
-    if (r == 0)
-        *ret = (int)n;
-    return r;
-}
-
+/* The pattern's letters of one kind are a number; everything else stands for itself. */
 int clock_parse_utc(struct view v, int64_t *ret_usec) {
-    int year, month, day, hour, minute, second;
-    if (v.len < 20 || v.ptr[4] != '-' || v.ptr[7] != '-' || v.ptr[10] != 'T' || v.ptr[13] != ':' || v.ptr[16] != ':' ||
-        v.ptr[v.len - 1] != 'Z')
+    static const char pattern[] = "YYYY-MM-DDThh:mm:ss", kinds[] = "YMDhms";
+    enum { LEN = sizeof pattern - 1 };
+    int n[sizeof kinds - 1] = {0};
+    if (v.len < LEN + 1 || v.ptr[v.len - 1] != 'Z')
         return -EINVAL;
-    if (v.len > 20) {
+    for (size_t i = 0; i < LEN; i++) {
+        const char *kind = strchr(kinds, pattern[i]);
+        if (!kind) {
+            if (v.ptr[i] != pattern[i])
+                return -EINVAL;
+        } else if (v.ptr[i] < '0' || v.ptr[i] > '9') {
+            return -EINVAL;
+        } else {
+            n[kind - kinds] = n[kind - kinds] * 10 + (v.ptr[i] - '0');
+        }
+    }
+    if (v.len > LEN + 1) {
         uint64_t fraction;
-        if (v.ptr[19] != '.' || v.len > 28 ||
-            number_parse_u64(view_slice(v, 20, v.len - 21), UINT64_MAX, &fraction) < 0)
+        if (v.ptr[LEN] != '.' || v.len > LEN + 11 ||
+            number_parse_u64(view_slice(v, LEN + 1, v.len - LEN - 2), UINT64_MAX, &fraction) < 0)
             return -EINVAL;
     }
-    if (digits(v, 0, 4, &year) < 0 || digits(v, 5, 2, &month) < 0 || digits(v, 8, 2, &day) < 0 ||
-        digits(v, 11, 2, &hour) < 0 || digits(v, 14, 2, &minute) < 0 || digits(v, 17, 2, &second) < 0)
+    if (n[1] < 1 || n[1] > 12 || n[2] < 1 || n[3] > 23 || n[4] > 59 || n[5] > 60)
         return -EINVAL;
-    if (month < 1 || month > 12 || day < 1 || day > 31 || hour > 23 || minute > 59 || second > 60)
-        return -EINVAL;
-    *ret_usec = (clock_days_from_civil(year, month, day) * 86400 + hour * 3600 + minute * 60 + second) * USEC_PER_SEC;
+    int64_t days = clock_days_from_civil(n[0], n[1], n[2]);
+    int year, month, day;
+    clock_civil_from_days(days, &year, &month, &day);
+    if (month != n[1])
+        return -EINVAL; /* no such day in that month */
+    *ret_usec = (days * 86400 + n[3] * 3600 + n[4] * 60 + n[5]) * USEC_PER_SEC;
     return 0;
 }
