@@ -2,12 +2,18 @@
  *
  * FORMAT  [language]  name (in itself), dir (ltr|rtl), fallback
  *         [months] 1..12, [months-short], [weekdays] 1..7 (Monday first), [weekdays-short]
- *         [dates] patterns with {weekday} {day} {month} {month-number} {year} {hour} {minute}: date, datetime, time,
- * range-same-day, range-days, range, all-day, all-day-range, zone … [salutation] formal, formal-title, …; [mail] texts
- * of the footer and event box; [page] texts of the web pages; [problem] texts of intake problems with {1} {2}; [notice]
- * subjects and texts of system mail; [columns] and [language-names]: header names and language names as people write
- * them, separated by ; A word that a language lacks is taken from its fallback (en by default); one that is nowhere is
- * a programming error that the tests find: every key of templates/en/words.ini is in every language. */
+ *         [dates] patterns for mail/when.h: date, datetime, time; range-same-day, range-days, range-years (two times);
+ *         all-day, all-day-range, all-day-range-years (two dates; "-years" where the years differ). In them stand
+ *         {weekday} {weekday-short} {day} {day2} {month} {month-short} {month-number} {month2} {year} {hour} {hour2}
+ *         {minute}, and for the end of a range the same with end- before: {end-day}. day2, month2, hour2 and minute
+ *         always have two digits. Optional day-1 … day-31 stand for {day} ("1er"). For words_format: zone = {1} ({2})
+ *         adds the zone's abbreviation, reader-zone says a range {1} in the reader's own zone.
+ *         [salutation] formal, formal-title, …; [mail] texts of the footer and event box; [page] texts of the web
+ * pages; [problem] texts of intake problems with {1} {2}; [notice] subjects and texts of system mail; [columns] and
+ *         [language-names]: header names and language names as people write them, separated by ;
+ *
+ * A word that a language lacks is taken from its fallback (en by default); one that is nowhere is a programming error
+ * that the tests find: every key of templates/en/words.ini is in every language. */
 #pragma once
 #include <stdbool.h>
 #include <stdint.h>
