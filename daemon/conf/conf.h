@@ -1,9 +1,12 @@
 /* The configuration: one INI file, read whole, checked whole, then immutable.
  *
  * Everything about an option (section, key, type, default, bounds, unit, help, reload behaviour) stands in one row of
- * the table in options.c; the loader, --dump-config and the sample file are made from it. All strings belong to the
- * configuration and live until conf_free(). A reference is taken by whoever keeps one past the current event:
- * conf_ref()/conf_unref(); reload makes a new configuration. Counts are atomic: the store's thread may hold one. */
+ * the table in options.c; the loader, --dump-config and the sample file are made from it. A string that is not given
+ * is "", never NULL. All strings belong to the configuration and live as long as it. Whoever keeps one past the
+ * current event takes a reference: conf_ref()/conf_unref(); reload makes a new configuration. Counts are atomic: the
+ * store's thread may hold one.
+ *
+ * LIMITS  a file of 1 MiB, lines of 64 KiB, CONF_*_MAX below, CONF_ERRORS_MAX errors reported singly. */
 #pragma once
 #include <stdbool.h>
 #include <stddef.h>
@@ -11,6 +14,17 @@
 
 #include "base/buf.h"
 #include "base/why.h"
+
+enum {
+    CONF_FILE_MAX = 1 << 20,
+    CONF_SENDERS_MAX = 100,
+    CONF_RELAYS_MAX = 50,
+    CONF_DESTINATIONS_MAX = 5000,
+    CONF_LISTS_MAX = 1000,
+    CONF_LIST_NAME_MAX = 48,
+    CONF_LANGUAGES_MAX = 16, /* of one list */
+    CONF_ERRORS_MAX = 1000,
+};
 
 struct rate {
     uint32_t count; /* 0: no limit */
@@ -35,11 +49,11 @@ struct conf_sender {
 
 struct conf_relay {
     const char *id;
-    const char *url, *host; /* host without port, A-labels */
+    const char *url, *host; /* host without port and brackets, A-labels */
     uint16_t port;
     bool implicit_tls; /* smtps:// */
     enum conf_tls tls;
-    const char *ca_file, *username, *password_file, *ehlo;
+    const char *ca_file, *username, *password_file, *ehlo; /* "": system's CAs, no AUTH, the machine's name */
     unsigned connections, in_flight, priority;
     struct rate rate;
     uint64_t daily_limit; /* 0: none */
@@ -64,8 +78,9 @@ struct conf_list {
     size_t title_count;
     struct conf_strings languages; /* the first is the list's language; never empty */
     enum conf_tone tone;
-    const char *from_name, *reply_to, *timezone;
-    struct conf_strings relays; /* names; empty: every relay, by priority */
+    const char *from_name, *reply_to; /* "": the sender's */
+    const char *timezone;             /* [daemon] timezone where the list has none */
+    struct conf_strings relays;       /* names; empty: every relay, by priority */
     struct conf_strings coordinators;
     enum conf_release release;
     const char *group, *reason; /* reason: why people get this, for the footer; "" for the language's default text */
@@ -74,7 +89,8 @@ struct conf_list {
 struct conf {
     const char *path;
     /* [daemon] */
-    const char *state_dir, *spool_dir, *templates, *templates_local, *socket, *language, *timezone, *group;
+    const char *state_dir, *spool_dir, *templates, *templates_local, *socket, *language, *group;
+    const char *timezone; /* where it is not given: the system's by conf_load(), "" where that is UTC or unknown */
     struct conf_strings alert;
     enum conf_in_doubt in_doubt;
     uint64_t attachment_limit_bytes, message_limit_bytes;
@@ -84,16 +100,16 @@ struct conf {
     int64_t timeout_connect_usec, timeout_greeting_usec, timeout_command_usec, timeout_data_usec, timeout_block_usec,
         timeout_end_usec, timeout_stop_usec;
     /* [web] */
-    const char *web_listen; /* "127.0.0.1:8025", or "systemd" for a socket handed over */
-    struct conf_strings web_proxies;
+    const char *web_listen;          /* "127.0.0.1:8025", or "systemd" for a socket handed over */
+    struct conf_strings web_proxies; /* IP addresses whose X-Forwarded-For is believed */
     /* [bounce] */
-    const char *return_path; /* "" without [bounce]: the sender's address is the plain return path */
+    const char *return_path; /* PREFIX@DOMAIN, ASCII; "": the sender's address is the plain return path */
 
     struct conf_sender *senders;
     size_t sender_count;
     struct conf_relay *relays; /* by rising priority number, then file order */
     size_t relay_count;
-    struct conf_destination *destinations;
+    struct conf_destination *destinations; /* by domain */
     size_t destination_count;
     struct conf_list *lists; /* in file order */
     size_t list_count;
@@ -105,11 +121,16 @@ typedef void conf_on_error(void *user, const struct why *why);
 /* Reads and checks the file. Reports every error through on_error, not only the first; -EINVAL after any of them,
  * -errno where the file could not be read (reported too). */
 int conf_load(const char *path, conf_on_error *on_error, void *user, struct conf **ret);
-/* The same from memory: the path is only for messages. Bundles keep sections in this form. */
+/* The same from memory: the path is only for messages, and the machine is not asked for its time zone. */
 int conf_parse(struct view text, const char *path, conf_on_error *on_error, void *user, struct conf **ret);
+/* Reads what conf_dump_list() wrote into a bundle: no relay is needed, and the list's relays are not looked up. */
+int conf_parse_frozen(struct view text, const char *path, conf_on_error *on_error, void *user, struct conf **ret);
 /* What can only be known on this machine: secrets' rights, folders, templates of every language, the time zone where
  * the system's is UTC, the CA files. Reported like the rest. */
 int conf_check_machine(const struct conf *conf, conf_on_error *on_error, void *user);
+
+/* After a reload: reports each option that differs and needs a restart to count; the number of them. */
+size_t conf_needs_restart(const struct conf *running, const struct conf *loaded, conf_on_error *on_option, void *user);
 
 struct conf *conf_ref(const struct conf *conf);
 struct conf *conf_unref(struct conf *conf); /* NULL is fine; returns NULL */
@@ -124,7 +145,8 @@ bool conf_list_has_language(const struct conf_list *list, const char *language);
 
 /* Every option with the value in force, in the file's own syntax; parsing it gives the same configuration. */
 void conf_dump(const struct conf *conf, struct buf *to);
-/* Only [daemon] settings that shape a mail, the list's section and its sender's: what a bundle freezes. */
+/* Only the [daemon] settings that shape a mail, the list's section and its sender's: what a bundle freezes. Read it
+ * with conf_parse_frozen(). */
 void conf_dump_list(const struct conf *conf, const struct conf_list *list, struct buf *to);
-/* config/rundbrief.ini: every option with its help, defaults commented out. */
+/* config/rundbrief.ini: every option with its help, defaults commented out, what must be filled in marked. */
 void conf_print_sample(struct buf *to);

@@ -1,12 +1,19 @@
 /* The keys: one master secret that is never rotated, and Ed25519 signing keys that are.
  *
- * FILES   <secrets>/master.key        32 bytes in hex, mode 0600; or systemd's credential "master.key"
- *         <secrets>/signing-<id>.key  seed, 32 bytes in hex, mode 0600; <secrets>/active holds the id that signs
- *         <public>/<id>.pub           32 bytes in hex, world-readable; kept for ever
- * <secrets> is $CREDENTIALS_DIRECTORY where systemd set it and it holds master.key, else <state-dir>/keys;
- * <public> is <spool-dir>/public/keys, which the doors read. Ids run from 1 to 255.
+ * FILES   <secrets>/master.key        32 bytes in hex, mode 0600
+ *         <secrets>/signing-<id>.key  a seed, 32 bytes in hex, mode 0600
+ *         <secrets>/active            the id that signs
+ *         <public>/<id>.pub           32 bytes in hex, mode 0644; kept for ever
+ *         Ids run from 1 to 255. <secrets> has mode 0700 and is $CREDENTIALS_DIRECTORY where systemd set it and it
+ *         holds master.key, else <state-dir>/keys; <public> is <spool-dir>/public/keys, which the doors read.
  *
- * From the master key are derived (crypto_kdf) the keys for return paths, address hashes and Message-IDs. */
+ * STATES  Files are written whole, in this order, and a verb that was cut off is finished by the next of its kind:
+ *           key init   master.key, signing-1.key, 1.pub, active
+ *           key new    signing-<id>.key, <id>.pub
+ *         Any other set of files is not touched: something is missing that must come from a backup.
+ *
+ * From the master key are derived (crypto_kdf) the keys for return paths, address hashes and Message-IDs. What root
+ * makes belongs to the owner of the folder above. */
 #pragma once
 #include <stdbool.h>
 #include <stdint.h>
@@ -16,16 +23,23 @@
 
 struct keyring;
 
+/* The folders above, appended to `to`. */
+void keyring_secret_dir(const char *state_dir, struct buf *to);
+void keyring_public_dir(const char *spool_dir, struct buf *to);
+
 /* The daemon's ring: secrets and public keys. -ENOENT with a hint at `rundbrief key init` where there are none. */
 int keyring_load(const char *secret_dir, const char *public_dir, struct why *why, struct keyring **ret);
 /* A door's ring: public keys only. */
 int keyring_load_public(const char *public_dir, struct why *why, struct keyring **ret);
 struct keyring *keyring_free(struct keyring *keys);
 
-/* What the admin's key verbs do. key init makes master key and key 1 and activates it; refuses where keys exist. */
+/* What the admin's key verbs do. key init makes master key and key 1 and activates it; -EEXIST where keys exist.
+ * key new publishes a key that does not sign yet (-ENOSPC after id 255); activate takes one whose public key the doors
+ * can read. */
 int keyring_init(const char *secret_dir, const char *public_dir, struct why *why);
 int keyring_new_key(const char *secret_dir, const char *public_dir, uint8_t *ret_id, struct why *why);
 int keyring_activate(const char *secret_dir, uint8_t id, struct why *why);
+/* What is there, by rising id. */
 struct key_info {
     uint8_t id;
     bool active, has_secret, has_public;
