@@ -1,35 +1,51 @@
 /* A language: templates/<code>/words.ini, its words, patterns and names. Adding a language needs no C.
  *
- * FORMAT  [language]  name (in itself), dir (ltr|rtl), fallback
+ * FORMAT  [language]  name (in itself), dir (ltr|rtl), fallback (a code; en where absent), plural (a rule's name)
  *         [months] 1..12, [months-short], [weekdays] 1..7 (Monday first), [weekdays-short]
- *         [dates] patterns for mail/when.h: date, datetime, time; range-same-day, range-days, range-years (two times);
- *         all-day, all-day-range, all-day-range-years (two dates; "-years" where the years differ). In them stand
- *         {weekday} {weekday-short} {day} {day2} {month} {month-short} {month-number} {month2} {year} {hour} {hour2}
- *         {minute}, and for the end of a range the same with end- before: {end-day}. day2, month2, hour2 and minute
- *         always have two digits. Optional day-1 … day-31 stand for {day} ("1er"). For words_format: zone = {1} ({2})
- *         adds the zone's abbreviation, reader-zone says a range {1} in the reader's own zone.
- *         [salutation] formal, formal-title, …; [mail] texts of the footer and event box; [page] texts of the web
- * pages; [problem] texts of intake problems with {1} {2}; [notice] subjects and texts of system mail; [columns] and
- *         [language-names]: header names and language names as people write them, separated by ;
+ *         [dates] patterns with {weekday} {day} {month} {year} {hour} {minute} {weekday-short} {month-short}, {hour2}
+ *         {day2} {month2} (two digits) and {month-number}, the same with end- before them, and day-1 … day-31 where a
+ *         day is not plainly its number ("1er"):
+ *             date  datetime  time            one date; with its time; a time alone
+ *             range-same-day                  a day, from hour to hour
+ *             range-days  range-years         over several days; over the turn of the year (both years said)
+ *             all-day  all-day-range  all-day-range-years
+ *             zone                            {1} a time in words, {2} the zone's name ("CEST")
+ *             reader-zone                     {1} the same moment in the reader's own zone, in words
+ *         [salutation] formal-f, formal-nobody, …: see salutation.h; [mail] texts of the footer and event box; [page]
+ *         texts of the web pages; [problem] texts of intake problems with {1} {2} {3}; [notice] subjects and texts of
+ *         system mail
+ *         [columns], [forms], [language-names]: `key = Name; another; a third`, what people write in the head of a
+ *         table, as a form of address, as a language
+ *         In every value \n is a line break and \\ a backslash.
  *
- * A word that a language lacks is taken from its fallback (en by default); one that is nowhere is a programming error
- * that the tests find: every key of templates/en/words.ini is in every language. */
+ * LAYERS  The admin's file lies over the shipped one of the same language pair by pair, so it need hold only what
+ *         differs; both lie over the fallback's, and so on to the last. [language] is never taken from another
+ *         language. Every key of templates/en/words.ini is in every shipped language: a test holds that.
+ *
+ * LIMITS  files of 1 MiB, lines of 64 KiB (base/ini.h), WORDS_PAIRS_MAX pairs in all layers, WORDS_CHAIN_MAX
+ *         languages in a chain of fallbacks. A key twice in a file, a bad dir, an unknown plural rule, a name under two
+ *         keys of its section are refused, with file and line. */
 #pragma once
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "base/buf.h"
 #include "base/why.h"
 
+enum { WORDS_PAIRS_MAX = 8192, WORDS_CHAIN_MAX = 4 };
+
 struct words;
 
-/* Loads templates of one language from the local folder (may be "") before the shipped one. -ENOENT where neither has
- * it. */
+/* Loads a language from the local folder (may be "") and the shipped one. -ENOENT where neither has it. */
 int words_load(const char *local_dir, const char *shipped_dir, const char *language, struct why *why,
                struct words **ret);
-/* The same from the text of words.ini and of the fallback's (bundles). */
+/* The same from the text of words.ini and of the fallback's (may be empty). */
 int words_parse(struct view text, struct view fallback_text, const char *language, struct why *why, struct words **ret);
 struct words *words_free(struct words *w);
+/* All layers as one words.ini, for a bundle: words_parse() of it without a fallback gives the same words, but for the
+ * names of words_find(), which a bundle does not need. */
+void words_print(const struct words *w, struct buf *to);
 
 const char *words_language(const struct words *w); /* code */
 const char *words_dir(const struct words *w);      /* "ltr" or "rtl" */
@@ -39,13 +55,18 @@ bool words_has(const struct words *w, const char *key);
 /* words_get with {1} {2} {3} replaced; NULL args stand for "". */
 void words_format(const struct words *w, const char *key, const char *a1, const char *a2, const char *a3,
                   struct buf *to);
-/* Picks the plural form: keys "<key>.one" "<key>.few" "<key>.many" "<key>.other" by the CLDR rule that the language
- * names
- * ([language] plural = one-other | one-other-zero (French) | slavic-pl | slavic-uk | other); {1} is the number. */
+/* Picks the plural form: the keys "<key>.one" "<key>.few" … as the language's rule says (mail/plural.h); "<key>.other"
+ * where the form is missing. {1} is the number. */
 void words_plural(const struct words *w, const char *key, uint64_t n, struct buf *to);
-/* Walks all pairs of a section. */
+/* The form that the rule picks: "zero", "one", "two", "few", "many" or "other". */
+const char *words_plural_form(const struct words *w, uint64_t n);
+/* Walks all pairs of a section, the language's own before the fallback's. */
 typedef void words_on_pair(void *user, const char *key, const char *value);
 void words_each(const struct words *w, const char *section, words_on_pair *on_pair, void *user);
+/* The key under which a name stands in [columns], [forms] or [language-names] (mail/names.h), or NULL. */
+const char *words_find(const struct words *w, const char *section, struct view written);
 
+/* "de", "pt-BR": what may name a language and its folder. */
+bool words_is_code(struct view v);
 /* Codes of the languages that have a folder with words.ini in either place, sorted. Free with files_free_names(). */
 int words_languages(const char *local_dir, const char *shipped_dir, char ***ret, size_t *ret_count);
