@@ -4,7 +4,8 @@
  *   intake -> held -> scheduled -> gathering -> sending -> done
  *   intake -> scheduled (queued by command, or release = direct)
  *   scheduled, sending <-> paused
- *   held, scheduled, gathering, sending, paused -> stopped (what is pending is left out: "stopped") */
+ *   held, scheduled, gathering, sending, paused -> stopped (what is pending is left out: "stopped"; what is on the wire
+ *   just then still gets its outcome) */
 #pragma once
 #include <stdbool.h>
 #include <stdint.h>
@@ -60,6 +61,7 @@ int announcement_taken_in(struct db *db, int64_t id, bool held);
 int announcement_release(struct db *db, int64_t id, int64_t now_usec, struct why *why);
 int announcement_pause(struct db *db, int64_t id, const char *reason, struct why *why);
 int announcement_resume(struct db *db, int64_t id, struct why *why);
+/* STORE_MORE: call again to go on leaving out what is pending (the state is stopped from the first call on). */
 int announcement_stop(struct db *db, int64_t id, const char *reason, int64_t now_usec, struct why *why);
 int announcement_begin_gathering(struct db *db, int64_t id, int64_t now_usec);
 int announcement_begin_sending(struct db *db, int64_t id);

@@ -20,6 +20,8 @@ struct db *db_close(struct db *db);
 int db_begin(struct db *db);
 int db_commit(struct db *db);
 void db_rollback(struct db *db);
+/* The storage failure (-ENOSPC, -EIO, -ENOMEM, -EILSEQ …) for which this transaction can only be rolled back, or 0. */
+int db_failure(const struct db *db);
 /* One job's part of a transaction. */
 int db_savepoint(struct db *db);
 int db_release(struct db *db);
@@ -43,5 +45,6 @@ int db_run(struct db *db, const char *sql, int64_t *ret_changed, const char *let
 /* The first column of the first row; *ret is left alone where there is none (returns 0), 1 where there is one. */
 int db_get_int(struct db *db, const char *sql, int64_t *ret, const char *letters, ...);
 int64_t db_last_id(struct db *db);
-/* A connection-wide deadline for store_slice_over(). */
+/* Starts the time after which store_slice_over() answers yes; below 0: never. */
 void db_slice_begin(struct db *db, int64_t usec);
+bool db_slice_over(const struct db *db);

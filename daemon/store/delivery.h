@@ -1,5 +1,5 @@
 /* Deliveries: who is to get an announcement, who got it, who did not and why. Runs on the store's thread, in steps.
- * Every change keeps the counters of the announcement's row equal to what the rows say. */
+ * Every change keeps the counters of the announcement's row equal to what the rows say, in every transaction. */
 #pragma once
 #include <stdbool.h>
 #include <stdint.h>
@@ -45,25 +45,30 @@ struct claims {
 };
 void claims_done(struct claims *c);
 
-/* Claims up to max recipients of an announcement that is sending: pending ones from after *cursor in order of their ids
- * (the cursor moves), and before those, where due, deferred ones and (with resend_in_doubt) those in doubt. Whoever
- * left, was removed or suppressed since is left out instead, with the reason. Already past send_until: nothing; see
- * delivery_expire(). */
+/* Claims up to max recipients of an announcement that is sending: first deferred ones and (with resend_in_doubt) those
+ * in doubt that are due, then pending ones in order of their ids. Whoever left, was removed or suppressed since is left
+ * out instead, with the reason. 1: ask again for more, 0: nothing more can be claimed now. Past send_until, and where
+ * it is not sending, nothing is claimed; see delivery_settle(). Looks at a bounded number of rows: 1 may come with
+ * fewer than max, even with none. ret must be empty (zeroed); claims_done() after use. */
+enum { CLAIMS_MAX = 1000 };
 int delivery_claim(struct db *db, int64_t announcement, int64_t now_usec, unsigned max, bool resend_in_doubt,
-                   int64_t *cursor, struct claims *ret);
-/* Gives an unsent claim back as it was (no attempt counted). */
+                   struct claims *ret);
+/* Gives an unsent claim back as it was (no attempt counted); where the announcement was stopped meanwhile it is left
+ * out. */
 int delivery_unclaim(struct db *db, int64_t announcement, int64_t subscriber, enum delivery_state from);
 /* The outcome of a claimed delivery. retry_usec: when a deferred (or in-doubt, with resend) one is due again; 0 for
  * never. A signature made on the way is kept with the subscription where key_id is not 0. */
 int delivery_record(struct db *db, int64_t announcement, int64_t subscriber, const struct outcome *outcome,
                     int64_t now_usec, int64_t retry_usec, const char *relay, uint32_t list, uint8_t key_id,
                     const uint8_t signature[64]);
-/* At start: everything claimed is in doubt (the process died with it); due at once with resend. */
+/* At start, before anything is claimed: everything claimed is in doubt (the process died with it), due at once with
+ * resend; a stop that was cut off goes on. STORE_MORE until all is done. *ret_in_doubt grows by those found. */
 int delivery_recover(struct db *db, int64_t now_usec, bool resend, uint64_t *ret_in_doubt);
-/* The next moment at which something of any announcement is due, or 0. */
+/* The next moment at which something of a sending announcement falls due (a retry, or its send_until), or 0. */
 int delivery_next_due(struct db *db, int64_t *ret_usec);
-/* Past send_until: pending and deferred that remain become final (refused "deadline", deferred rows lose their due).
- * True in *ret_finished when nothing is left to do for the announcement. */
+/* Past send_until: what is pending becomes refused ("deadline"), deferred and in-doubt rows lose their due. STORE_MORE
+ * where one slice did not reach. True in *ret_finished when nothing is left to do for the announcement: nothing pending
+ * or claimed, nothing due. */
 int delivery_settle(struct db *db, int64_t announcement, int64_t now_usec, bool resend_in_doubt, bool *ret_finished);
 
 /* One row of a report, in order of ids. */

@@ -110,6 +110,7 @@ CREATE TABLE announcement (
     send_until INTEGER NOT NULL,
     released INTEGER, started INTEGER, finished INTEGER,
     gather_cursor INTEGER NOT NULL DEFAULT 0,
+    claim_cursor INTEGER NOT NULL DEFAULT 0, -- nothing up to this subscriber is pending
     total INTEGER NOT NULL DEFAULT 0,
     pending INTEGER NOT NULL DEFAULT 0,   -- claimed ones included
     delivered INTEGER NOT NULL DEFAULT 0,
@@ -139,7 +140,7 @@ CREATE TABLE delivery (
     relay TEXT NOT NULL DEFAULT '',
     PRIMARY KEY (announcement, subscriber)
 ) STRICT, WITHOUT ROWID;
-CREATE INDEX delivery_due ON delivery (due) WHERE due IS NOT NULL;
+CREATE INDEX delivery_due ON delivery (announcement, due) WHERE due IS NOT NULL AND state IN (3, 5);
 CREATE INDEX delivery_claimed ON delivery (announcement, subscriber) WHERE state = 1;
 
 -- System mail: same claims, outcomes and limits. state as in delivery.
