@@ -2,10 +2,12 @@
  * compiled; in spool/announcements/<id>/ once it is taken in. Compiling reads a bundle and nothing else, so a preview
  * is the mail.
  *
- * FILES   bundle.ini        [bundle] format = 1, name, list, subject, created, event UID and sequence, stamp, identity
+ * FILES   bundle.ini        what struct bundle_head says, format 1
  *         settings.ini      [daemon], [list], [sender] as conf_dump_list() writes them
  *         files/<name>      the announcement's own files: first the main one, translations, attachments, images
- *         templates/<code>/ words.ini and the mail templates of each language used, and common/ */
+ *         templates/<code>/ of each language: words.ini, fallback.ini (the words of its fallback), mail.html, mail.txt:
+ * the files in force at intake, wherever they came from
+ */
 #pragma once
 #include <stddef.h>
 #include <stdint.h>
@@ -37,3 +39,19 @@ struct view bundle_get(const struct bundle *b, const char *path);
 /* Writes all files below dirfd (no sync; spool_publish_tree does that). */
 int bundle_write(const struct bundle *b, int dirfd);
 int bundle_read(struct bundle *b, int dirfd, struct why *why);
+
+enum { BUNDLE_LANGUAGES_MAX = 16 };
+
+struct bundle_head {
+    const char *name, *list, *first; /* announcement, list, name of the first file */
+    const char *languages[BUNDLE_LANGUAGES_MAX];
+    const char *texts[BUNDLE_LANGUAGES_MAX]; /* the file of each language */
+    size_t language_count;
+    const char *uid; /* of the event, "" without one */
+    unsigned sequence;
+    int64_t created_usec;
+    uint8_t identity[32];
+};
+void bundle_head_print(const struct bundle_head *h, struct buf *to);
+/* Reads bundle.ini of b; strings live in b's arena. -EINVAL for another format or a damaged file. */
+int bundle_head_read(struct bundle *b, struct bundle_head *ret, struct why *why);

@@ -1,40 +1,48 @@
-/* Compiling: a bundle in one language to a message with holes, once for each announcement and language; and the values
- * that fill it for one recipient. compose is a pure function of (compiled, recipient, token, date). */
+/* Compiling: a bundle in one language to a message with holes, once for each announcement and language; and filling it
+ * for one recipient. compose() depends on its arguments only: the same ones give the same octets. */
 #pragma once
 #include <stdbool.h>
 #include <stdint.h>
 
 #include "announce/bundle.h"
+#include "announce/problem.h"
 #include "base/buf.h"
 #include "mail/salutation.h"
 
+struct conf_list;
 struct compiled;
 
 struct compile_options {
-    bool preview; /* test tokens, "[Test]" before the subject */
+    bool preview;              /* says in the subject and the mail that this is a test */
+    struct problems *problems; /* faults of templates and texts go here with file and line; NULL: into why */
 };
 
-/* Reads settings.ini, templates and files from the bundle. -EINVAL with a reason where the bundle is damaged. */
-int compile(const struct bundle *bundle, const char *language, const struct compile_options *options, struct why *why,
+/* Reads the bundle and nothing else. -EINVAL with a reason where it is damaged, or with problems. The bundle may go
+ * afterwards. */
+int compile(struct bundle *bundle, const char *language, const struct compile_options *options, struct why *why,
             struct compiled **ret);
 struct compiled *compiled_free(struct compiled *c);
 
 struct compose_recipient {
     int64_t announcement, subscriber;
     struct view address; /* as sent */
-    bool needs_smtputf8;
     struct contact contact;
-    struct view attributes; /* lines "name<TAB>value" */
-    struct view timezone;
+    struct view attributes;    /* see mail/attributes.h */
     struct view token;         /* of this list and person */
     struct view message_id;    /* left part, of trust/code.h */
     int64_t date_usec;         /* the first claim */
-    struct view leave_mailbox; /* "prefix+ucode@domain" for List-Unsubscribe's mailto, or "" */
+    struct view leave_mailbox; /* for List-Unsubscribe's mailto, or "" */
 };
 
-/* Appends the whole message. 0, or -EINVAL where a value cannot stand in a header. */
-int compose(const struct compiled *c, const struct compose_recipient *r, struct buf *to);
-/* The text alternatives alone, for previews. */
-int compose_part(const struct compiled *c, const struct compose_recipient *r, bool html, struct buf *to);
+/* Appends the whole message. -EINVAL where a value cannot stand in a header; -EMSGSIZE at the buffer's cap. c's scratch
+ * memory is used: one thread at a time. */
+int compose(struct compiled *c, const struct compose_recipient *r, struct buf *to);
+/* One text alternative alone, for previews. */
+int compose_part(struct compiled *c, const struct compose_recipient *r, bool html, struct buf *to);
 /* An upper bound of a message's size without the person's fields. */
 size_t compiled_size(const struct compiled *c);
+/* The subject with its fields left out, for lists and logs of coordinators. */
+const char *compiled_subject(const struct compiled *c);
+
+/* List-Id's identifier (RFC 2919): name.domain-of-the-sender. */
+void compile_list_id(const struct conf_list *list, struct buf *to);

@@ -1,54 +1,48 @@
-/* Intake: from files as coordinators make them to a checked bundle. Everything wrong is found at once.
- * Needs no store; check and preview use it without a daemon. */
+/* Intake: from the files of an announcement to a checked bundle. Everything wrong is found at once, with file, line and
+ * a hint. Pure but for reading templates; needs no store: check and preview use it without a daemon. */
 #pragma once
 #include <stdbool.h>
 #include <stdint.h>
 
 #include "announce/bundle.h"
 #include "announce/problem.h"
+#include "announce/source.h"
 #include "mail/when.h"
 
 struct conf;
 struct conf_list;
 
-/* The files of one announcement, by name, as they were dropped or uploaded. */
-struct intake_source {
-    struct bundle files; /* paths are bare names; the main file is found by its name */
-};
-/* Reads a file and what lies beside it that belongs to it (translations, attachments and images it names), or a folder.
- * Only regular files; a link is followed by nobody. -errno with why where it cannot be read. */
-int intake_read(int dirfd, const char *path, struct intake_source *ret, struct why *why);
-void intake_source_done(struct intake_source *s);
-/* Dot files, ~, .part, .filepart, .tmp, Thumbs.db, desktop.ini … */
-bool intake_ignores(const char *name);
-
 struct intake_options {
     const struct conf *conf;
     const char *list; /* from the folder or the command; NULL: from the file */
     int64_t now_usec;
-    int64_t send_at_usec;  /* --at; 0: from the file */
-    const char *event_uid; /* reused UID, or NULL for a new one */
-    unsigned event_sequence;
-    bool allow_past; /* check and preview of old files */
+    int64_t send_at_usec; /* --at; 0: from the file */
+    bool allow_past;      /* check and preview of old files */
+    /* The event's UID and sequence are asked for once list and name are known; NULL for a new UID. */
+    int (*find_event)(void *user, const struct conf_list *list, const char *name, struct arena *arena,
+                      const char **ret_uid, unsigned *ret_sequence);
+    void *user;
 };
 
-/* What the daemon and the coordinator need to know of a checked announcement. */
 struct intake_result {
     struct bundle bundle;
-    const struct conf_list *list;
-    const char *name, *subject; /* in the bundle's arena */
-    const char *languages[16];  /* that it is in; the first is the list's */
-    size_t language_count;
-    uint8_t identity[32];
-    int64_t send_at_usec;    /* 0: at once */
-    int64_t send_until_usec; /* 0: [retry] give-up after the start */
+    struct bundle_head head;      /* in the bundle's arena */
+    const struct conf_list *list; /* of options->conf */
+    const char *subject;          /* of the first file, fields as written */
+    int64_t send_at_usec;         /* 0: at once */
+    int64_t send_until_usec;      /* 0: [retry] give-up after the start, and no event to end it earlier */
     bool has_event;
     struct when event_start, event_end;
-    const char *event_zone, *event_uid;
+    const char *event_zone;
     int64_t event_end_usec;
 };
 
-/* 0 with a result (warnings may be in problems), -EINVAL with errors in problems, or another errno. */
-int intake_check(const struct intake_source *source, const struct intake_options *options, struct problems *problems,
+/* The language codes that templates/ has, for source_read(). Free with files_free_names(). */
+int intake_languages(const struct conf *conf, char ***ret, size_t *ret_count);
+
+/* 0 with a result (warnings may be in problems); -EINVAL with errors in problems; or another errno. */
+int intake_check(const struct source *source, const struct intake_options *options, struct problems *problems,
                  struct intake_result *ret);
 void intake_result_done(struct intake_result *r);
+/* What will happen, in a language's words, for prompts and proofs: subject, event, when it is sent. One fact a line. */
+void intake_say(const struct intake_result *r, const struct conf *conf, const struct words *words, struct buf *to);

@@ -15,10 +15,10 @@ struct notice_mail {
     const char *recipient;
     const char *subject;    /* UTF-8 */
     struct view text;       /* UTF-8, LF */
-    struct view attachment; /* message/rfc822 (a proof's mail), or ptr NULL */
     const char *message_id; /* left part */
     int64_t date_usec;
 };
-/* Appends the whole message with CRLF. */
+/* Appends the whole message with CRLF. -EINVAL where subject or address cannot stand in a header, -ENOENT without
+ * notice.txt. */
 int notice_mail_compose(const struct conf *conf, const struct words *words, const struct notice_mail *n,
                         struct buf *to);

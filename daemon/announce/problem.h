@@ -1,6 +1,6 @@
 /* What is wrong (or doubtful) in an announcement, in the coordinator's language: file, line, sentence, hint.
  * The sentences stand in templates/<code>/words.ini under [problem], with {1} {2} {3} for the arguments; their names
- * are the list in problem.c, and tests hold that every language has every one. */
+ * are the list in templates/en/words.ini; tests hold that every language has every one that the code uses. */
 #pragma once
 #include <stdbool.h>
 #include <stddef.h>
@@ -12,10 +12,10 @@ struct words;
 
 struct problem {
     bool warning;
-    const char *file; /* name as the coordinator knows it, or "" */
-    unsigned line;    /* 0: none */
-    const char *key;  /* of [problem] */
-    const char *args[3];
+    const char *file;    /* name as the coordinator knows it, or "" */
+    unsigned line;       /* 0: none */
+    const char *key;     /* of [problem] */
+    const char *args[3]; /* {1}, {2}; the third is a near name: "Did you mean …?" */
 };
 
 enum { PROBLEMS_MAX = 100 };

@@ -1,0 +1,183 @@
+#include "announce/bundle.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/encode.h"
+#include "base/files.h"
+#include "base/ini.h"
+#include "base/number.h"
+#include "base/text.h"
+
+void bundle_init(struct bundle *b) {
+    *b = (struct bundle){0};
+}
+
+void bundle_done(struct bundle *b) {
+    arena_done(&b->arena);
+    free(b->files);
+    bundle_init(b);
+}
+
+static bool is_fit(struct view path) {
+    if (path.len == 0 || path.len > 512 || path.ptr[0] == '/' || text_has_control(path) || !text_is_utf8(path))
+        return false;
+    struct view part;
+    while (view_split(&path, '/', &part))
+        if (part.len == 0 || part.len > NAME_MAX || view_eq_str(part, ".") || view_eq_str(part, ".."))
+            return false;
+    return true;
+}
+
+int bundle_add(struct bundle *b, const char *path, struct view content) {
+    if (!is_fit(view_of(path)))
+        return -EINVAL;
+    if (bundle_get(b, path).ptr)
+        return -EEXIST;
+    size_t total = content.len;
+    for (size_t i = 0; i < b->count; i++)
+        total += b->files[i].content.len;
+    if (b->count == BUNDLE_FILES_MAX || total > BUNDLE_MAX_BYTES)
+        return -E2BIG;
+    if (!b->files)
+        b->files = calloc(BUNDLE_FILES_MAX, sizeof *b->files);
+    char *name = arena_strdup(&b->arena, path), *bytes = arena_dup(&b->arena, content);
+    if (!b->files || !name || !bytes)
+        return -ENOMEM;
+    b->files[b->count++] = (struct bundle_file){name, view_make(bytes, content.len)};
+    return 0;
+}
+
+struct view bundle_get(const struct bundle *b, const char *path) {
+    for (size_t i = 0; i < b->count; i++)
+        if (strcmp(b->files[i].path, path) == 0)
+            return b->files[i].content;
+    return (struct view){0};
+}
+
+static int make_parents(int dirfd, const char *path) {
+    for (const char *slash = strchr(path, '/'); slash; slash = strchr(slash + 1, '/')) {
+        AUTOFREE char *parent = view_dup(view_make(path, (size_t)(slash - path)));
+        int r = parent ? files_make_dir(dirfd, parent, 0700) : -ENOMEM;
+        if (r < 0)
+            return r;
+    }
+    return 0;
+}
+
+int bundle_write(const struct bundle *b, int dirfd) {
+    for (size_t i = 0; i < b->count; i++) {
+        int r = make_parents(dirfd, b->files[i].path);
+        if (r == 0)
+            r = files_write_new(dirfd, b->files[i].path, b->files[i].content, 0600);
+        if (r < 0)
+            return r;
+    }
+    return 0;
+}
+
+static int read_tree(struct bundle *b, int dirfd, const char *prefix, unsigned depth) {
+    char **names;
+    size_t count;
+    int r = files_list(dirfd, ".", BUNDLE_FILES_MAX, &names, &count);
+    if (r < 0)
+        return r;
+    for (size_t i = 0; r == 0 && i < count; i++) {
+        AUTOBUF struct buf path = BUF_INIT(1024);
+        buf_printf(&path, "%s%s", prefix, names[i]);
+        AUTOCLOSE int below = openat(dirfd, names[i], O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+        if (below >= 0) {
+            buf_putc(&path, '/');
+            r = depth ? read_tree(b, below, buf_str(&path), depth - 1) : -E2BIG;
+            continue;
+        }
+        AUTOBUF struct buf content = BUF_INIT(BUNDLE_MAX_BYTES);
+        r = files_read_regular(dirfd, names[i], &content);
+        if (r == 0)
+            r = bundle_add(b, buf_str(&path), buf_view(&content));
+    }
+    files_free_names(names, count);
+    return r;
+}
+
+int bundle_read(struct bundle *b, int dirfd, struct why *why) {
+    int r = read_tree(b, dirfd, "", 3);
+    return r < 0 ? why_set(why, r, "cannot read the bundle: %s", strerror(-r)) : 0;
+}
+
+void bundle_head_print(const struct bundle_head *h, struct buf *to) {
+    buf_puts(to, "[bundle]\nformat = 1\n");
+    buf_printf(to, "name = %s\nlist = %s\nfirst = %s\ncreated = ", h->name, h->list, h->first);
+    clock_print_utc(to, h->created_usec);
+    buf_puts(to, "\nidentity = ");
+    encode_hex(to, h->identity, sizeof h->identity);
+    buf_putc(to, '\n');
+    if (h->uid[0])
+        buf_printf(to, "uid = %s\nsequence = %u\n", h->uid, h->sequence);
+    buf_puts(to, "[texts]\n");
+    for (size_t i = 0; i < h->language_count; i++)
+        buf_printf(to, "%s = %s\n", h->languages[i], h->texts[i]);
+}
+
+struct head_reading {
+    struct bundle *bundle;
+    struct bundle_head *head;
+    bool has_format;
+};
+
+static int on_head_item(void *user, const struct ini_item *item) {
+    struct head_reading *r = user;
+    struct bundle_head *h = r->head;
+    struct view value = view_of(item->value);
+    if (item->fault != INI_OK)
+        return -EINVAL;
+    if (!item->key)
+        return 0;
+    const char *kept = arena_strdup(&r->bundle->arena, item->value);
+    if (!kept)
+        return -ENOMEM;
+    if (strcmp(item->section, "texts") == 0) {
+        if (h->language_count == BUNDLE_LANGUAGES_MAX)
+            return -EINVAL;
+        h->languages[h->language_count] = arena_strdup(&r->bundle->arena, item->key);
+        h->texts[h->language_count++] = kept;
+        return 0;
+    }
+    uint64_t number = 0;
+    if (strcmp(item->key, "format") == 0)
+        r->has_format = view_eq_str(value, "1");
+    else if (strcmp(item->key, "name") == 0)
+        h->name = kept;
+    else if (strcmp(item->key, "list") == 0)
+        h->list = kept;
+    else if (strcmp(item->key, "first") == 0)
+        h->first = kept;
+    else if (strcmp(item->key, "uid") == 0)
+        h->uid = kept;
+    else if (strcmp(item->key, "created") == 0)
+        return clock_parse_utc(value, &h->created_usec);
+    else if (strcmp(item->key, "identity") == 0)
+        return decode_hex(value, h->identity, sizeof h->identity);
+    else if (strcmp(item->key, "sequence") == 0) {
+        int error = number_parse_u64(value, UINT32_MAX, &number);
+        h->sequence = (unsigned)number;
+        return error;
+    }
+    return 0;
+}
+
+int bundle_head_read(struct bundle *b, struct bundle_head *ret, struct why *why) {
+    struct bundle_head head = {.name = "", .list = "", .first = "", .uid = ""};
+    struct head_reading r = {b, &head, false};
+    int error = ini_read(bundle_get(b, "bundle.ini"), on_head_item, &r);
+    if (error < 0 || !r.has_format || head.language_count == 0)
+        return why_set(why, error == -ENOMEM ? error : -EINVAL,
+                       "the bundle's bundle.ini is damaged or of another format");
+    *ret = head;
+    return 0;
+}

@@ -1,0 +1,285 @@
+#include "announce/draft.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/ini.h"
+#include "base/text.h"
+#include "mail/calendar.h"
+
+#include "base/banned.h"
+
+static const struct {
+    const char *section, *key, *shown;
+    bool first_file_only;
+} keys[DRAFT_KEYS] = {
+    [DRAFT_LIST] = {"announcement", "list", "[announcement] list", true},
+    [DRAFT_SUBJECT] = {"announcement", "subject", "[announcement] subject", false},
+    [DRAFT_TEMPLATE] = {"announcement", "template", "[announcement] template", true},
+    [DRAFT_SEND_AT] = {"announcement", "send-at", "[announcement] send-at", true},
+    [DRAFT_SEND_UNTIL] = {"announcement", "send-until", "[announcement] send-until", true},
+    [DRAFT_ATTACH] = {"announcement", "attach", "[announcement] attach", false},
+    [DRAFT_FROM_NAME] = {"announcement", "from-name", "[announcement] from-name", false},
+    [DRAFT_REPLY_TO] = {"announcement", "reply-to", "[announcement] reply-to", true},
+    [DRAFT_LATE] = {"announcement", "late", "[announcement] late", true},
+    [DRAFT_TITLE] = {"event", "title", "[event] title", false},
+    [DRAFT_START] = {"event", "start", "[event] start", true},
+    [DRAFT_END] = {"event", "end", "[event] end", true},
+    [DRAFT_LOCATION] = {"event", "location", "[event] location", false},
+    [DRAFT_URL] = {"event", "url", "[event] url", false},
+    [DRAFT_TIMEZONE] = {"event", "timezone", "[event] timezone", true},
+    [DRAFT_CONTACT_NAME] = {"contact", "name", "[contact] name", false},
+    [DRAFT_CONTACT_PHONE] = {"contact", "phone", "[contact] phone", false},
+    [DRAFT_CONTACT_MAIL] = {"contact", "mail", "[contact] mail", false},
+};
+
+/* Keys of the format that nothing serves yet: refused by name, never ignored. */
+static const struct {
+    const char *section, *key;
+} not_served[] = {
+    {"announcement", "send-before"},
+    {"announcement", "only"},
+    {"event", "repeat"},
+};
+
+static const char *const sections[] = {"announcement", "event", "contact"};
+
+const char *draft_key_name(enum draft_key key) {
+    return keys[key].shown;
+}
+
+struct reading {
+    struct draft *draft;
+    struct problems *problems;
+    unsigned first_line; /* lines of the file before the front matter */
+    bool translation, section_known;
+};
+
+static void complain(struct reading *r, unsigned line, const char *key, const char *a1, const char *a2,
+                     const char *near) {
+    problem_add(r->problems, false, r->draft->file, line, key, a1, a2, near);
+}
+
+static bool section_exists(const char *name) {
+    for (size_t i = 0; i < COUNT_OF(sections); i++)
+        if (strcmp(sections[i], name) == 0)
+            return true;
+    return false;
+}
+
+static void unknown_key(struct reading *r, unsigned line, const struct ini_item *item) {
+    const char *names[DRAFT_KEYS];
+    size_t count = 0;
+    for (size_t k = 0; k < DRAFT_KEYS; k++) {
+        if (strcmp(keys[k].key, item->key) == 0) {
+            complain(r, line, "key-elsewhere", item->key, keys[k].section, NULL);
+            return;
+        }
+        if (strcmp(keys[k].section, item->section) == 0)
+            names[count++] = keys[k].key;
+    }
+    complain(r, line, "unknown-key", item->key, NULL, text_nearest(view_of(item->key), names, count));
+}
+
+static void take_pair(struct reading *r, unsigned line, const struct ini_item *item) {
+    for (size_t i = 0; i < COUNT_OF(not_served); i++)
+        if (strcmp(not_served[i].section, item->section) == 0 && strcmp(not_served[i].key, item->key) == 0) {
+            complain(r, line, "not-served", item->key, NULL, NULL);
+            return;
+        }
+    size_t k = 0;
+    while (k < DRAFT_KEYS && (strcmp(keys[k].section, item->section) != 0 || strcmp(keys[k].key, item->key) != 0))
+        k++;
+    if (k == DRAFT_KEYS) {
+        unknown_key(r, line, item);
+        return;
+    }
+    struct view value = view_trim(view_of(item->value));
+    if (r->draft->values[k].text)
+        complain(r, line, "duplicate-key", item->key, NULL, NULL);
+    else if (r->translation && keys[k].first_file_only)
+        complain(r, line, "translation-key", item->key, NULL, NULL);
+    else if (value.len > DRAFT_VALUE_MAX_BYTES)
+        complain(r, line, "value-too-long", item->key, NULL, NULL);
+    else if (text_has_control(value))
+        complain(r, line, "control-characters", item->key, NULL, NULL);
+    else if (value.len) {
+        AUTOBUF struct buf nfc = BUF_INIT(DRAFT_VALUE_MAX_BYTES * 3);
+        (void)text_nfc(value, &nfc); /* ini.h passes valid UTF-8 only */
+        r->draft->values[k] = (struct draft_value){arena_dup(&r->draft->arena, buf_view(&nfc)), r->draft->file, line};
+    }
+}
+
+static int on_item(void *user, const struct ini_item *item) {
+    struct reading *r = user;
+    unsigned line = r->first_line + item->line;
+    switch (item->fault) {
+    case INI_OK: break;
+    case INI_NOT_A_PAIR: complain(r, line, "not-a-pair", item->value, NULL, NULL); return 0;
+    case INI_UNCLOSED_SECTION: complain(r, line, "unclosed-section", item->section, NULL, NULL); return 0;
+    case INI_EMPTY_NAME: complain(r, line, "empty-name", NULL, NULL, NULL); return 0;
+    case INI_LINE_TOO_LONG: complain(r, line, "line-too-long", NULL, NULL, NULL); return 0;
+    case INI_NOT_UTF8: complain(r, line, "not-text", NULL, NULL, NULL); return 0;
+    }
+    if (!item->key) {
+        r->section_known = section_exists(item->section);
+        if (!r->section_known)
+            complain(r, line, "unknown-section", item->section, NULL,
+                     text_nearest(view_of(item->section), sections, COUNT_OF(sections)));
+    } else if (item->section[0] == '\0')
+        complain(r, line, "no-section", item->key, NULL, NULL);
+    else if (r->section_known)
+        take_pair(r, line, item);
+    return 0;
+}
+
+static bool is_separator(struct view line) {
+    return view_eq_str(view_trim(line), "---");
+}
+
+static int read_markdown(struct reading *r, struct view text) {
+    struct view rest = text, line, front;
+    unsigned number = 0;
+    while (view_line(&rest, &line)) { /* a leading --- as site generators write it */
+        number++;
+        if (view_trim(line).len == 0)
+            continue;
+        if (!is_separator(line))
+            rest = text, number = 0;
+        break;
+    }
+    r->first_line = number;
+    front = rest;
+    bool found = false;
+    while (!found && view_line(&rest, &line)) {
+        number++;
+        found = is_separator(line);
+    }
+    if (!found) {
+        complain(r, 0, "no-separator", NULL, NULL, NULL);
+        return 0;
+    }
+    front.len = (size_t)(line.ptr - front.ptr);
+    int error = ini_read(front, on_item, r);
+    if (error < 0)
+        return error;
+    r->draft->body_line = number + 1;
+    if (rest.len > DRAFT_BODY_MAX_BYTES)
+        complain(r, r->draft->body_line, "body-too-long", NULL, NULL, NULL);
+    else
+        r->draft->body = view_make(arena_dup(&r->draft->arena, rest), rest.len);
+    return 0;
+}
+
+static void take_value(struct draft *d, enum draft_key key, const char *text) {
+    if (text && text[0])
+        d->values[key] = (struct draft_value){arena_strdup(&d->arena, text), d->file, 0};
+}
+
+static void take_when(struct draft *d, enum draft_key key, const struct when *w) {
+    char text[80];
+    if (w->has_time)
+        (void)snprintf(text, sizeof text, "%04d-%02d-%02d %02d:%02d", w->year, w->month, w->day, w->hour, w->minute);
+    else
+        (void)snprintf(text, sizeof text, "%04d-%02d-%02d", w->year, w->month, w->day);
+    take_value(d, key, text);
+}
+
+/* The event's description is text, not Markdown and not a template: every mark is escaped. */
+static void escape_markdown(struct view text, struct buf *to) {
+    bool line_start = true;
+    for (size_t i = 0; i < text.len; i++) {
+        char c = text.ptr[i];
+        if (line_start && (c == ' ' || c == '\t'))
+            continue;
+        if (c > 0 && strchr("!\"#$%&'()*+,-./:;<=>?@[\\]^_`{|}~", c) &&
+            !(c == '.' || c == ',' || c == ':' || c == '/' || c == '-'))
+            buf_putc(to, '\\');
+        else if (line_start && (c == '-' || c == '.' || c == ':'))
+            buf_putc(to, '\\');
+        else if (c == '.' && i && text.ptr[i - 1] >= '0' && text.ptr[i - 1] <= '9')
+            buf_putc(to, '\\');
+        if (c == '\n' && !line_start && i + 1 < text.len && text.ptr[i + 1] != '\n')
+            buf_puts(to, "\\"); /* a line end stays one */
+        buf_putc(to, c);
+        line_start = c == '\n';
+    }
+}
+
+static int read_calendar(struct reading *r, struct view text, const char *default_zone) {
+    struct draft *d = r->draft;
+    struct event event;
+    struct why why;
+    int error = calendar_read(text, default_zone, &d->arena, &event, &why);
+    if (error == -ENOMEM)
+        return error;
+    if (error < 0) {
+        complain(r, 0, "bad-calendar", why.what, NULL, NULL);
+        return 0;
+    }
+    if (event.repeat && event.repeat[0])
+        complain(r, 0, "not-served", "RRULE", NULL, NULL);
+    take_value(d, DRAFT_SUBJECT, event.title);
+    take_value(d, DRAFT_TITLE, event.title);
+    take_value(d, DRAFT_LOCATION, event.location);
+    take_value(d, DRAFT_URL, event.url);
+    take_value(d, DRAFT_TIMEZONE, event.zone);
+    take_when(d, DRAFT_START, &event.start);
+    take_when(d, DRAFT_END, &event.end);
+    AUTOBUF struct buf body = BUF_INIT(DRAFT_BODY_MAX_BYTES);
+    buf_puts(&body, "{{salutation}},\n\n");
+    escape_markdown(view_of(event.description ? event.description : ""), &body);
+    if (buf_error(&body))
+        complain(r, 0, "body-too-long", NULL, NULL, NULL);
+    d->body = view_make(arena_dup(&d->arena, buf_view(&body)), body.len);
+    d->body_line = 1;
+    d->from_calendar = true;
+    return 0;
+}
+
+int draft_read(const char *file, struct view content, bool translation, const char *default_zone,
+               struct problems *problems, struct draft *ret) {
+    struct draft d = {0};
+    d.file = arena_strdup(&d.arena, file);
+    struct reading r = {.draft = &d, .problems = problems, .translation = translation};
+    size_t errors = problems->errors;
+    AUTOBUF struct buf text = BUF_INIT(DRAFT_FILE_MAX_BYTES * 3);
+    const char *charset = NULL;
+    int error = 0;
+    if (content.len > DRAFT_FILE_MAX_BYTES)
+        complain(&r, 0, "file-too-long", NULL, NULL, NULL);
+    else if (text_read(content, &text, &charset) < 0 || !text_is_utf8(buf_view(&text)))
+        complain(&r, 0, "not-text", NULL, NULL, NULL);
+    else {
+        if (charset && strcmp(charset, "windows-1252") == 0)
+            problem_add(problems, true, file, 0, "read-as-windows-1252", NULL, NULL, NULL);
+        error = view_ends(view_of(file), ".ics") ? read_calendar(&r, buf_view(&text), default_zone)
+                                                 : read_markdown(&r, buf_view(&text));
+    }
+    if (arena_failed(&d.arena))
+        error = -ENOMEM;
+    if (error < 0) {
+        draft_done(&d);
+        return error;
+    }
+    *ret = d;
+    return problems->errors > errors ? -EINVAL : 0;
+}
+
+void draft_done(struct draft *d) {
+    arena_done(&d->arena);
+    *d = (struct draft){0};
+}
+
+void draft_overlay(struct draft *d, const struct draft *first) {
+    for (size_t k = 0; k < DRAFT_KEYS; k++)
+        if (!d->values[k].text)
+            d->values[k] = first->values[k];
+}
+
+void draft_problem(const struct draft *d, enum draft_key key, struct problems *problems, const char *problem,
+                   const char *a1, const char *a2, const char *near) {
+    const struct draft_value *v = &d->values[key];
+    problem_add(problems, false, v->text ? v->file : d->file, v->line, problem, a1, a2, near);
+}

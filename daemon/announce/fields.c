@@ -1,0 +1,156 @@
+#include "announce/fields.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "conf/conf.h"
+#include "mail/attributes.h"
+#include "mail/words.h"
+
+static const char *const names[FIELD_COUNT] = {
+    [FIELD_SALUTATION] = "salutation",
+    [FIELD_NAME] = "name",
+    [FIELD_GIVEN_NAME] = "given_name",
+    [FIELD_FAMILY_NAME] = "family_name",
+    [FIELD_ORGANISATION] = "organisation",
+    [FIELD_EMAIL] = "email",
+    [FIELD_URL_UNSUBSCRIBE] = "url.unsubscribe",
+    [FIELD_TO] = "@to",
+    [FIELD_DATE] = "@date",
+    [FIELD_MESSAGE_ID] = "@message-id",
+    [FIELD_LIST_UNSUBSCRIBE] = "@list-unsubscribe",
+};
+
+static const char *const not_served[] = {"url.preferences", "url.archive", "url.rsvp", "event.years"};
+
+int fields_register(struct merge_fields *registry) {
+    for (unsigned i = 0; i < FIELD_COUNT; i++) {
+        int number = merge_fields_number(registry, view_of(names[i]));
+        if (number != (int)i)
+            return number < 0 ? number : -EINVAL;
+    }
+    return 0;
+}
+
+bool fields_not_served(const char *name) {
+    for (size_t i = 0; i < COUNT_OF(not_served); i++)
+        if (strcmp(not_served[i], name) == 0)
+            return true;
+    return false;
+}
+
+int fields_add_attributes(struct view source, struct arena *a, struct merge_fields *registry, struct value *attr) {
+    static const char mark[] = "attr.";
+    for (size_t at; (at = view_search(source, VIEW("attr."))) < source.len;) {
+        source = view_slice(source, at + sizeof mark - 1, source.len);
+        size_t end = 0;
+        while (end < source.len && !memchr("{} \t\r\n.", source.ptr[end], 7))
+            end++;
+        struct view name = view_slice(source, 0, end);
+        if (name.len == 0 || name.len > ATTRIBUTE_NAME_MAX)
+            continue;
+        const char *full = arena_printf(a, "attr.%.*s", (int)name.len, name.ptr);
+        int number = full ? merge_fields_number(registry, view_of(full)) : -ENOMEM;
+        if (number < 0)
+            return number;
+        int r = value_set(a, attr, full + sizeof mark - 1, value_field((unsigned)number));
+        if (r < 0)
+            return r;
+    }
+    return 0;
+}
+
+/* value_set() failures (no memory) are sticky in the arena; they are asked for once at the end. */
+static void set_text(struct arena *a, struct value *map, const char *key, const char *text) {
+    (void)value_set(a, map, key, value_text(text ? text : ""));
+}
+
+static const char *said(struct arena *a, struct buf *text) {
+    const char *kept = arena_dup(a, buf_view(text));
+    buf_clear(text);
+    return kept ? kept : "";
+}
+
+static struct value event_map(const struct draft *d, const struct fields_event *event, const struct words *words,
+                              const char *list_timezone, struct arena *a) {
+    struct value map = value_map();
+    AUTOBUF struct buf text = BUF_INIT(4096);
+    const struct when *s = &event->start, *e = &event->end;
+    struct when date = *s;
+    date.has_time = false;
+    set_text(a, &map, "title", draft_text(d, DRAFT_TITLE));
+    set_text(a, &map, "location", draft_text(d, DRAFT_LOCATION));
+    set_text(a, &map, "url", draft_text(d, DRAFT_URL));
+    when_say_range(words, s, e, &text);
+    set_text(a, &map, "when", said(a, &text));
+    when_say(words, &date, &text);
+    set_text(a, &map, "date", said(a, &text));
+    when_say(words, s, &text);
+    set_text(a, &map, "start", said(a, &text));
+    when_say(words, e, &text);
+    set_text(a, &map, "end", said(a, &text));
+    int64_t at;
+    int minutes;
+    char abbreviation[16];
+    /* The zone is said where it is not the one that the list's readers take for granted. */
+    if (s->has_time && strcmp(event->zone, list_timezone) != 0 && when_to_usec(s, event->zone, &at) == WHEN_OK &&
+        when_offset(at, event->zone, &minutes, abbreviation) == 0)
+        buf_printf(&text, "%s, UTC%c%02d:%02d", event->zone, minutes < 0 ? '-' : '+', abs(minutes) / 60,
+                   abs(minutes) % 60);
+    set_text(a, &map, "zone_note", said(a, &text));
+    return map;
+}
+
+int fields_tree(const struct draft *d, const struct conf_list *list, const struct fields_event *event,
+                const struct words *words, const char *list_timezone, bool preview, const struct value *attr,
+                struct arena *a, struct value *ret) {
+    const char *language = words_language(words);
+    struct value root = value_map(), url = value_map(), list_map = value_map(), sender = value_map(),
+                 none = {.kind = VALUE_NULL};
+    for (unsigned i = 0; i < FIELD_COUNT; i++)
+        if (names[i][0] != '@' && !strchr(names[i], '.'))
+            (void)value_set(a, &root, names[i], value_field(i));
+    (void)value_set(a, &url, "unsubscribe", value_field(FIELD_URL_UNSUBSCRIBE));
+    (void)value_set(a, &root, "url", url);
+    (void)value_set(a, &root, "attr", *attr);
+    set_text(a, &root, "language", language);
+    set_text(a, &root, "dir", words_dir(words));
+    set_text(a, &root, "subject", draft_text(d, DRAFT_SUBJECT));
+    (void)value_set(a, &root, "preview", (struct value){.kind = VALUE_BOOL, .truth = preview});
+    set_text(a, &list_map, "name", list->name);
+    set_text(a, &list_map, "title", conf_list_title(list, language));
+    set_text(a, &list_map, "reason", list->reason);
+    (void)value_set(a, &root, "list", list_map);
+    const struct conf_sender *s = list->sender;
+    const char *name = list->from_name[0] ? list->from_name : s->name;
+    const struct {
+        const char *key, *text;
+    } of_sender[] = {
+        {"name", name},
+        {"organisation", s->organisation[0] ? s->organisation : s->name},
+        {"address", s->address},
+        {"postal_address", s->postal_address},
+        {"imprint_url", s->imprint_url},
+        {"privacy_url", s->privacy_url},
+        {"logo", s->logo},
+        {"colour", s->colour[0] ? s->colour : "#1f4e79"},
+        {"public_url", s->public_url},
+    };
+    for (size_t i = 0; i < COUNT_OF(of_sender); i++)
+        set_text(a, &sender, of_sender[i].key, of_sender[i].text);
+    (void)value_set(a, &root, "sender", sender);
+    bool has_contact =
+        draft_has(d, DRAFT_CONTACT_NAME) || draft_has(d, DRAFT_CONTACT_PHONE) || draft_has(d, DRAFT_CONTACT_MAIL);
+    struct value contact = value_map();
+    set_text(a, &contact, "name", draft_text(d, DRAFT_CONTACT_NAME));
+    set_text(a, &contact, "phone", draft_text(d, DRAFT_CONTACT_PHONE));
+    set_text(a, &contact, "mail", draft_text(d, DRAFT_CONTACT_MAIL));
+    (void)value_set(a, &root, "contact", has_contact ? contact : none);
+    (void)value_set(a, &root, "event", event->zone ? event_map(d, event, words, list_timezone, a) : none);
+    if (arena_failed(a))
+        return -ENOMEM;
+    *ret = root;
+    return 0;
+}

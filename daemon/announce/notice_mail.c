@@ -1,0 +1,71 @@
+#include "announce/notice_mail.h"
+
+#include <errno.h>
+
+#include "conf/conf.h"
+#include "mail/header.h"
+#include "mail/message.h"
+#include "mail/template_file.h"
+#include "mail/when.h"
+#include "mail/words.h"
+
+/* The text in its frame: templates/common/notice.txt with {{text}}, {{sender.*}} and the words. */
+static int render_text(const struct conf *conf, const struct words *words, const struct notice_mail *n,
+                       struct merge *m) {
+    struct arena arena AUTOARENA = {0};
+    AUTOBUF struct buf source = BUF_INIT(TEMPLATE_FILE_MAX_BYTES + 1);
+    struct value root = value_map(), sender = value_map();
+    struct template_fault fault = {0};
+    int r = template_file_read(conf->templates_local, conf->templates, words_language(words), "notice.txt", &source);
+    if (r < 0)
+        return r;
+    const char *organisation = n->sender->organisation[0] ? n->sender->organisation : n->sender->name;
+    (void)value_set(&arena, &sender, "name", value_text(n->sender->name));
+    (void)value_set(&arena, &sender, "organisation", value_text(organisation));
+    (void)value_set(&arena, &sender, "address", value_text(n->sender->address));
+    (void)value_set(&arena, &sender, "postal_address", value_text(n->sender->postal_address));
+    (void)value_set(&arena, &sender, "imprint_url", value_text(n->sender->imprint_url));
+    (void)value_set(&arena, &sender, "privacy_url", value_text(n->sender->privacy_url));
+    (void)value_set(&arena, &root, "sender", sender);
+    (void)value_set(&arena, &root, "subject", value_text(n->subject));
+    (void)value_set(&arena, &root, "text", value_text(arena_dup(&arena, n->text)));
+    if (arena_failed(&arena))
+        return -ENOMEM;
+    r = template_render(buf_view(&source), &root, TEMPLATE_PLAIN, false, m, &fault);
+    return r == 0 ? merge_seal(m) : r;
+}
+
+int notice_mail_compose(const struct conf *conf, const struct words *words, const struct notice_mail *n,
+                        struct buf *to) {
+    struct merge text;
+    struct message *m = NULL;
+    merge_init(&text);
+    AUTOBUF struct buf date = BUF_INIT(64), id = BUF_INIT(512);
+    when_print_rfc5322(n->date_usec, conf->timezone, &date);
+    const char *at = strrchr(n->sender->address, '@');
+    buf_printf(&id, "<%s@%s>", n->message_id, at ? at + 1 : "localhost");
+    int r = render_text(conf, words, n, &text);
+    if (r == 0)
+        r = message_new(&m);
+    if (r == 0) {
+        const struct part part = {
+            .kind = PART_TEXT, .type = "text/plain", .text = &text, .language = words_language(words)};
+        const int steps[] = {
+            message_header_mailbox(m, "From", view_of(n->sender->name), view_of(n->sender->address)),
+            message_header_mailbox(m, "To", (struct view){0}, view_of(n->recipient)),
+            message_header_text(m, "Subject", view_of(n->subject)),
+            message_header_raw(m, "Date", buf_view(&date)),
+            message_header_raw(m, "Message-ID", buf_view(&id)),
+            message_header_raw(m, "Auto-Submitted", VIEW("auto-generated")),
+            message_header_raw(m, "X-Auto-Response-Suppress", VIEW("OOF, AutoReply")),
+            message_body(m, &part, n->message_id),
+        };
+        for (size_t i = 0; i < COUNT_OF(steps) && r == 0; i++)
+            r = steps[i];
+    }
+    if (r == 0)
+        r = message_fill(m, NULL, to);
+    (void)message_free(m);
+    merge_done(&text);
+    return r;
+}

@@ -1,0 +1,60 @@
+#include "announce/problem.h"
+
+#include <stdlib.h>
+
+#include "base/text.h"
+#include "mail/words.h"
+
+void problems_init(struct problems *p) {
+    *p = (struct problems){0};
+}
+
+void problems_done(struct problems *p) {
+    arena_done(&p->arena);
+    problems_init(p);
+}
+
+static const char *keep(struct problems *p, const char *s) {
+    char *copy = s ? arena_strdup(&p->arena, s) : NULL;
+    if (copy)
+        text_cut_clean(copy);
+    return copy ? copy : "";
+}
+
+void problem_add(struct problems *p, bool warning, const char *file, unsigned line, const char *key, const char *a1,
+                 const char *a2, const char *a3) {
+    if (!warning)
+        p->errors++;
+    if (p->count == PROBLEMS_MAX)
+        return;
+    p->items[p->count++] =
+        (struct problem){warning, keep(p, file), line, keep(p, key), {keep(p, a1), keep(p, a2), keep(p, a3)}};
+}
+
+static void print_one(const struct problem *p, const struct words *words, struct buf *to) {
+    AUTOFREE char *line = NULL;
+    if (p->line) {
+        struct buf number = BUF_INIT(16);
+        buf_printf(&number, "%u", p->line);
+        line = buf_steal(&number);
+        buf_done(&number);
+    }
+    AUTOBUF struct buf key = BUF_INIT(128);
+    if (p->file[0])
+        words_format(words, line ? "problem.at-line" : "problem.at-file", p->file, line, NULL, to);
+    if (p->warning)
+        buf_puts(to, words_get(words, "problem.warning"));
+    buf_printf(&key, "problem.%s", p->key);
+    words_format(words, buf_str(&key), p->args[0], p->args[1], p->args[2], to);
+    /* A hint stands in the sentence's last argument where the sentence has a variant for it. */
+    if (p->args[2][0]) {
+        buf_putc(to, ' ');
+        words_format(words, "problem.did-you-mean", p->args[2], NULL, NULL, to);
+    }
+    buf_putc(to, '\n');
+}
+
+void problems_print(const struct problems *p, const struct words *words, struct buf *to) {
+    for (size_t i = 0; i < p->count; i++)
+        print_one(&p->items[i], words, to);
+}

@@ -1,0 +1,133 @@
+#include "spool/spool.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/encode.h"
+#include "base/files.h"
+
+/* The modes suit an unprivileged daemon that made them itself; a package lays them out beforehand with groups
+ * (tmpfiles). */
+static const struct {
+    const char *name;
+    mode_t mode;
+} folders[] = {
+    {"incoming", 0770},      {"announcements", 0700}, {"rejected", 0770}, {"requests", 0755},    {"requests/web", 0770},
+    {"requests/mail", 0770}, {"applied", 0700},       {"public", 0755},   {"public/keys", 0755}, {"tmp", 0700},
+};
+
+int spool_open(const char *path, struct why *why, struct spool **ret) {
+    struct spool *s = calloc(1, sizeof *s);
+    int r = s ? 0 : -ENOMEM;
+    if (r == 0) {
+        s->path = strdup(path);
+        s->dirfd = s->path ? files_make_dir(AT_FDCWD, path, 0755) : -ENOMEM;
+        if (s->dirfd == 0)
+            s->dirfd = files_open_dir(AT_FDCWD, path);
+        r = s->dirfd < 0 ? s->dirfd : 0;
+    }
+    for (size_t i = 0; r == 0 && i < COUNT_OF(folders); i++)
+        r = files_make_dir(s->dirfd, folders[i].name, folders[i].mode);
+    if (r < 0) {
+        (void)why_set(why, r, "cannot use the spool folder: %s", strerror(-r));
+        why_where(why, "%s", path);
+        why_todo(why, "Let the daemon's user own it, or set [daemon] spool-dir");
+        (void)spool_close(s);
+        return r;
+    }
+    *ret = s;
+    return 0;
+}
+
+struct spool *spool_close(struct spool *s) {
+    if (s) {
+        if (s->dirfd >= 0)
+            (void)close(s->dirfd);
+        free(s->path);
+        free(s);
+    }
+    return NULL;
+}
+
+int spool_make_tmp(struct spool *s, char **ret_path) {
+    uint8_t random[16];
+    if (getrandom(random, sizeof random, 0) != sizeof random)
+        return -EIO;
+    struct buf path = BUF_INIT(64);
+    buf_puts(&path, "tmp/");
+    encode_hex(&path, random, sizeof random);
+    int r = buf_error(&path);
+    if (r == 0 && mkdirat(s->dirfd, buf_str(&path), 0700) < 0)
+        r = -errno;
+    if (r == 0)
+        *ret_path = buf_steal(&path);
+    buf_done(&path);
+    return r;
+}
+
+static int sync_parent(struct spool *s, const char *path) {
+    const char *slash = strrchr(path, '/');
+    AUTOFREE char *parent = slash ? view_dup(view_make(path, (size_t)(slash - path))) : strdup(".");
+    if (!parent)
+        return -ENOMEM;
+    AUTOCLOSE int fd = files_open_dir(s->dirfd, parent);
+    return fd < 0 ? fd : files_fsync_dir(fd);
+}
+
+int spool_publish_tree(struct spool *s, const char *from, const char *to) {
+    int r = files_fsync_tree(s->dirfd, from);
+    if (r == 0 && renameat2(s->dirfd, from, s->dirfd, to, RENAME_NOREPLACE) < 0)
+        r = -errno;
+    if (r == 0)
+        r = sync_parent(s, from);
+    return r == 0 ? sync_parent(s, to) : r;
+}
+
+int spool_publish(struct spool *s, const char *name, struct view content) {
+    char path[PATH_MAX];
+    if (snprintf(path, sizeof path, "public/%s", name) >= (int)sizeof path)
+        return -ENAMETOOLONG;
+    return files_write_durable(s->dirfd, path, content, 0644);
+}
+
+int spool_reject(struct spool *s, const char *path, struct view reason) {
+    const char *slash = strrchr(path, '/');
+    AUTOBUF struct buf to = BUF_INIT(PATH_MAX);
+    buf_puts(&to, "rejected/");
+    clock_print_utc(&to, clock_now_usec());
+    buf_printf(&to, "-%s", slash ? slash + 1 : path);
+    size_t stem = to.len;
+    buf_puts(&to, ".why");
+    if (buf_error(&to))
+        return buf_error(&to);
+    int r = files_write_durable(s->dirfd, buf_str(&to), reason, 0660); /* first: a moved file never lacks its reason */
+    buf_truncate(&to, stem);
+    if (r == 0 && renameat(s->dirfd, path, s->dirfd, buf_str(&to)) < 0 && errno != ENOENT)
+        r = -errno;
+    if (r == 0)
+        r = sync_parent(s, buf_str(&to));
+    return r == 0 ? sync_parent(s, path) : r;
+}
+
+int spool_sweep_tmp(struct spool *s) {
+    char **names;
+    size_t count;
+    int r = files_list(s->dirfd, "tmp", 100000, &names, &count);
+    if (r < 0)
+        return r;
+    for (size_t i = 0; r == 0 && i < count; i++) {
+        char path[NAME_MAX + 8];
+        (void)snprintf(path, sizeof path, "tmp/%s", names[i]); /* a name of one component always fits */
+        r = files_remove_tree(s->dirfd, path);
+    }
+    files_free_names(names, count);
+    return r;
+}
