@@ -2,33 +2,25 @@
  * no lambdas, no other delimiters), over a tree of values. A value may be a field of the recipient, known only when a
  * mail is filled: it becomes a merge field, and a section over it a span.
  *
- * Limits: source 256 KiB, nesting 16, 4096 tags, rendered text 4 MiB. */
+ * In HTML a static text is escaped unless it is raw or in {{{ }}}; a URL of another scheme than http, https, mailto,
+ * tel and cid becomes "#" where it begins an attribute such as href. A recipient's field is always escaped for the
+ * place where it stands: text and quoted attributes, a part of a URL, a whole URL of ours (below the root's "url");
+ * elsewhere (unquoted attributes, scripts, comments) only what can do no harm stays of it.
+ *
+ * Limits: source 256 KiB, nesting 16, 4096 tags, rendered text 4 MiB, a million steps. */
 #pragma once
 #include <stdbool.h>
 
 #include "mail/merge.h"
+#include "mail/value.h"
 
-enum value_kind { VALUE_NULL, VALUE_BOOL, VALUE_TEXT, VALUE_LIST, VALUE_MAP, VALUE_FIELD };
-
-struct value {
-    enum value_kind kind;
-    bool truth;
-    struct view text;    /* VALUE_TEXT */
-    struct value *items; /* VALUE_LIST, VALUE_MAP */
-    const char **keys;   /* VALUE_MAP */
-    size_t count;
-    unsigned field;           /* VALUE_FIELD */
-    bool raw;                 /* VALUE_TEXT: already escaped for the target; interpolated as it is even with {{ }} */
-    const struct merge *part; /* VALUE_TEXT with part set: a merge spliced in whole (a body), text unused */
+enum {
+    TEMPLATE_SOURCE_MAX_BYTES = 256 * 1024,
+    TEMPLATE_DEPTH_MAX = 16,
+    TEMPLATE_TAGS_MAX = 4096,
+    TEMPLATE_TEXT_MAX_BYTES = 4 * 1024 * 1024,
+    TEMPLATE_STEPS_MAX = 1000000,
 };
-
-/* Builders; strings and arrays live in the arena. */
-struct value value_text(const char *s);
-struct value value_map(void);
-struct value value_list(void);
-struct value value_field(unsigned number);
-int value_set(struct arena *a, struct value *map, const char *key, struct value v); /* replaces a like-named one */
-int value_append(struct arena *a, struct value *list, struct value v);
 
 enum template_target { TEMPLATE_PLAIN, TEMPLATE_HTML };
 
@@ -43,10 +35,12 @@ struct template_fault {
         TEMPLATE_NOT_SERVED, /* partials, delimiters */
         TEMPLATE_UNKNOWN_FIELD,
         TEMPLATE_TOO_BIG,
-        TEMPLATE_FIELD_IN_LIST, /* a section over a recipient's field used as a context */
+        TEMPLATE_FIELD_IN_LIST,    /* a name inside a recipient's field, which holds none */
+        TEMPLATE_SECTION_CROSSING, /* a section that begins in one block (or place in HTML) and ends in another */
     } kind;
     char name[64];       /* of the field or section */
-    const char *nearest; /* a known name that is near, or NULL */
+    const char *nearest; /* a known name that is near, or NULL; points to nearest_text */
+    char nearest_text[64];
 };
 
 /* Renders source against root into m (not sealed). With strict, a name that is nowhere in the tree is a fault; without,
