@@ -5,7 +5,7 @@
 
 #include "base/text.h"
 
-static void set(char *to, size_t size, const char *format, va_list args) {
+__attribute__((format(printf, 3, 0))) static void set(char *to, size_t size, const char *format, va_list args) {
     (void)vsnprintf(to, size, format, args); /* cut is fine: text_cut_clean() ends it at a whole character */
     text_cut_clean(to);
 }
