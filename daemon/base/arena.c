@@ -32,8 +32,10 @@ bool arena_failed(const struct arena *a) {
 }
 
 void *arena_alloc(struct arena *a, size_t size) {
-    if (a->failed || size > SIZE_MAX / 2)
+    if (a->failed || size > SIZE_MAX / 2) {
+        a->failed = true;
         return NULL;
+    }
     size = (size + alignof(max_align_t) - 1) & ~(alignof(max_align_t) - 1);
     if (size == 0)
         size = alignof(max_align_t);

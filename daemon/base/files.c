@@ -12,20 +12,28 @@
 
 #include "base/why.h"
 
+enum { READ_CHUNK = 16384 };
+
+/* Straight into the buffer; at its cap one byte more tells a file that just fits from a longer one. */
 static int read_fd(int fd, struct buf *b) {
-    for (;;) {
-        char chunk[16384];
-        ssize_t n = read(fd, chunk, sizeof chunk);
+    while (!buf_error(b)) {
+        size_t room = b->limit_bytes > b->len ? b->limit_bytes - b->len : 0;
+        size_t want = room < READ_CHUNK ? room : READ_CHUNK;
+        char beyond, *to = want ? buf_reserve(b, want) : &beyond;
+        if (!to)
+            break;
+        ssize_t n = read(fd, to, want ? want : 1);
         if (n < 0 && errno == EINTR)
             continue;
         if (n < 0)
             return -errno;
         if (n == 0)
-            return buf_error(b);
-        buf_add(b, chunk, (size_t)n);
-        if (buf_error(b))
-            return buf_error(b);
+            return 0;
+        if (want == 0)
+            return -EMSGSIZE;
+        buf_used(b, (size_t)n);
     }
+    return buf_error(b);
 }
 
 int files_read(int dirfd, const char *path, struct buf *b) {
@@ -57,9 +65,23 @@ int files_write_all(int fd, const void *data, size_t len) {
     return 0;
 }
 
+/* With exactly this mode, whatever the umask. */
+static int create(int dirfd, const char *path, mode_t mode) {
+    int fd = openat(dirfd, path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, mode);
+    if (fd < 0)
+        return -errno;
+    if (fchmod(fd, mode) < 0) {
+        int r = -errno;
+        (void)close(fd);                /* empty */
+        (void)unlinkat(dirfd, path, 0); /* the first failure is the one to report */
+        return r;
+    }
+    return fd;
+}
+
 int files_write_new(int dirfd, const char *path, struct view content, mode_t mode) {
-    AUTOCLOSE int fd = openat(dirfd, path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, mode);
-    return fd < 0 ? -errno : files_write_all(fd, content.ptr, content.len);
+    AUTOCLOSE int fd = create(dirfd, path, mode);
+    return fd < 0 ? fd : files_write_all(fd, content.ptr, content.len);
 }
 
 int files_fsync_dir(int dirfd) {
@@ -87,9 +109,9 @@ int files_write_durable(int dirfd, const char *path, struct view content, mode_t
     char temporary[NAME_MAX + 1];
     if (snprintf(temporary, sizeof temporary, ".%s.%016llx", name, (unsigned long long)random) >= (int)sizeof temporary)
         return -ENAMETOOLONG;
-    AUTOCLOSE int fd = openat(parent, temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, mode);
+    AUTOCLOSE int fd = create(parent, temporary, mode);
     if (fd < 0)
-        return -errno;
+        return fd;
     int r = files_write_all(fd, content.ptr, content.len);
     if (r == 0 && fsync(fd) < 0)
         r = -errno;
@@ -108,10 +130,23 @@ int files_open_dir(int dirfd, const char *path) {
 }
 
 int files_make_dir(int dirfd, const char *path, mode_t mode) {
-    return mkdirat(dirfd, path, mode) < 0 && errno != EEXIST ? -errno : 0;
+    struct stat st;
+    if (mkdirat(dirfd, path, mode) == 0) {
+        if (fstatat(dirfd, path, &st, AT_SYMLINK_NOFOLLOW) < 0 ||
+            fchmodat(dirfd, path, mode | (st.st_mode & S_ISGID), 0) < 0) /* a group handed down from above stays */
+            return -errno;
+        return 0;
+    }
+    if (errno != EEXIST)
+        return -errno;
+    if (fstatat(dirfd, path, &st, 0) < 0)
+        return -errno;
+    return S_ISDIR(st.st_mode) ? 0 : -ENOTDIR;
 }
 
 int files_make_dirs(const char *path, mode_t mode) {
+    if (!*path)
+        return -ENOENT;
     AUTOFREE char *copy = view_dup(view_of(path));
     if (!copy)
         return -ENOMEM;
@@ -185,19 +220,19 @@ int files_list(int dirfd, const char *path, size_t max, char ***ret_names, size_
     return 0;
 }
 
-enum { TREE_MAX = 100000 };
-
 int files_fsync_tree(int dirfd, const char *path) {
+    struct stat st;
+    if (fstatat(dirfd, path, &st, AT_SYMLINK_NOFOLLOW) < 0)
+        return -errno;
+    if (!S_ISDIR(st.st_mode) && !S_ISREG(st.st_mode))
+        return 0; /* its name is the folder's, and it has no content */
     AUTOCLOSE int fd = openat(dirfd, path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
     if (fd < 0)
-        return -errno;
-    struct stat st;
-    if (fstat(fd, &st) < 0)
         return -errno;
     if (S_ISDIR(st.st_mode)) {
         char **names;
         size_t count;
-        int r = files_list(fd, ".", TREE_MAX, &names, &count);
+        int r = files_list(fd, ".", SIZE_MAX, &names, &count);
         if (r < 0)
             return r;
         for (size_t i = 0; i < count && r == 0; i++)
@@ -220,7 +255,7 @@ int files_remove_tree(int dirfd, const char *path) {
             return -errno;
         char **names;
         size_t count;
-        int r = files_list(fd, ".", TREE_MAX, &names, &count);
+        int r = files_list(fd, ".", SIZE_MAX, &names, &count);
         if (r < 0)
             return r;
         for (size_t i = 0; i < count && r == 0; i++)
@@ -232,12 +267,18 @@ int files_remove_tree(int dirfd, const char *path) {
     return unlinkat(dirfd, path, AT_REMOVEDIR) < 0 && errno != ENOENT ? -errno : 0;
 }
 
-int files_read_secret(const char *path, struct buf *b, struct why *why) {
+/* Opens what must be a regular file that others can neither read nor write. */
+static int open_secret(const char *path, struct why *why) {
     AUTOCLOSE int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     struct stat st;
-    if (fd < 0 || fstat(fd, &st) < 0) {
-        int error = -errno;
-        (void)why_set(why, error, "cannot read the secret: %s", strerror(-error));
+    int error = 0;
+    if (fd < 0 || fstat(fd, &st) < 0)
+        error = -errno;
+    else if (!S_ISREG(st.st_mode))
+        error = -EINVAL;
+    if (error < 0) {
+        (void)why_set(why, error, "cannot read the secret: %s",
+                      error == -EINVAL ? "it is not a regular file" : strerror(-error));
         why_where(why, "%s", path);
         return error;
     }
@@ -247,7 +288,21 @@ int files_read_secret(const char *path, struct buf *b, struct why *why) {
         why_todo(why, "Run: chmod 0600 %s", path);
         return -EPERM;
     }
-    int r = S_ISREG(st.st_mode) ? read_fd(fd, b) : -EINVAL;
+    int open_fd = fd;
+    fd = -1;
+    return open_fd;
+}
+
+int files_check_secret(const char *path, struct why *why) {
+    AUTOCLOSE int fd = open_secret(path, why);
+    return fd < 0 ? fd : 0;
+}
+
+int files_read_secret(const char *path, struct buf *b, struct why *why) {
+    AUTOCLOSE int fd = open_secret(path, why);
+    if (fd < 0)
+        return fd;
+    int r = read_fd(fd, b);
     if (r < 0) {
         (void)why_set(why, r, "cannot read the secret: %s", strerror(-r));
         why_where(why, "%s", path);

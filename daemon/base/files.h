@@ -1,4 +1,5 @@
-/* Files and folders, durable and bounded. All descriptors are close-on-exec.
+/* Files and folders, durable and bounded. All descriptors are close-on-exec. What is made here has exactly the mode
+ * that is asked for, whatever the umask; a folder also keeps the set-group-ID bit that it was handed down.
  * Functions return 0 (or a descriptor) or a negative errno. */
 #pragma once
 #include <stdbool.h>
@@ -18,11 +19,11 @@ int files_write_durable(int dirfd, const char *path, struct view content, mode_t
 int files_write_new(int dirfd, const char *path, struct view content, mode_t mode);
 int files_write_all(int fd, const void *data, size_t len);
 int files_fsync_dir(int dirfd);
-/* Opens a folder; with create, makes it (one level) with mode. */
 int files_open_dir(int dirfd, const char *path);
+/* Makes one folder, or all that are missing on the way. One that is there stays as it is; -ENOTDIR for another file. */
 int files_make_dir(int dirfd, const char *path, mode_t mode);
 int files_make_dirs(const char *path, mode_t mode);
-/* fsyncs every regular file below dir and every folder, deepest first. */
+/* fsyncs every regular file below path and every folder, deepest first; follows no link. */
 int files_fsync_tree(int dirfd, const char *path);
 /* Removes a file or a whole tree; follows no link; a missing one is fine. */
 int files_remove_tree(int dirfd, const char *path);
@@ -30,5 +31,7 @@ int files_remove_tree(int dirfd, const char *path);
  */
 int files_list(int dirfd, const char *path, size_t max, char ***ret_names, size_t *ret_count);
 void files_free_names(char **names, size_t count);
-/* A file that holds a secret: refuses one that others may read or group may write (-EPERM). */
+/* A file that holds a secret: refuses one that others may read or group may write (-EPERM). Reserve the buffer's cap
+ * before, where no copy may be left behind by its growing. */
 int files_read_secret(const char *path, struct buf *b, struct why *why);
+int files_check_secret(const char *path, struct why *why);

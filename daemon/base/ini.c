@@ -2,11 +2,10 @@
 
 #include <errno.h>
 #include <ini.h>
+#include <pthread.h>
 
 #include "base/buf.h"
 #include "base/text.h"
-
-enum { FILE_MAX = 1 << 20, LINE_MAX_BYTES = 64 * 1024 };
 
 /* inih passes no line numbers, cuts a section's name at 49 bytes and reports the first fault only. So the lines are
  * handed to it one at a time: section heads and faulty lines are dealt with here and reach it as empty lines. */
@@ -38,9 +37,14 @@ static void on_section(struct reader *r, struct view line) {
     report(r, NULL, "", unclosed ? INI_UNCLOSED_SECTION : name.len == 0 ? INI_EMPTY_NAME : INI_OK);
 }
 
+/* What inih's isspace() skips and we would not: such a line could read as another thing to it. */
+static bool has_odd_blank(struct view v) {
+    return view_find(v, '\f') < v.len || view_find(v, '\v') < v.len;
+}
+
 /* True where the line is a pair that inih should read. */
 static bool screen(struct reader *r, struct view line) {
-    if (line.len > LINE_MAX_BYTES) {
+    if (line.len > INI_LINE_MAX) {
         report(r, NULL, "", INI_LINE_TOO_LONG);
         return false;
     }
@@ -57,15 +61,13 @@ static bool screen(struct reader *r, struct view line) {
     }
     size_t equals = view_find(bare, '='), colon = view_find(bare, ':');
     size_t at = equals < colon ? equals : colon;
-    if (at == bare.len || at == 0) {
-        struct buf shown = BUF_INIT(128);
-        buf_add_view(&shown, view_slice(bare, 0, 64));
-        buf_truncate(&shown, 64);
-        report(r, NULL, buf_str(&shown), at == 0 ? INI_EMPTY_NAME : INI_NOT_A_PAIR);
-        buf_done(&shown);
-        return false;
-    }
-    return true;
+    if (at > 0 && at < bare.len && !has_odd_blank(view_slice(bare, 0, at)))
+        return true;
+    enum { SHOWN_MAX = 64 };
+    AUTOBUF struct buf shown = BUF_INIT(SHOWN_MAX);
+    buf_add_view(&shown, view_slice(bare, 0, SHOWN_MAX));
+    report(r, NULL, buf_str(&shown), at == 0 ? INI_EMPTY_NAME : INI_NOT_A_PAIR);
+    return false;
 }
 
 static char *on_read(char *to, int room, void *stream) {
@@ -99,17 +101,23 @@ static int on_pair(void *user, const char *section, const char *key, const char 
     return 1;
 }
 
+/* Debian's library takes these from globals; two threads may read at a time. */
+static void set_up(void) {
+    ini_use_stack = false;
+    ini_allow_realloc = true;
+    ini_max_line = INI_LINE_MAX + 16;
+    ini_allow_multiline = false;
+    ini_allow_inline_comments = false;
+}
+
 int ini_read(struct view text, ini_on_item *on_item, void *user) {
-    if (text.len > FILE_MAX)
+    if (text.len > INI_FILE_MAX)
         return -EMSGSIZE;
     if (view_starts(text, "\xEF\xBB\xBF"))
         text = view_slice(text, 3, text.len);
-    ini_use_stack = false;
-    ini_allow_realloc = true;
-    ini_max_line = LINE_MAX_BYTES + 16;
-    ini_allow_multiline = false;
-    ini_allow_inline_comments = false;
-    struct reader r = {.rest = text, .section = BUF_INIT(LINE_MAX_BYTES), .on_item = on_item, .user = user};
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    (void)pthread_once(&once, set_up); /* cannot fail */
+    struct reader r = {.rest = text, .section = BUF_INIT(INI_LINE_MAX), .on_item = on_item, .user = user};
     int error = ini_parse_stream(on_read, &r, on_pair, &r);
     int failed = buf_error(&r.section);
     buf_done(&r.section);

@@ -2,19 +2,22 @@
  * No inline comments and no multi-line values: a value is all behind the first = or :, trimmed, so a password may hold
  * ; and #. A BOM and CRLF are fine; lines up to 64 KiB, files up to 1 MiB; a section name is taken whole however long.
  *
- * The reader calls back for each section and pair with its line. Faults of the form (no =, an unclosed [, an empty
- * name, a pair before any section where that is not allowed, a line too long, bytes that are not UTF-8) are pairs too,
- * with fault set, so that the caller can list everything wrong at once. */
+ * The reader calls back for each section and pair with its line. Faults of the form are items too, with fault set, so
+ * that the caller can list everything wrong at once; their value is the beginning of the line where that helps. A head
+ * that is at fault still begins a section, so that its pairs are not taken for the section's above. Whether pairs
+ * before the first head are right is the caller's to say. */
 #pragma once
 #include <stdbool.h>
 
 #include "base/view.h"
 
+enum { INI_FILE_MAX = 1 << 20, INI_LINE_MAX = 64 * 1024 };
+
 enum ini_fault {
     INI_OK,
-    INI_NOT_A_PAIR,
-    INI_UNCLOSED_SECTION,
-    INI_EMPTY_NAME,
+    INI_NOT_A_PAIR,       /* no = */
+    INI_UNCLOSED_SECTION, /* no ], or something behind it */
+    INI_EMPTY_NAME,       /* [] or "= value" */
     INI_LINE_TOO_LONG,
     INI_NOT_UTF8,
 };

@@ -34,7 +34,7 @@ static void add_value(struct buf *line, const char *text) {
 void log_emit(int level, const char *event, const struct log_field *fields) {
     if (level > max_level)
         return;
-    AUTOBUF struct buf line = BUF_INIT(8192);
+    AUTOBUF struct buf line = BUF_INIT(2 * LOG_LINE_MAX);
     buf_printf(&line, "<%d>%s", level, event);
     for (; fields->key; fields++) {
         buf_printf(&line, " %s=", fields->key);
@@ -43,8 +43,11 @@ void log_emit(int level, const char *event, const struct log_field *fields) {
         else
             buf_printf(&line, "%lld", (long long)fields->number);
     }
-    if (line.len > 4000)
-        buf_truncate(&line, 4000);
+    if (line.len > LOG_LINE_MAX) {
+        buf_truncate(&line, LOG_LINE_MAX);
+        text_cut_clean(line.data);
+        line.len = strlen(line.data);
+    }
     line.error = 0;
     buf_putc(&line, '\n');
     if (write(STDERR_FILENO, buf_str(&line), line.len) < 0)

@@ -2,12 +2,14 @@
  *   <6>relay-paused relay=main seconds=30 reason="550 5.7.1 not allowed"
  * An event name, then key=value fields; values are cleaned of control bytes and quoted where they need it.
  * Addresses, tokens and secrets are never given to the log at any level above LOG_DEBUG. Thread-safe: one write(2)
- * a line. */
+ * a line, cut at LOG_LINE_MAX bytes. */
 #pragma once
 #include <stdint.h>
 #include <syslog.h>
 
 #include "base/why.h"
+
+enum { LOG_LINE_MAX = 4000 };
 
 struct log_field {
     const char *key;

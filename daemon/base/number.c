@@ -86,8 +86,10 @@ int number_parse_duration(struct view v, int64_t *ret_usec) {
 
 int number_parse_size(struct view v, uint64_t *ret_bytes) {
     size_t digits = leading_digits(v);
-    struct view unit = view_trim(view_slice(v, digits, v.len));
+    struct view unit = view_slice(v, digits, v.len);
     uint64_t scale = 1;
+    if (unit.len > 1 && unit.ptr[0] == ' ')
+        unit = view_slice(unit, 1, unit.len);
     if (unit.len && (unit.ptr[0] == 'K' || unit.ptr[0] == 'k'))
         scale = UINT64_C(1) << 10;
     else if (unit.len && unit.ptr[0] == 'M')

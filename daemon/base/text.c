@@ -104,11 +104,18 @@ int text_convert(struct view v, const char *charset, struct buf *to) {
     return r ? r : buf_error(to);
 }
 
+/* A text file has no NUL; UTF-16 without its BOM has many. */
+static int convert_text(struct view v, const char *charset, struct buf *to) {
+    size_t before = to->len;
+    int r = text_convert(v, charset, to);
+    return r == 0 && to->len > before && memchr(to->data + before, 0, to->len - before) ? -EILSEQ : r;
+}
+
 int text_read(struct view v, struct buf *to, const char **ret_charset) {
     if (view_starts(v, "\xEF\xBB\xBF"))
         v = view_slice(v, 3, v.len);
     else if (view_starts(v, "\xFF\xFE") || view_starts(v, "\xFE\xFF")) {
-        int r = text_convert(v, "UTF-16", to);
+        int r = convert_text(v, "UTF-16", to);
         if (r == 0)
             *ret_charset = "UTF-16";
         return r;
@@ -118,10 +125,22 @@ int text_read(struct view v, struct buf *to, const char **ret_charset) {
         *ret_charset = "UTF-8";
         return buf_error(to);
     }
-    int r = text_convert(v, "WINDOWS-1252", to);
+    int r = convert_text(v, "WINDOWS-1252", to);
     if (r == 0)
         *ret_charset = "windows-1252";
     return r;
+}
+
+/* The first bytes of a character of which the rest is missing. */
+static bool is_cut_off(struct view v) {
+    unsigned char first = (unsigned char)v.ptr[0];
+    size_t whole = first >= 0xF0 ? 4 : first >= 0xE0 ? 3 : 2;
+    if (first < 0xC2 || first > 0xF4 || v.len >= whole)
+        return false;
+    for (size_t i = 1; i < v.len; i++)
+        if (((unsigned char)v.ptr[i] & 0xC0) != 0x80)
+            return false;
+    return true;
 }
 
 void text_cut_clean(char *s) {
@@ -130,7 +149,7 @@ void text_cut_clean(char *s) {
         size_t n;
         uint32_t c = text_decode(view_make(s + at, len - at), &n);
         if (c == 0xFFFD && n == 1) {
-            if (len - at < 4 && (unsigned char)s[at] >= 0xC2) { /* cut off at the end */
+            if (is_cut_off(view_make(s + at, len - at))) {
                 s[at] = '\0';
                 return;
             }

@@ -28,7 +28,8 @@ int text_fold(struct view v, struct buf *to);
 /* Converts from charset (an iconv name) to UTF-8, appended to `to`. -EINVAL unknown charset, -EILSEQ bad input. */
 int text_convert(struct view v, const char *charset, struct buf *to);
 /* Reads the text of a file that people made: strips a BOM; UTF-16 by its BOM; UTF-8 when valid; else
- * windows-1252. *ret_charset is a static name ("UTF-8", "UTF-16", "windows-1252"). */
+ * windows-1252. *ret_charset is a static name ("UTF-8", "UTF-16", "windows-1252"). -EILSEQ where it is none of these
+ * or holds a NUL. */
 int text_read(struct view v, struct buf *to, const char **ret_charset);
 
 /* In place: control characters and invalid bytes become '?', a character cut off at the end goes. */
@@ -37,5 +38,6 @@ void text_cut_clean(char *s);
 void text_add_safe(struct buf *to, struct view v);
 /* Columns on a terminal (wide characters count two). */
 size_t text_width(struct view v);
-/* The name among names[0..count) that is nearest to what was typed (edits of at most a third), or NULL. */
+/* The name among names[0..count) that is nearest to what was typed (one edit, and one more for each three letters),
+ * or NULL. */
 const char *text_nearest(struct view typed, const char *const *names, size_t count);
