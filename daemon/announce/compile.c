@@ -58,6 +58,7 @@ static const char *fault_key(const struct template_fault *f) {
     case TEMPLATE_UNKNOWN_FIELD: return fields_not_served(f->name) ? "field-not-served" : "unknown-field";
     case TEMPLATE_TOO_BIG: return "text-too-big";
     case TEMPLATE_FIELD_IN_LIST: return "field-in-list";
+    case TEMPLATE_SECTION_CROSSING: return "section-crossing";
     }
     return "text-too-big";
 }

@@ -5,6 +5,7 @@
 #include "conf/conf.h"
 #include "mail/header.h"
 #include "mail/message.h"
+#include "mail/template.h"
 #include "mail/template_file.h"
 #include "mail/when.h"
 #include "mail/words.h"
