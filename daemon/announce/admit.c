@@ -1,0 +1,260 @@
+#include "announce/admit.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "announce/compile.h"
+#include "announce/inform.h"
+#include "base/clock.h"
+#include "base/files.h"
+#include "base/log.h"
+#include "base/number.h"
+#include "conf/conf.h"
+#include "spool/spool.h"
+#include "store/announcement.h"
+#include "store/list_pin.h"
+
+enum { PHASE_CHECK, PHASE_COUNT, PHASE_KEEP, PHASE_PUBLISH, PHASE_END };
+
+static const int64_t same_within_usec = 7 * USEC_PER_DAY;
+
+static int find_event(void *user, const struct conf_list *list, const char *name, struct arena *arena,
+                      const char **ret_uid, unsigned *ret_sequence) {
+    return announcement_find_event(user, list->id, name, clock_now_usec(), arena, ret_uid, ret_sequence);
+}
+
+static int check(struct admit *a, struct db *db) {
+    const struct intake_options options = {
+        .conf = a->conf,
+        .list = a->list,
+        .now_usec = clock_now_usec(),
+        .send_at_usec = a->send_at_usec,
+        .find_event = find_event,
+        .user = db,
+    };
+    int r = intake_check(&a->source, &options, &a->problems, &a->result);
+    if (r == -EINVAL)
+        (void)why_set(&a->job.why, r, "the announcement has errors");
+    return r;
+}
+
+/* The remains of an admission that was cut off while the daemon ran on. */
+static int undo_cut_off(struct admit *a, struct db *db, int64_t id) {
+    char path[64];
+    (void)snprintf(path, sizeof path, "announcements/%lld", (long long)id); /* always fits */
+    int r = files_remove_tree(a->spool->dirfd, path);
+    return r == 0 ? announcement_delete_intake(db, id) : r;
+}
+
+static int refuse_same(struct admit *a, struct db *db) {
+    const struct conf_list *list = a->result.list;
+    struct arena arena AUTOARENA = {0};
+    struct announcement_row row;
+    int64_t id;
+    if (a->again)
+        return 0;
+    int r = announcement_find_same(db, list->id, a->result.head.identity, clock_now_usec() - same_within_usec, &id);
+    if (r <= 0)
+        return r;
+    r = announcement_get(db, id, &arena, &row);
+    if (r < 0)
+        return r;
+    if (r == 1 && row.state == ANNOUNCEMENT_INTAKE)
+        return undo_cut_off(a, db, id);
+    a->id = id;
+    (void)why_set(&a->job.why, -EEXIST, "this announcement is there already, as number %lld (%s)", (long long)id,
+                  announcement_state_name(row.state));
+    why_todo(&a->job.why, "Use --again to send it once more");
+    return -EEXIST;
+}
+
+static int replace_earlier(struct admit *a, struct db *db) {
+    int r = announcement_find_replaceable(db, a->result.list->id, a->result.head.name, &a->replaced);
+    if (r <= 0) {
+        a->replaced = 0;
+        return r;
+    }
+    do
+        r = announcement_stop(db, a->replaced, "replaced", clock_now_usec(), &a->job.why);
+    while (r == STORE_MORE); /* held and scheduled ones have no deliveries yet: once is enough */
+    return r;
+}
+
+static int pin_list(struct admit *a, struct db *db) {
+    const struct conf_list *list = a->result.list;
+    AUTOBUF struct buf id = BUF_INIT(512);
+    compile_list_id(list, &id);
+    return list_pin(db, list->id, list->name, buf_str(&id), &a->job.why);
+}
+
+static int write_bundle(struct admit *a) {
+    int r = spool_make_tmp(a->spool, &a->tmp_path);
+    if (r < 0)
+        return r;
+    AUTOCLOSE int fd = files_open_dir(a->spool->dirfd, a->tmp_path);
+    return fd < 0 ? fd : bundle_write(&a->result.bundle, fd);
+}
+
+static int keep(struct admit *a, struct db *db) {
+    int r = refuse_same(a, db);
+    if (r == 0)
+        r = pin_list(a, db);
+    if (r == 0)
+        r = replace_earlier(a, db);
+    if (r < 0)
+        return r;
+    struct announcement_row row = {
+        .name = a->result.head.name,
+        .list = a->result.list->id,
+        .list_name = a->result.list->name,
+        .subject = a->result.subject,
+        .why = "",
+        .by = a->by ? a->by : "",
+        .event_uid = a->result.head.uid,
+        .event_sequence = a->result.head.sequence,
+        .event_end_usec = a->result.event_end_usec,
+        .created_usec = a->result.head.created_usec,
+        .send_at_usec = a->result.send_at_usec,
+        .send_until_usec = a->result.send_until_usec,
+        .state = ANNOUNCEMENT_INTAKE,
+        .resume_state = a->hold ? ANNOUNCEMENT_HELD : ANNOUNCEMENT_SCHEDULED,
+    };
+    memcpy(row.identity, a->result.head.identity, sizeof row.identity);
+    r = announcement_insert(db, &row);
+    if (r < 0)
+        return r;
+    a->id = row.id;
+    r = write_bundle(a);
+    return r < 0 ? why_set(&a->job.why, r, "cannot write the bundle into the spool: %s", strerror(-r)) : 0;
+}
+
+static int publish(struct admit *a, struct db *db) {
+    char path[64];
+    (void)snprintf(path, sizeof path, "announcements/%lld", (long long)a->id); /* always fits */
+    int r = spool_publish_tree(a->spool, a->tmp_path, path);
+    if (r < 0)
+        return why_set(&a->job.why, r, "cannot move the bundle into the spool: %s", strerror(-r));
+    r = announcement_taken_in(db, a->id, a->hold);
+    if (r == 0 && a->hold) {
+        const struct inform i = {a->conf, a->keys, db, clock_now_usec()};
+        r = inform_proof(&i, a->id, &a->result, &a->census);
+    }
+    return r;
+}
+
+static int end_check(struct admit *a, struct db *db) {
+    if (!a->test_recipient)
+        return 0;
+    const struct inform i = {a->conf, a->keys, db, clock_now_usec()};
+    return inform_test(&i, &a->result, a->test_language, a->test_recipient, &a->job.why);
+}
+
+/* One phase a step: what stands in a transaction is durable before the next phase builds on it. */
+static int step(struct store_job *job, struct db *db) {
+    struct admit *a = (struct admit *)job;
+    int r = 0;
+    switch (a->phase) {
+    case PHASE_CHECK:
+        r = check(a, db);
+        a->phase = PHASE_COUNT;
+        break;
+    case PHASE_COUNT:
+        r = subscription_census(db, a->result.list->id, true, &a->census);
+        if (r == STORE_DONE)
+            a->phase = a->check_only ? PHASE_END : PHASE_KEEP;
+        if (r == STORE_DONE && a->check_only)
+            return end_check(a, db);
+        break;
+    case PHASE_KEEP:
+        r = keep(a, db);
+        a->phase = PHASE_PUBLISH;
+        break;
+    case PHASE_PUBLISH:
+        r = publish(a, db);
+        a->phase = PHASE_END;
+        return r;
+    }
+    return r < 0 ? r : STORE_MORE;
+}
+
+void admit_init(struct admit *a) {
+    a->job.lane = STORE_NORMAL;
+    a->job.step = step;
+    problems_init(&a->problems);
+}
+
+void admit_done(struct admit *a) {
+    if (a->tmp_path)
+        (void)files_remove_tree(a->spool->dirfd,
+                                a->tmp_path); /* gone when it was published; else swept at the next start */
+    free(a->tmp_path);
+    problems_done(&a->problems);
+    intake_result_done(&a->result);
+    source_done(&a->source);
+    a->conf = conf_unref(a->conf);
+}
+
+struct recovery {
+    struct spool *spool;
+    struct db *db;
+    int64_t ids[1000];
+    bool held[1000];
+    size_t count;
+};
+
+static int on_cut_off(void *user, const struct announcement_row *row) {
+    struct recovery *r = user;
+    if (row->state == ANNOUNCEMENT_INTAKE && r->count < COUNT_OF(r->ids)) {
+        r->held[r->count] = row->resume_state == ANNOUNCEMENT_HELD;
+        r->ids[r->count++] = row->id;
+    }
+    return 0;
+}
+
+static int settle_cut_off(struct recovery *v, size_t i) {
+    char path[64];
+    (void)snprintf(path, sizeof path, "announcements/%lld/bundle.ini", (long long)v->ids[i]); /* always fits */
+    bool has_bundle = faccessat(v->spool->dirfd, path, F_OK, 0) == 0;
+    log_info(has_bundle ? "admission-finished" : "admission-undone", LOG_NUM("announcement", v->ids[i]));
+    return has_bundle ? announcement_taken_in(v->db, v->ids[i], v->held[i])
+                      : announcement_delete_intake(v->db, v->ids[i]);
+}
+
+static int remove_orphans(struct recovery *v) {
+    char **names;
+    size_t count;
+    int r = files_list(v->spool->dirfd, "announcements", 1000000, &names, &count);
+    for (size_t i = 0; r == 0 && i < count; i++) {
+        struct arena arena AUTOARENA = {0};
+        struct announcement_row row;
+        int64_t id;
+        char path[512];
+        if (number_parse_i64(view_of(names[i]), &id) < 0)
+            continue;
+        int found = announcement_get(v->db, id, &arena, &row);
+        if (found < 0)
+            r = found;
+        else if (found == 0 && snprintf(path, sizeof path, "announcements/%s", names[i]) < (int)sizeof path)
+            r = files_remove_tree(v->spool->dirfd, path);
+    }
+    if (r == 0)
+        files_free_names(names, count);
+    return r;
+}
+
+int admit_recover(struct db *db, struct spool *spool) {
+    struct recovery *v = calloc(1, sizeof *v);
+    if (!v)
+        return -ENOMEM;
+    v->spool = spool;
+    v->db = db;
+    int r = announcement_each(db, true, COUNT_OF(v->ids), on_cut_off, v);
+    for (size_t i = 0; r == 0 && i < v->count; i++)
+        r = settle_cut_off(v, i);
+    if (r == 0)
+        r = remove_orphans(v);
+    free(v);
+    return r;
+}

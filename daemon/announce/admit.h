@@ -1,0 +1,51 @@
+/* Admission: takes an announcement into the daemon's care, as one job on the store's thread.
+ *
+ * STATES  what is in the store and the spool after each step, so that a start finishes or undoes what was cut off:
+ *           nothing                                  nothing happened; the source is where it was
+ *           row intake, no bundle                    undone: the row goes
+ *           row intake, bundle announcements/<id>/   finished: the row becomes held or scheduled (resume_state says
+ * which) row held or scheduled, bundle            done; the dropped source is unlinked With check_only nothing is kept:
+ * the problems and facts alone are wanted. */
+#pragma once
+#include <stdbool.h>
+
+#include "announce/intake.h"
+#include "store/store.h"
+#include "store/subscription.h"
+
+struct conf;
+struct keyring;
+struct spool;
+
+struct admit {
+    struct store_job job; /* job.step and job.lane are set by admit_init(); job.done by the caller */
+    /* in */
+    struct conf *conf; /* a reference, released by admit_done() */
+    struct spool *spool;
+    const struct keyring *keys;
+    struct source source; /* owned */
+    const char *list;     /* borrowed; NULL: from the file */
+    const char *by;       /* borrowed: who queued it */
+    int64_t send_at_usec;
+    bool check_only, hold, again;
+    const char *test_recipient, *test_language; /* borrowed; with check_only: send it as a test; language NULL: all */
+    /* out, on the loop after done */
+    struct problems problems;
+    struct intake_result result; /* valid where there were no errors */
+    struct subscription_census census;
+    int64_t id;       /* of the new announcement; with -EEXIST of the one that is the same */
+    int64_t replaced; /* of the one it replaces, or 0 */
+    /* its own */
+    int phase;
+    char *tmp_path;
+    void *user; /* the caller's */
+};
+
+/* Call after setting the inputs on a zeroed struct. result codes of done: 0; -EINVAL (problems); -EEXIST (the same is
+ * there). */
+void admit_init(struct admit *a);
+void admit_done(struct admit *a);
+
+/* At start: finishes or undoes what was cut off; removes bundles without a row. On the store's thread or before it
+ * runs. */
+int admit_recover(struct db *db, struct spool *spool);

@@ -1,0 +1,256 @@
+#include "announce/inform.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/random.h>
+
+#include "announce/compile.h"
+#include "announce/notice_mail.h"
+#include "base/encode.h"
+#include "base/log.h"
+#include "conf/conf.h"
+#include "mail/words.h"
+#include "store/announcement.h"
+#include "store/notice.h"
+#include "trust/token.h"
+
+enum { TEXT_MAX_BYTES = 256 * 1024, MAIL_MAX_BYTES = 64 << 20 };
+
+static void print_count(struct buf *to, uint64_t n) {
+    buf_printf(to, "%llu", (unsigned long long)n);
+}
+
+static const char *fresh_message_id(struct buf *to) {
+    uint8_t random[16] = {0};
+    (void)!getrandom(random, sizeof random, 0); /* 16 bytes always come at once */
+    buf_clear(to);
+    encode_base32(to, random, sizeof random);
+    return buf_str(to);
+}
+
+static struct words *words_of(const struct conf *conf, const char *language) {
+    struct why why;
+    struct words *words = NULL;
+    if (words_load(conf->templates_local, conf->templates, language, &why, &words) < 0)
+        log_why(LOG_ERR, "words-missing", &why);
+    return words;
+}
+
+static void language_name(const struct words *words, const char *code, struct buf *to) {
+    AUTOBUF struct buf key = BUF_INIT(64);
+    buf_printf(&key, "language-names.%s", code);
+    if (words_has(words, buf_str(&key))) {
+        struct view names = view_of(words_get(words, buf_str(&key)));
+        buf_add_view(to, view_trim(view_slice(names, 0, view_find(names, ';'))));
+    } else
+        buf_puts(to, code[0] ? code : "–");
+}
+
+static bool is_in(const struct intake_result *r, const char *code) {
+    for (size_t i = 0; i < r->head.language_count; i++)
+        if (strcmp(r->head.languages[i], code) == 0)
+            return true;
+    return false;
+}
+
+static void say_audience(const struct intake_result *r, const struct subscription_census *census,
+                         const struct words *words, struct buf *to) {
+    AUTOBUF struct buf line = BUF_INIT(8192), name = BUF_INIT(256), fallback = BUF_INIT(256), number = BUF_INIT(32);
+    words_plural(words, "notice.fact-people", census->active, to);
+    buf_putc(to, '\n');
+    language_name(words, r->head.languages[0], &fallback);
+    for (size_t i = 0; i < census->language_count; i++) {
+        buf_clear(&name);
+        buf_clear(&number);
+        print_count(&number, census->languages[i].count);
+        bool without = census->languages[i].code[0] == '\0';
+        language_name(words, census->languages[i].code, &name);
+        if (is_in(r, census->languages[i].code))
+            words_format(words, "notice.fact-language", buf_str(&number), buf_str(&name), NULL, to);
+        else if (without)
+            words_format(words, "notice.fact-no-language", buf_str(&number), buf_str(&fallback), NULL, to);
+        else
+            words_format(words, "notice.fact-fallback", buf_str(&number), buf_str(&name), buf_str(&fallback), to);
+        buf_putc(to, '\n');
+    }
+}
+
+void inform_say_facts(const struct intake_result *r, const struct subscription_census *census, const struct conf *conf,
+                      const struct words *words, struct buf *to) {
+    intake_say(r, conf, words, to);
+    if (census)
+        say_audience(r, census, words, to);
+}
+
+static const char *relays_of(const struct conf_list *list, struct buf *to) {
+    buf_clear(to);
+    for (size_t i = 0; list && i < list->relays.count; i++)
+        buf_printf(to, "%s%s", i ? "," : "", list->relays.items[i]);
+    return buf_str(to);
+}
+
+static int add_text(const struct inform *i, const char *kind, int64_t announcement, const struct conf_sender *sender,
+                    const struct conf_list *list, const char *recipient, const struct words *words, const char *subject,
+                    struct view text) {
+    AUTOBUF struct buf mail = BUF_INIT(MAIL_MAX_BYTES), id = BUF_INIT(64), relays = BUF_INIT(4096);
+    const struct notice_mail n = {.sender = sender,
+                                  .recipient = recipient,
+                                  .subject = subject,
+                                  .text = text,
+                                  .message_id = fresh_message_id(&id),
+                                  .date_usec = i->now_usec};
+    int r = notice_mail_compose(i->conf, words, &n, &mail);
+    if (r == 0)
+        r = buf_error(&mail);
+    if (r < 0) {
+        log_error("notice-not-composed", LOG_TEXT("kind", kind), LOG_TEXT("reason", strerror(-r)));
+        return 0;
+    }
+    return notice_add(i->db, kind, announcement, sender->id, relays_of(list, &relays), recipient, buf_view(&mail),
+                      i->now_usec);
+}
+
+/* The mail as it will be sent, but for the token, the subject's mark and the person. */
+static int add_preview(const struct inform *i, const char *kind, int64_t announcement, struct intake_result *r,
+                       const char *language, const char *recipient, struct why *why) {
+    const struct compile_options options = {.preview = true};
+    struct compiled *c = NULL;
+    int error = compile(&r->bundle, language, &options, why, &c);
+    if (error < 0)
+        return error;
+    AUTOBUF struct buf mail = BUF_INIT(MAIL_MAX_BYTES), id = BUF_INIT(64), token = BUF_INIT(256),
+                       relays = BUF_INIT(4096);
+    struct token t = {.purpose = TOKEN_TEST, .list = r->list->id};
+    error = token_sign(i->keys, &t, &token);
+    if (error == 0) {
+        const struct compose_recipient to = {.announcement = announcement,
+                                             .address = view_of(recipient),
+                                             .token = buf_view(&token),
+                                             .message_id = view_of(fresh_message_id(&id)),
+                                             .date_usec = i->now_usec};
+        error = compose(c, &to, &mail);
+    }
+    (void)compiled_free(c);
+    if (error == 0)
+        error = buf_error(&mail);
+    if (error < 0)
+        return why_set(why, error, "cannot compose the mail: %s", strerror(-error));
+    return notice_add(i->db, kind, announcement, r->list->sender->id, relays_of(r->list, &relays), recipient,
+                      buf_view(&mail), i->now_usec);
+}
+
+int inform_proof(const struct inform *i, int64_t id, struct intake_result *r,
+                 const struct subscription_census *census) {
+    struct words *words = words_of(i->conf, r->head.languages[0]);
+    if (!words)
+        return 0;
+    AUTOBUF struct buf subject = BUF_INIT(4096), text = BUF_INIT(TEXT_MAX_BYTES), facts = BUF_INIT(TEXT_MAX_BYTES),
+                       number = BUF_INIT(32);
+    buf_printf(&number, "%lld", (long long)id);
+    words_format(words, "notice.proof-subject", r->subject, buf_str(&number), NULL, &subject);
+    inform_say_facts(r, census, i->conf, words, &facts);
+    words_format(words, "notice.proof-text", buf_str(&facts), buf_str(&number), NULL, &text);
+    int error = 0;
+    for (size_t c = 0; error == 0 && c < r->list->coordinators.count; c++) {
+        const char *to = r->list->coordinators.items[c];
+        error = add_text(i, "proof", id, r->list->sender, r->list, to, words, buf_str(&subject), buf_view(&text));
+        for (size_t l = 0; error == 0 && l < r->head.language_count; l++) {
+            struct why why = {0};
+            error = add_preview(i, "proof", id, r, r->head.languages[l], to, &why);
+            if (error == -EINVAL) {
+                log_why(LOG_ERR, "proof-not-composed", &why);
+                error = 0;
+            }
+        }
+    }
+    (void)words_free(words);
+    return error;
+}
+
+int inform_test(const struct inform *i, struct intake_result *r, const char *language, const char *recipient,
+                struct why *why) {
+    int error = 0;
+    if (language && !is_in(r, language))
+        return why_set(why, -EINVAL, "the announcement has no text in this language: %s", language);
+    for (size_t l = 0; error == 0 && l < r->head.language_count; l++)
+        if (!language || strcmp(language, r->head.languages[l]) == 0)
+            error = add_preview(i, "test", 0, r, r->head.languages[l], recipient, why);
+    return error;
+}
+
+static int tell_coordinators(const struct inform *i, const char *kind, int64_t id, const struct conf_list *list,
+                             const struct words *words, const char *subject, struct view text) {
+    int r = 0;
+    for (size_t c = 0; r == 0 && c < list->coordinators.count; c++)
+        r = add_text(i, kind, id, list->sender, list, list->coordinators.items[c], words, subject, text);
+    return r;
+}
+
+int inform_rejected(const struct inform *i, const struct conf_list *list, const char *file, struct view reason) {
+    struct words *words = words_of(i->conf, list->languages.items[0]);
+    if (!words)
+        return 0;
+    AUTOBUF struct buf subject = BUF_INIT(4096), text = BUF_INIT(TEXT_MAX_BYTES);
+    AUTOFREE char *because = view_dup(reason);
+    words_format(words, "notice.rejected-subject", file, NULL, NULL, &subject);
+    words_format(words, "notice.rejected-text", file, because, NULL, &text);
+    int r = tell_coordinators(i, "rejected", 0, list, words, buf_str(&subject), buf_view(&text));
+    (void)words_free(words);
+    return r;
+}
+
+int inform_finished(const struct inform *i, const struct conf_list *list, const struct announcement_row *row,
+                    struct view not_delivered) {
+    struct words *words = words_of(i->conf, list->languages.items[0]);
+    if (!words)
+        return 0;
+    AUTOBUF struct buf subject = BUF_INIT(4096), text = BUF_INIT(TEXT_MAX_BYTES), got = BUF_INIT(32),
+                       all = BUF_INIT(32), counts = BUF_INIT(4096), id = BUF_INIT(32);
+    const struct {
+        const char *key;
+        uint64_t count;
+    } rows[] = {{"notice.count-delivered", row->delivered}, {"notice.count-refused", row->refused},
+                {"notice.count-deferred", row->deferred},   {"notice.count-in-doubt", row->in_doubt},
+                {"notice.count-left-out", row->left_out},   {"notice.count-pending", row->pending}};
+    print_count(&got, row->delivered);
+    print_count(&all, row->total);
+    buf_printf(&id, "%lld", (long long)row->id);
+    for (size_t c = 0; c < COUNT_OF(rows); c++)
+        if (rows[c].count || c == 0) {
+            AUTOBUF struct buf n = BUF_INIT(32);
+            print_count(&n, rows[c].count);
+            words_format(words, rows[c].key, buf_str(&n), NULL, NULL, &counts);
+            buf_putc(&counts, '\n');
+        }
+    words_format(words, "notice.finished-subject", row->subject, buf_str(&got), buf_str(&all), &subject);
+    words_format(words, "notice.finished-text", row->subject, buf_str(&counts), buf_str(&id), &text);
+    if (not_delivered.len) {
+        AUTOFREE char *names = view_dup(not_delivered);
+        buf_putc(&text, '\n');
+        words_format(words, "notice.finished-not", names, buf_str(&id), NULL, &text);
+    }
+    int r = tell_coordinators(i, "finished", row->id, list, words, buf_str(&subject), buf_view(&text));
+    (void)words_free(words);
+    return r;
+}
+
+int inform_alert(const struct inform *i, const char *key, const char *a1, const char *a2) {
+    if (i->conf->alert.count == 0 || i->conf->sender_count == 0)
+        return 0;
+    struct words *words = words_of(i->conf, i->conf->language);
+    if (!words)
+        return 0;
+    AUTOBUF struct buf subject = BUF_INIT(4096), text = BUF_INIT(TEXT_MAX_BYTES), name = BUF_INIT(128);
+    buf_printf(&name, "notice.%s-subject", key);
+    words_format(words, buf_str(&name), a1, a2, NULL, &subject);
+    buf_clear(&name);
+    buf_printf(&name, "notice.%s-text", key);
+    words_format(words, buf_str(&name), a1, a2, NULL, &text);
+    int r = 0;
+    for (size_t c = 0; r == 0 && c < i->conf->alert.count; c++)
+        r = add_text(i, "alert", 0, &i->conf->senders[0], NULL, i->conf->alert.items[c], words, buf_str(&subject),
+                     buf_view(&text));
+    (void)words_free(words);
+    return r;
+}

@@ -1,0 +1,42 @@
+/* What the daemon tells people by mail: proofs, rejections and results to a list's coordinators, alerts to the admin.
+ * Composes the mails and puts them among the notices, in a step on the store's thread. A mail that cannot be composed
+ * is logged and left out: nothing waits for it. */
+#pragma once
+#include <stdint.h>
+
+#include "announce/intake.h"
+#include "base/view.h"
+#include "store/subscription.h"
+
+struct announcement_row;
+struct conf;
+struct conf_list;
+struct conf_sender;
+struct db;
+struct keyring;
+struct words;
+
+struct inform {
+    const struct conf *conf;
+    const struct keyring *keys;
+    struct db *db;
+    int64_t now_usec;
+};
+
+/* Everything a coordinator wants to know before it goes out: subject, dates in words, how many people in which
+ * languages, who falls back to another language. Lines of text; also shown by `queue` and `check`. */
+void inform_say_facts(const struct intake_result *r, const struct subscription_census *census, const struct conf *conf,
+                      const struct words *words, struct buf *to);
+/* A held announcement: the facts with the command that releases it, and the mail itself in each language with a test
+ * token. */
+int inform_proof(const struct inform *i, int64_t id, struct intake_result *r, const struct subscription_census *census);
+/* The mail in each language (or in one) to one address, as `rundbrief test` asks. id 0: not taken in. */
+int inform_test(const struct inform *i, struct intake_result *r, const char *language, const char *recipient,
+                struct why *why);
+/* A dropped announcement that could not be taken in; reason as in the .why. */
+int inform_rejected(const struct inform *i, const struct conf_list *list, const char *file, struct view reason);
+/* It is over: counts, and the first of those who did not get it. */
+int inform_finished(const struct inform *i, const struct conf_list *list, const struct announcement_row *row,
+                    struct view not_delivered);
+/* [daemon] alert: key is one of [notice] alert-…, with {1} and {2}. */
+int inform_alert(const struct inform *i, const char *key, const char *a1, const char *a2);
