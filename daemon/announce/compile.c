@@ -126,8 +126,7 @@ static int read_texts(struct compiling *g) {
     if (i == c->head.language_count)
         return why_set(g->why, -EINVAL, "the bundle has no text in this language: %s", g->language);
     g->file = c->head.texts[i];
-    int r =
-        words_parse(language_file(g, "words.ini"), language_file(g, "fallback.ini"), g->language, g->why, &c->words);
+    int r = words_parse(language_file(g, "words.ini"), (struct view){0}, g->language, g->why, &c->words);
     if (r == 0)
         r = read_draft(g, c->head.first, false, &c->first);
     if (r == 0 && i > 0) {

@@ -339,9 +339,6 @@ static int add_templates(struct checking *k, const char *language) {
     const char *chosen = draft_has(first(k), DRAFT_TEMPLATE) ? draft_text(first(k), DRAFT_TEMPLATE)
                          : k->result->has_event              ? "workshop"
                                                              : "announcement";
-    AUTOBUF struct buf html = BUF_INIT(256), plain = BUF_INIT(256);
-    buf_printf(&html, "%s.html", chosen);
-    buf_printf(&plain, "%s.txt", chosen);
     struct words *words = NULL;
     struct why why;
     int r = words_load(conf->templates_local, conf->templates, language, &why, &words);
@@ -349,21 +346,22 @@ static int add_templates(struct checking *k, const char *language) {
         problem_add(k->problems, false, "", 0, "no-words", language, why.what, NULL);
         return r == -ENOMEM ? r : -EINVAL;
     }
-    const char *fallback = words_has(words, "language.fallback") ? words_get(words, "language.fallback") : "en";
-    const struct {
-        const char *language, *from, *as;
-    } files[] = {{language, "words.ini", "words.ini"},
-                 {fallback, "words.ini", "fallback.ini"},
-                 {language, buf_str(&html), "mail.html"},
-                 {language, buf_str(&plain), "mail.txt"}};
-    for (size_t i = 0; r == 0 && i < COUNT_OF(files); i++) {
-        AUTOBUF struct buf content = BUF_INIT(TEMPLATE_FILE_MAX_BYTES + 1), path = BUF_INIT(256);
-        buf_printf(&path, "templates/%s/%s", language, files[i].as);
-        r = template_file_read(conf->templates_local, conf->templates, files[i].language, files[i].from, &content);
+    AUTOBUF struct buf text = BUF_INIT(1 << 20), path = BUF_INIT(256);
+    buf_printf(&path, "templates/%s/words.ini", language);
+    words_print(words, &text);
+    r = buf_error(&text) ? buf_error(&text) : bundle_add(b, buf_str(&path), buf_view(&text));
+    static const char *const endings[] = {"html", "txt"};
+    for (size_t i = 0; r == 0 && i < COUNT_OF(endings); i++) {
+        AUTOBUF struct buf name = BUF_INIT(256);
+        buf_printf(&name, "%s.%s", chosen, endings[i]);
+        buf_clear(&text);
+        buf_clear(&path);
+        buf_printf(&path, "templates/%s/mail.%s", language, endings[i]);
+        r = template_file_read(conf->templates_local, conf->templates, language, buf_str(&name), &text);
         if (r == 0)
-            r = bundle_add(b, buf_str(&path), buf_view(&content));
+            r = bundle_add(b, buf_str(&path), buf_view(&text));
         else if (r != -ENOMEM) {
-            complain(k, DRAFT_TEMPLATE, "no-template", files[i].from, language, NULL);
+            complain(k, DRAFT_TEMPLATE, "no-template", buf_str(&name), language, NULL);
             r = -EINVAL;
         }
     }

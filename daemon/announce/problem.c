@@ -42,11 +42,12 @@ static void print_one(const struct problem *p, const struct words *words, struct
     AUTOBUF struct buf key = BUF_INIT(128);
     if (p->file[0])
         words_format(words, line ? "problem.at-line" : "problem.at-file", p->file, line, NULL, to);
+    if (p->file[0])
+        buf_putc(to, ' ');
     if (p->warning)
-        buf_puts(to, words_get(words, "problem.warning"));
+        buf_printf(to, "%s ", words_get(words, "problem.warning"));
     buf_printf(&key, "problem.%s", p->key);
     words_format(words, buf_str(&key), p->args[0], p->args[1], p->args[2], to);
-    /* A hint stands in the sentence's last argument where the sentence has a variant for it. */
     if (p->args[2][0]) {
         buf_putc(to, ' ');
         words_format(words, "problem.did-you-mean", p->args[2], NULL, NULL, to);
