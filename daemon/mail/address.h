@@ -1,12 +1,14 @@
 /* Mail addresses: RFC 5321 §4.1.2 mailboxes as people use them, with international domains (IDNA2008) and local parts
- * (RFC 6531). Quoted local parts, domain literals and comments are refused. */
+ * (RFC 6531). Quoted local parts, domain literals, comments, names of one label and numbers as the last label are
+ * refused, and so are blanks beyond ASCII and characters that show nothing. Longer input than ADDRESS_INPUT_MAX_BYTES
+ * is not looked at. */
 #pragma once
 #include <stdbool.h>
 
 #include "base/buf.h"
 #include "base/view.h"
 
-enum { ADDRESS_MAX_BYTES = 254, ADDRESS_LOCAL_MAX_BYTES = 64 };
+enum { ADDRESS_MAX_BYTES = 254, ADDRESS_LOCAL_MAX_BYTES = 64, ADDRESS_INPUT_MAX_BYTES = 1000 };
 
 struct address {
     /* local@domain as it goes on the wire: local part as spelled (NFC), domain in lower-case A-labels */
@@ -31,9 +33,11 @@ enum address_fault {
 };
 const char *address_fault_text(enum address_fault fault); /* English */
 
+/* Blanks and tabs around are skipped. *ret is set on ADDRESS_OK only. */
 enum address_fault address_parse(struct view v, struct address *ret);
-/* `Name <a@b>`, `"Name, X" <a@b>`, `a@b (Name)`, `<a@b>`, mailto:a@b, or a bare address. The name (unquoted, trimmed, a
- * view into v or empty) may be NULL. */
+/* `Name <a@b>`, `"Name, X" <a@b>`, `a@b (Name)`, `<a@b>`, mailto:a@b, or a bare address; a comma or semicolon behind is
+ * skipped. The name (without the quotes around it, trimmed, a view into v or empty; quoted pairs stay as written) may
+ * be NULL. */
 enum address_fault address_parse_mailbox(struct view v, struct address *ret, struct view *ret_name);
 static inline const char *address_domain(const struct address *a) {
     return a->spelled + a->at + 1;
