@@ -2,10 +2,11 @@
  * no lambdas, no other delimiters), over a tree of values. A value may be a field of the recipient, known only when a
  * mail is filled: it becomes a merge field, and a section over it a span.
  *
- * In HTML a static text is escaped unless it is raw or in {{{ }}}; a URL of another scheme than http, https, mailto,
- * tel and cid becomes "#" where it begins an attribute such as href. A recipient's field is always escaped for the
- * place where it stands: text and quoted attributes, a part of a URL, a whole URL of ours (below the root's "url");
- * elsewhere (unquoted attributes, scripts, comments) only what can do no harm stays of it.
+ * In HTML a static text is escaped unless it is raw or in {{{ }}}. In an attribute such as href it is taken for a URL
+ * where it begins the value ("#" where its scheme is not http, https, mailto, tel or cid), else for a part of one
+ * (percent-encoded). A recipient's field is always escaped for the place where it stands: text and quoted attributes,
+ * a part of a URL, a whole URL of ours (below the root's "url"); elsewhere (unquoted attributes, scripts, comments)
+ * only what can do no harm stays of it.
  *
  * Limits: source 256 KiB, nesting 16, 4096 tags, rendered text 4 MiB, a million steps. */
 #pragma once
