@@ -52,6 +52,7 @@ static void refuses(void **state) {
     } cases[] = {
         {"[a]\nk = 1\n\nk = 2\n", "words.ini:4", "[a] k stands here twice, first in line 2"},
         {"[a]\nno pair\n", "words.ini:2", "neither `key = value` nor [section]"},
+        {"[a]\n\fb = 1\n", "words.ini:2", "neither `key = value` nor [section]"},
         {"[a\n", "words.ini:1", "the section's name does not end with ]"},
         {"[a]\n= 1\n", "words.ini:2", "a name is missing"},
         {"[a]\nk = \xff\n", "words.ini:2", "the text is not UTF-8"},
