@@ -64,14 +64,20 @@ static struct pair *pairs_add(struct words *w) {
     return &w->pairs[w->count++];
 }
 
+static char escaped(char c) {
+    return c == 'n' ? '\n' : c == 's' ? ' ' : c == '\\' ? '\\' : '\0';
+}
+
 static char *unescape(struct arena *a, const char *value) {
     char *copy = arena_strdup(a, value), *to = copy;
     if (!copy)
         return NULL;
     for (const char *from = value; *from; from++, to++) {
-        bool escape = from[0] == '\\' && (from[1] == 'n' || from[1] == '\\');
-        from += escape;
-        *to = escape && *from == 'n' ? '\n' : *from;
+        *to = *from == '\\' ? escaped(from[1]) : '\0';
+        if (*to)
+            from++;
+        else
+            *to = *from;
     }
     *to = '\0';
     return copy;
@@ -342,11 +348,14 @@ struct words *words_free(struct words *w) {
 
 static void print_value(const char *value, struct buf *to) {
     for (const char *c = value; *c; c++)
-        switch (*c) {
-        case '\n': buf_puts(to, "\\n"); break;
-        case '\\': buf_puts(to, "\\\\"); break;
-        default: buf_putc(to, *c);
-        }
+        if (*c == '\n')
+            buf_puts(to, "\\n");
+        else if (*c == '\\')
+            buf_puts(to, "\\\\");
+        else if (*c == ' ' && (c == value || c[1] == '\0'))
+            buf_puts(to, "\\s"); /* the reader trims blanks at the ends */
+        else
+            buf_putc(to, *c);
 }
 
 void words_print(const struct words *w, struct buf *to) {

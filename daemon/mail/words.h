@@ -16,7 +16,7 @@
  *         system mail
  *         [columns], [forms], [language-names]: `key = Name; another; a third`, what people write in the head of a
  *         table, as a form of address, as a language
- *         In every value \n is a line break and \\ a backslash.
+ *         In every value \n is a line break, \s a blank (at an end, where plain ones do not count), \\ a backslash.
  *
  * LAYERS  The admin's file lies over the shipped one of the same language pair by pair, so it need hold only what
  *         differs; both lie over the fallback's, and so on to the last. [language] is never taken from another

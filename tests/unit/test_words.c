@@ -40,8 +40,14 @@ static void get_finds_own_then_fallback_then_key(void **state) {
 
 static void values_hold_line_breaks(void **state) {
     (void)state;
-    struct words *w = parse("[notice]\ntext = a\\n\\nb\\\\n \\x = :;#\n", "");
-    assert_string_equal(words_get(w, "notice.text"), "a\n\nb\\n \\x = :;#");
+    struct words *w = parse("[notice]\ntext = a\\n\\nb\\\\n \\x = :;#\\\nends = \\s\\sx: \\s\n", "");
+    assert_string_equal(words_get(w, "notice.text"), "a\n\nb\\n \\x = :;#\\");
+    assert_string_equal(words_get(w, "notice.ends"), "  x:  ");
+    AUTOBUF struct buf printed = BUF_INIT(1000);
+    words_print(w, &printed);
+    struct words *again = parse(buf_str(&printed), "");
+    assert_string_equal(words_get(again, "notice.ends"), "  x:  ");
+    words_free(again);
     words_free(w);
 }
 
