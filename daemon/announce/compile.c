@@ -542,13 +542,6 @@ struct made {
     size_t from, to;
 };
 
-static void print_name(const struct contact *p, struct buf *to) {
-    buf_add_view(to, p->given_name);
-    if (p->given_name.len && p->family_name.len)
-        buf_putc(to, ' ');
-    buf_add_view(to, p->family_name);
-}
-
 static void print_unsubscribe_url(const struct compiled *c, const struct compose_recipient *r, struct buf *to) {
     buf_printf(to, "%s/u/", c->list->sender->public_url);
     buf_add_view(to, r->token);
@@ -559,11 +552,11 @@ static void print_made(const struct compiled *c, const struct compose_recipient 
                        struct buf *to) {
     switch (field) {
     case FIELD_SALUTATION: salutation_say(c->words, c->formal, &r->contact, to); break;
-    case FIELD_NAME: print_name(&r->contact, to); break;
+    case FIELD_NAME: salutation_name(c->words, &r->contact, to); break;
     case FIELD_URL_UNSUBSCRIBE: print_unsubscribe_url(c, r, to); break;
     case FIELD_TO: {
         AUTOBUF struct buf name = BUF_INIT(4096);
-        print_name(&r->contact, &name);
+        salutation_name(c->words, &r->contact, &name);
         header_add_mailbox(to, buf_view(&name), r->address, sizeof "To: " - 1);
         break;
     }
