@@ -37,11 +37,6 @@ static void on_section(struct reader *r, struct view line) {
     report(r, NULL, "", unclosed ? INI_UNCLOSED_SECTION : name.len == 0 ? INI_EMPTY_NAME : INI_OK);
 }
 
-/* What inih's isspace() skips and we would not: such a line could read as another thing to it. */
-static bool has_odd_blank(struct view v) {
-    return view_find(v, '\f') < v.len || view_find(v, '\v') < v.len;
-}
-
 /* True where the line is a pair that inih should read. */
 static bool screen(struct reader *r, struct view line) {
     if (line.len > INI_LINE_MAX) {
@@ -61,7 +56,8 @@ static bool screen(struct reader *r, struct view line) {
     }
     size_t equals = view_find(bare, '='), colon = view_find(bare, ':');
     size_t at = equals < colon ? equals : colon;
-    if (at > 0 && at < bare.len && !has_odd_blank(view_slice(bare, 0, at)))
+    /* a key that begins with a form feed or another BOM would read as something else to inih */
+    if (at > 0 && at < bare.len && !text_has_control(view_trim(view_slice(bare, 0, at))))
         return true;
     enum { SHOWN_MAX = 64 };
     AUTOBUF struct buf shown = BUF_INIT(SHOWN_MAX);

@@ -15,7 +15,7 @@ enum { INI_FILE_MAX = 1 << 20, INI_LINE_MAX = 64 * 1024 };
 
 enum ini_fault {
     INI_OK,
-    INI_NOT_A_PAIR,       /* no = */
+    INI_NOT_A_PAIR,       /* no =, or control characters in the key */
     INI_UNCLOSED_SECTION, /* no ], or something behind it */
     INI_EMPTY_NAME,       /* [] or "= value" */
     INI_LINE_TOO_LONG,

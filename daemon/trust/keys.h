@@ -38,13 +38,14 @@ struct keyring *keyring_free(struct keyring *keys);
  * can read. */
 int keyring_init(const char *secret_dir, const char *public_dir, struct why *why);
 int keyring_new_key(const char *secret_dir, const char *public_dir, uint8_t *ret_id, struct why *why);
-int keyring_activate(const char *secret_dir, uint8_t id, struct why *why);
+int keyring_activate(const char *secret_dir, const char *public_dir, uint8_t id, struct why *why);
 /* What is there, by rising id. */
 struct key_info {
     uint8_t id;
     bool active, has_secret, has_public;
 };
-int keyring_list(const char *secret_dir, const char *public_dir, struct key_info ret[255], size_t *ret_count,
+enum { KEYS_MAX = 255 };
+int keyring_list(const char *secret_dir, const char *public_dir, struct key_info ret[KEYS_MAX], size_t *ret_count,
                  struct why *why);
 
 uint8_t keyring_active_id(const struct keyring *keys); /* 0: none */

@@ -56,6 +56,8 @@ static void forms(void **state) {
         {"NUL", VIEW("k=a\0b\nl=w\n"), "1 [] !not-utf8 \n2 [] l=w\n"},
         {"odd blanks", VIEW("\f[x]=1\n\v;k=v\nk\f=v\n"),
          "1 [] !not-a-pair \f[x]=1\n2 [] !not-a-pair \v;k=v\n3 [] !not-a-pair k\f=v\n"},
+        {"blanks around a key", VIEW(" \t k \t = v\n"), "1 [] k=v\n"},
+        {"a second BOM", VIEW("\xEF\xBB\xBF\xEF\xBB\xBF=v\n"), "1 [] !not-a-pair \xEF\xBB\xBF=v\n"},
         {"umlauts", VIEW("grüße = schön\n"), "1 [] grüße=schön\n"},
     };
     for (size_t i = 0; i < COUNT_OF(cases); i++) {
