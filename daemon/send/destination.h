@@ -1,0 +1,47 @@
+/* How fast a destination domain may be given messages: [destination DOMAIN] rate and connections, and the slow-down
+ * that a receiver asks for. Pure logic, monotonic time comes in with every call.
+ *
+ * connections counts messages on their way at the same moment, whatever session carries them.
+ *
+ * STATES  FREE -> SILENT     the receiver wants fewer (4.7.x, 421, "rate")
+ *         SILENT -> CAREFUL  after DESTINATION_SILENCE_USEC: one at a time
+ *         CAREFUL -> CAREFUL one more at a time after DESTINATION_STEP deliveries in a row
+ *         CAREFUL -> FREE    at the configured number, or DESTINATION_CAREFUL_MAX
+ *         CAREFUL -> SILENT  asked again
+ *
+ * Domains are kept while something is known of them; idle ones are forgotten when the table is full. Beyond
+ * DESTINATIONS_MAX that are not idle, further domains go unlimited. */
+#pragma once
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/number.h"
+#include "base/view.h"
+
+struct conf;
+struct destinations;
+
+enum { DESTINATIONS_MAX = 16384, DESTINATION_STEP = 10, DESTINATION_CAREFUL_MAX = 16 };
+#define DESTINATION_SILENCE_USEC (10 * USEC_PER_MIN)
+/* A message is never put off further than this; then it asks again. */
+#define DESTINATION_PUT_OFF_MAX_USEC (6 * USEC_PER_HOUR)
+
+int destinations_new(struct destinations **ret);
+struct destinations *destinations_free(struct destinations *d);
+/* Takes over the limits of a configuration, which must live until the next call. Rates that did not change go on as
+ * they were. */
+void destinations_configure(struct destinations *d, const struct conf *conf, int64_t now_usec);
+
+enum destination_answer {
+    DESTINATION_GO,    /* on its way now: destination_done() follows */
+    DESTINATION_BUSY,  /* when one of those on their way is done */
+    DESTINATION_LATER, /* not before *ret_when_usec */
+};
+enum destination_answer destination_take(struct destinations *d, struct view domain, int64_t now_usec,
+                                         int64_t *ret_when_usec);
+
+enum destination_verdict { DESTINATION_DELIVERED, DESTINATION_SLOW_DOWN, DESTINATION_OTHER };
+/* True where the slow-down is new. */
+bool destination_done(struct destinations *d, struct view domain, enum destination_verdict verdict, int64_t now_usec);
+/* A turn of its own for a message that has to wait: each asked for comes after the one before it. */
+int64_t destination_turn(struct destinations *d, struct view domain, int64_t now_usec);

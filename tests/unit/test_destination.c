@@ -1,0 +1,187 @@
+#include "send/destination.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "conf/conf.h"
+
+static const struct view slow = {"slow.example", 12}, other = {"other.example", 13}, paced = {"paced.example", 13},
+                         narrow = {"narrow.example", 14};
+
+static struct conf_destination sections[] = {
+    {.domain = "paced.example", .rate = {60, USEC_PER_MIN}},
+    {.domain = "narrow.example", .connections = 2},
+};
+static const struct conf conf = {.destinations = sections, .destination_count = 2};
+
+static struct destinations *fresh(void) {
+    struct destinations *d;
+    assert_int_equal(destinations_new(&d), 0);
+    destinations_configure(d, &conf, 0);
+    return d;
+}
+
+static void take(struct destinations *d, struct view domain, int64_t now, enum destination_answer expected) {
+    int64_t when = -1;
+    assert_int_equal(destination_take(d, domain, now, &when), expected);
+    if (expected == DESTINATION_LATER)
+        assert_true(when > now);
+    else
+        assert_int_equal(when, -1);
+}
+
+static void test_free_ones_have_no_limit(void **state) {
+    (void)state;
+    struct destinations *d = fresh();
+    for (int i = 0; i < 1000; i++)
+        take(d, other, 0, DESTINATION_GO);
+    destinations_free(d);
+}
+
+static void test_connections(void **state) {
+    (void)state;
+    struct destinations *d = fresh();
+    take(d, narrow, 0, DESTINATION_GO);
+    take(d, narrow, 0, DESTINATION_GO);
+    take(d, narrow, 0, DESTINATION_BUSY);
+    take(d, other, 0, DESTINATION_GO);
+    assert_false(destination_done(d, narrow, DESTINATION_OTHER, 1));
+    take(d, narrow, 1, DESTINATION_GO);
+    take(d, narrow, 1, DESTINATION_BUSY);
+    destinations_free(d);
+}
+
+static void test_rate(void **state) {
+    (void)state;
+    struct destinations *d = fresh();
+    int64_t now = 0, when = 0;
+    take(d, paced, now, DESTINATION_LATER); /* a bucket begins empty */
+    unsigned sent = 0;
+    while (now < USEC_PER_HOUR) {
+        if (destination_take(d, paced, now, &when) == DESTINATION_GO) {
+            sent++;
+            destination_done(d, paced, DESTINATION_DELIVERED, now);
+        } else {
+            now = when;
+        }
+    }
+    assert_in_range(sent, 3400, 3600);
+    destinations_free(d);
+}
+
+static void test_slow_down(void **state) {
+    (void)state;
+    struct destinations *d = fresh();
+    const int64_t end = DESTINATION_SILENCE_USEC + 100;
+    for (int i = 0; i < 3; i++)
+        take(d, slow, 0, DESTINATION_GO);
+    assert_true(destination_done(d, slow, DESTINATION_SLOW_DOWN, 50));
+    assert_false(destination_done(d, slow, DESTINATION_SLOW_DOWN, 100)); /* not news any more */
+    destination_done(d, slow, DESTINATION_DELIVERED, 101);
+    take(d, slow, 102, DESTINATION_LATER);
+    take(d, other, 102, DESTINATION_GO);
+    take(d, slow, end - 1, DESTINATION_LATER);
+    int64_t now = end;
+    for (unsigned at_once = 1; at_once < DESTINATION_CAREFUL_MAX; at_once++)
+        for (unsigned done = 0; done < DESTINATION_STEP;) {
+            for (unsigned i = 0; i < at_once; i++)
+                take(d, slow, now, DESTINATION_GO);
+            take(d, slow, now, DESTINATION_BUSY);
+            for (unsigned i = 0; i < at_once; i++) {
+                enum destination_verdict v = done < DESTINATION_STEP ? DESTINATION_DELIVERED : DESTINATION_OTHER;
+                if (v == DESTINATION_DELIVERED)
+                    done++;
+                assert_false(destination_done(d, slow, v, now));
+            }
+        }
+    for (int i = 0; i < 100; i++)
+        take(d, slow, now, DESTINATION_GO);
+    destinations_free(d);
+}
+
+static void test_asked_again_while_careful(void **state) {
+    (void)state;
+    struct destinations *d = fresh();
+    take(d, slow, 0, DESTINATION_GO);
+    destination_done(d, slow, DESTINATION_SLOW_DOWN, 0);
+    int64_t now = DESTINATION_SILENCE_USEC;
+    take(d, slow, now, DESTINATION_GO);
+    assert_true(destination_done(d, slow, DESTINATION_SLOW_DOWN, now));
+    take(d, slow, now + DESTINATION_SILENCE_USEC - 1, DESTINATION_LATER);
+    take(d, slow, now + DESTINATION_SILENCE_USEC, DESTINATION_GO);
+    take(d, slow, now + DESTINATION_SILENCE_USEC, DESTINATION_BUSY);
+    /* anything but a delivery begins the count again */
+    now += DESTINATION_SILENCE_USEC;
+    for (int i = 0; i < 3 * DESTINATION_STEP; i++) {
+        destination_done(d, slow, i % DESTINATION_STEP == 5 ? DESTINATION_OTHER : DESTINATION_DELIVERED, now);
+        take(d, slow, now, DESTINATION_GO);
+        if (i < DESTINATION_STEP + 4)
+            take(d, slow, now, DESTINATION_BUSY);
+    }
+    destinations_free(d);
+}
+
+static void test_turns(void **state) {
+    (void)state;
+    struct destinations *d = fresh();
+    take(d, slow, 0, DESTINATION_GO);
+    destination_done(d, slow, DESTINATION_SLOW_DOWN, 0);
+    int64_t last = 0;
+    for (int i = 0; i < 1000; i++) {
+        int64_t turn = destination_turn(d, slow, 5);
+        assert_true(turn >= DESTINATION_SILENCE_USEC);
+        assert_true(i == 0 || turn == last + USEC_PER_SEC);
+        last = turn;
+    }
+    assert_true(destination_turn(d, paced, 0) >= 0);
+    int64_t a = destination_turn(d, paced, 0), b = destination_turn(d, paced, 0);
+    assert_int_equal(b - a, USEC_PER_SEC);
+    for (int i = 0; i < 50000; i++)
+        assert_true(destination_turn(d, paced, 0) <= DESTINATION_PUT_OFF_MAX_USEC + 2 * USEC_PER_SEC);
+    destinations_free(d);
+}
+
+static void name(char *to, size_t size, unsigned i) {
+    (void)snprintf(to, size, "d%u.example", i); /* fits */
+}
+
+static void test_the_table_is_bounded(void **state) {
+    (void)state;
+    struct destinations *d = fresh();
+    char domain[64];
+    /* idle ones make room */
+    for (unsigned i = 0; i < 3 * DESTINATIONS_MAX; i++) {
+        name(domain, sizeof domain, i);
+        take(d, view_of(domain), 0, DESTINATION_GO);
+        destination_done(d, view_of(domain), DESTINATION_DELIVERED, 0);
+    }
+    /* slowed ones stay, until nothing more fits: then the next goes unlimited */
+    for (unsigned i = 0; i < DESTINATIONS_MAX - 2; i++) {
+        name(domain, sizeof domain, i);
+        take(d, view_of(domain), 0, DESTINATION_GO);
+        destination_done(d, view_of(domain), DESTINATION_SLOW_DOWN, 0);
+    }
+    take(d, VIEW("d0.example"), 1, DESTINATION_LATER);
+    take(d, slow, 1, DESTINATION_GO);
+    assert_false(destination_done(d, slow, DESTINATION_SLOW_DOWN, 1));
+    take(d, slow, 1, DESTINATION_GO);
+    destinations_free(d);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_free_ones_have_no_limit),
+        cmocka_unit_test(test_connections),
+        cmocka_unit_test(test_rate),
+        cmocka_unit_test(test_slow_down),
+        cmocka_unit_test(test_asked_again_while_careful),
+        cmocka_unit_test(test_turns),
+        cmocka_unit_test(test_the_table_is_bounded),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
