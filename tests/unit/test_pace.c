@@ -34,7 +34,7 @@ static void check_windows(struct rate rate, int64_t step, int64_t pause, bool re
         while (count < TAKES_MAX && pace_bucket_take(&b, now))
             takes[count++] = now;
     }
-    assert_true(count > 0);
+    assert_true(count > 0 || restarts); /* restarts in quick succession leave a slow rate no token */
     for (size_t first = 0, last = 0; first < count; first++) {
         while (last < count && takes[last] < takes[first] + rate.per_usec)
             last++;
