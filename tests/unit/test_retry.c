@@ -71,7 +71,8 @@ static void test_a_life(void **state) {
     int64_t now = start;
     unsigned attempts = 0;
     for (;;) {
-        int64_t next = retry_next(&conf, ++attempts, now, start, 0, attempts * 2654435761u);
+        int64_t next = retry_next(&conf, attempts + 1, now, start, 0, attempts * 2654435761u);
+        attempts++;
         if (next == 0)
             break;
         assert_true(next - now >= 30 * M);
