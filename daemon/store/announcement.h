@@ -56,7 +56,7 @@ int announcement_find_replaceable(struct db *db, uint32_t list, const char *name
 int announcement_find_event(struct db *db, uint32_t list, const char *name, int64_t now_usec, struct arena *arena,
                             const char **ret_uid, unsigned *ret_sequence);
 
-/* Moves. Each refuses (-ESTALE with the reason in words) where the state does not allow it. */
+/* Moves. Each refuses (-ESTALE with the reason in words, -ENOENT) where the state does not allow it. */
 int announcement_taken_in(struct db *db, int64_t id, bool held);
 int announcement_release(struct db *db, int64_t id, int64_t now_usec, struct why *why);
 int announcement_pause(struct db *db, int64_t id, const char *reason, struct why *why);
@@ -66,5 +66,5 @@ int announcement_stop(struct db *db, int64_t id, const char *reason, int64_t now
 int announcement_begin_gathering(struct db *db, int64_t id, int64_t now_usec);
 int announcement_begin_sending(struct db *db, int64_t id);
 int announcement_finish(struct db *db, int64_t id, int64_t now_usec);
-/* The next send_at of a scheduled one, or 0. */
+/* The next send_at of a scheduled one, or 0 where there is none; 1 where one is to start at once. */
 int announcement_next_start(struct db *db, int64_t *ret_usec);

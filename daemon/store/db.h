@@ -3,7 +3,7 @@
  * and reused.
  *
  * A failing statement makes the whole step fail: functions return a negative errno (-ENOSPC, -EIO, -EEXIST for a
- * constraint, -EILSEQ for corruption, else -EIO) and log the cause once. */
+ * constraint, -EILSEQ for corruption, -EINVAL for a wrong statement, else -EIO) and log the cause once. */
 #pragma once
 #include <stdbool.h>
 #include <stdint.h>
@@ -22,14 +22,17 @@ int db_commit(struct db *db);
 void db_rollback(struct db *db);
 /* The storage failure (-ENOSPC, -EIO, -ENOMEM, -EILSEQ …) for which this transaction can only be rolled back, or 0. */
 int db_failure(const struct db *db);
-/* One job's part of a transaction. */
+bool db_in_transaction(const struct db *db);
+/* One job's part of a transaction. They do not nest. */
 int db_savepoint(struct db *db);
 int db_release(struct db *db);
 void db_rollback_to(struct db *db);
 
 /* db_query(db, "SELECT a, b FROM t WHERE c = ? AND d = ?", &row, "it", number, text): binds by letters:
- * i int64_t, u uint64_t, t const char * (NULL: null), v struct view, b struct view as blob, n null. sql must be a
- * literal. Then db_next() until 0; columns by index; db_end() when left early (db_next's 0 or error has ended it). */
+ * d int (enums too), i int64_t, u uint64_t, t const char * (NULL: null), v struct view, b struct view as blob, n null
+ * (takes no argument). The types must be exactly these: cast a uint32_t to int64_t, write a constant as INT64_C(1) or
+ * bind it as d. sql must be a literal. Then db_next() until 0; columns by index; db_end() when left early (db_next's 0
+ * or error has ended it). */
 int db_query(struct db *db, const char *sql, struct row **ret, const char *letters, ...);
 int db_next(struct row *row); /* 1 a row, 0 no more, or an error */
 void db_end(struct row *row);
@@ -48,3 +51,5 @@ int64_t db_last_id(struct db *db);
 /* Starts the time after which store_slice_over() answers yes; below 0: never. */
 void db_slice_begin(struct db *db, int64_t usec);
 bool db_slice_over(const struct db *db);
+struct tally;
+struct tally *db_tally(struct db *db); /* store/tally.h */

@@ -71,6 +71,11 @@ int delivery_next_due(struct db *db, int64_t *ret_usec);
  * or claimed, nothing due. */
 int delivery_settle(struct db *db, int64_t announcement, int64_t now_usec, bool resend_in_doubt, bool *ret_finished);
 
+/* What a stop does: pending ones (claimed ones are on the wire) are left out, a slice at a time: STORE_MORE while some
+ * remain. */
+int delivery_leave_out_pending(struct db *db, int64_t announcement, int64_t now_usec, const char *reason);
+int delivery_has_pending(struct db *db, int64_t announcement, bool *ret);
+
 /* One row of a report, in order of ids. */
 struct delivery_row {
     int64_t subscriber;

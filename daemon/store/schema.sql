@@ -1,6 +1,6 @@
 -- The store, version 1. Times are microseconds since the epoch, UTC. Ids of subscribers and announcements are never used
 -- again: AUTOINCREMENT, with the epoch in the bits above 40 (meta 'epoch').
-CREATE TABLE meta (key TEXT PRIMARY KEY, value) STRICT, WITHOUT ROWID;
+CREATE TABLE meta (key TEXT PRIMARY KEY, value ANY) STRICT, WITHOUT ROWID;
 
 -- What a list's section must go on meaning: tokens name the id, mail programs the List-Id.
 CREATE TABLE list_pin (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, list_id TEXT NOT NULL) STRICT;

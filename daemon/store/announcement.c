@@ -1,0 +1,282 @@
+#include "store/announcement.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "store/db.h"
+#include "store/delivery.h"
+#include "store/store.h"
+#include "store/tally.h"
+
+#include "base/banned.h"
+
+const char *announcement_state_name(enum announcement_state s) {
+    switch (s) {
+    case ANNOUNCEMENT_INTAKE: return "intake";
+    case ANNOUNCEMENT_HELD: return "held";
+    case ANNOUNCEMENT_SCHEDULED: return "scheduled";
+    case ANNOUNCEMENT_GATHERING:
+    case ANNOUNCEMENT_SENDING: return "sending";
+    case ANNOUNCEMENT_PAUSED: return "paused";
+    case ANNOUNCEMENT_DONE: return "done";
+    case ANNOUNCEMENT_STOPPED: return "stopped";
+    }
+    return "unknown";
+}
+
+/* --- Rows ---------------------------------------------------------------------------------------------------- */
+
+int announcement_insert(struct db *db, struct announcement_row *row) {
+    int r = db_run(db,
+                   "INSERT INTO announcement (name, list, list_name, subject, state, why, identity, event_uid, "
+                   "event_sequence, event_end, by, created, send_at, send_until) "
+                   "VALUES (?, ?, ?, ?, ?, coalesce(?, ''), ?, coalesce(?, ''), ?, ?, coalesce(?, ''), ?, ?, ?)",
+                   NULL,
+                   "titt"
+                   "dtbt"
+                   "iitiii",
+                   row->name, (int64_t)row->list, row->list_name, row->subject, (int)ANNOUNCEMENT_INTAKE, row->why,
+                   view_make(row->identity, sizeof row->identity), row->event_uid, (int64_t)row->event_sequence,
+                   row->event_end_usec, row->by, row->created_usec, row->send_at_usec, row->send_until_usec);
+    if (r == 0) {
+        row->id = db_last_id(db);
+        row->state = ANNOUNCEMENT_INTAKE;
+    }
+    return r;
+}
+
+#define COLUMNS                                                                                                        \
+    "id, name, list_name, subject, why, by, event_uid, list, state, resume_state, identity, event_sequence, "          \
+    "event_end, "                                                                                                      \
+    "created, send_at, send_until, released, started, finished, total, pending, delivered, deferred, refused, "        \
+    "in_doubt, left_out"
+
+/* Strings are the statement's. */
+static void read_row(const struct row *row, struct announcement_row *ret) {
+    *ret = (struct announcement_row){
+        .id = row_int(row, 0),
+        .name = row_text(row, 1),
+        .list_name = row_text(row, 2),
+        .subject = row_text(row, 3),
+        .why = row_text(row, 4),
+        .by = row_text(row, 5),
+        .event_uid = row_text(row, 6),
+        .list = (uint32_t)row_int(row, 7),
+        .state = (enum announcement_state)row_int(row, 8),
+        .resume_state = (enum announcement_state)row_int(row, 9),
+        .event_sequence = (unsigned)row_int(row, 11),
+        .event_end_usec = row_int(row, 12),
+        .created_usec = row_int(row, 13),
+        .send_at_usec = row_int(row, 14),
+        .send_until_usec = row_int(row, 15),
+        .released_usec = row_int(row, 16),
+        .started_usec = row_int(row, 17),
+        .finished_usec = row_int(row, 18),
+        .total = row_uint(row, 19),
+        .pending = row_uint(row, 20),
+        .delivered = row_uint(row, 21),
+        .deferred = row_uint(row, 22),
+        .refused = row_uint(row, 23),
+        .in_doubt = row_uint(row, 24),
+        .left_out = row_uint(row, 25),
+    };
+    struct view identity = row_view(row, 10);
+    if (identity.len == sizeof ret->identity)
+        memcpy(ret->identity, identity.ptr, identity.len);
+}
+
+int announcement_get(struct db *db, int64_t id, struct arena *arena, struct announcement_row *ret) {
+    struct row *row;
+    int r = tally_flush(db);
+    if (r == 0)
+        r = db_query(db, "SELECT " COLUMNS " FROM announcement WHERE id = ?", &row, "i", id);
+    if (r < 0 || (r = db_next(row)) <= 0)
+        return r;
+    read_row(row, ret);
+    const char **strings[] = {&ret->name, &ret->list_name, &ret->subject, &ret->why, &ret->by, &ret->event_uid};
+    for (size_t i = 0; i < sizeof strings / sizeof *strings; i++)
+        *strings[i] = arena_strdup(arena, *strings[i]);
+    db_end(row);
+    return arena_failed(arena) ? -ENOMEM : 1;
+}
+
+int announcement_delete_intake(struct db *db, int64_t id) {
+    return db_run(db, "DELETE FROM announcement WHERE id = ? AND state = 1", NULL, "i", id);
+}
+
+int announcement_each(struct db *db, bool live_only, unsigned max, announcement_on_row *on_row, void *user) {
+    struct row *row;
+    int r = tally_flush(db);
+    if (r == 0 && live_only)
+        r = db_query(db,
+                     "SELECT " COLUMNS " FROM announcement WHERE state IN (1, 2, 3, 4, 5, 6) ORDER BY id DESC LIMIT ?",
+                     &row, "i", (int64_t)max);
+    else if (r == 0)
+        r = db_query(db, "SELECT " COLUMNS " FROM announcement ORDER BY id DESC LIMIT ?", &row, "i", (int64_t)max);
+    if (r < 0)
+        return r;
+    while ((r = db_next(row)) == 1) {
+        struct announcement_row one;
+        read_row(row, &one);
+        r = on_row(user, &one);
+        if (r != 0) {
+            db_end(row);
+            return r;
+        }
+    }
+    return r;
+}
+
+int announcement_find_same(struct db *db, uint32_t list, const uint8_t identity[32], int64_t since_usec,
+                           int64_t *ret_id) {
+    return db_get_int(db,
+                      "SELECT id FROM announcement WHERE list = ? AND identity = ? AND (state < 7 OR created >= ?) "
+                      "ORDER BY id DESC LIMIT 1",
+                      ret_id, "ibi", (int64_t)list, view_make(identity, 32), since_usec);
+}
+
+int announcement_find_replaceable(struct db *db, uint32_t list, const char *name, int64_t *ret_id) {
+    return db_get_int(db,
+                      "SELECT id FROM announcement WHERE list = ? AND name = ? AND state IN (2, 3) "
+                      "ORDER BY id DESC LIMIT 1",
+                      ret_id, "it", (int64_t)list, name);
+}
+
+int announcement_find_event(struct db *db, uint32_t list, const char *name, int64_t now_usec, struct arena *arena,
+                            const char **ret_uid, unsigned *ret_sequence) {
+    struct row *row;
+    int r = db_query(db,
+                     "SELECT event_uid, event_sequence FROM announcement WHERE list = ? AND name = ? AND "
+                     "event_uid <> '' AND event_end > ? ORDER BY id DESC LIMIT 1",
+                     &row, "iti", (int64_t)list, name, now_usec);
+    if (r < 0 || (r = db_next(row)) <= 0)
+        return r;
+    const char *uid = arena_strdup(arena, row_text(row, 0));
+    unsigned sequence = (unsigned)row_int(row, 1);
+    db_end(row);
+    if (!uid)
+        return -ENOMEM;
+    *ret_uid = uid;
+    *ret_sequence = sequence;
+    return 1;
+}
+
+/* --- Moves --------------------------------------------------------------------------------------------------- */
+
+static int state_of(struct db *db, int64_t id, enum announcement_state *ret) {
+    int64_t state;
+    int r = db_get_int(db, "SELECT state FROM announcement WHERE id = ?", &state, "i", id);
+    if (r == 1)
+        *ret = (enum announcement_state)state;
+    return r;
+}
+
+/* Why a move is refused. */
+static int refuse(struct db *db, int64_t id, const char *verb, struct why *why) {
+    enum announcement_state state = ANNOUNCEMENT_INTAKE;
+    int r = state_of(db, id, &state);
+    if (r < 0)
+        return why_set(why, r, "the store cannot be read");
+    if (r == 0)
+        return why_set(why, -ENOENT, "there is no announcement %lld", (long long)id);
+    if (state == ANNOUNCEMENT_GATHERING) {
+        (void)why_set(why, -ESTALE, "announcement %lld cannot be %s while its recipients are being gathered",
+                      (long long)id, verb);
+        why_todo(why, "Try again in a moment");
+        return -ESTALE;
+    }
+    return why_set(why, -ESTALE, "announcement %lld cannot be %s: it is %s", (long long)id, verb,
+                   announcement_state_name(state));
+}
+
+/* After a conditional update of one row. */
+static int moved(int r, int64_t changed) {
+    return r < 0 ? r : changed ? 0 : -ESTALE;
+}
+
+int announcement_taken_in(struct db *db, int64_t id, bool held) {
+    int64_t changed = 0;
+    int r = db_run(db,
+                   "UPDATE announcement SET state = ?1, released = CASE ?1 WHEN 3 THEN created END "
+                   "WHERE id = ? AND state = 1",
+                   &changed, "di", (int)(held ? ANNOUNCEMENT_HELD : ANNOUNCEMENT_SCHEDULED), id);
+    return moved(r, changed);
+}
+
+int announcement_release(struct db *db, int64_t id, int64_t now_usec, struct why *why) {
+    int64_t changed = 0;
+    int r = db_run(db, "UPDATE announcement SET state = 3, released = ? WHERE id = ? AND state = 2", &changed, "ii",
+                   now_usec, id);
+    r = moved(r, changed);
+    return r == -ESTALE ? refuse(db, id, "released", why) : r;
+}
+
+int announcement_pause(struct db *db, int64_t id, const char *reason, struct why *why) {
+    int64_t changed = 0;
+    int r =
+        db_run(db, "UPDATE announcement SET resume_state = state, state = 6, why = ? WHERE id = ? AND state IN (3, 5)",
+               &changed, "ti", reason, id);
+    r = moved(r, changed);
+    return r == -ESTALE ? refuse(db, id, "paused", why) : r;
+}
+
+int announcement_resume(struct db *db, int64_t id, struct why *why) {
+    int64_t changed = 0;
+    int r = db_run(db,
+                   "UPDATE announcement SET state = resume_state, resume_state = 0, why = '' WHERE id = ? AND "
+                   "state = 6",
+                   &changed, "i", id);
+    r = moved(r, changed);
+    return r == -ESTALE ? refuse(db, id, "resumed", why) : r;
+}
+
+int announcement_stop(struct db *db, int64_t id, const char *reason, int64_t now_usec, struct why *why) {
+    int64_t changed = 0;
+    int r =
+        db_run(db, "UPDATE announcement SET state = 8, why = ?, finished = ? WHERE id = ? AND state IN (2, 3, 4, 5, 6)",
+               &changed, "tii", reason, now_usec, id);
+    if (r < 0)
+        return r;
+    enum announcement_state state = ANNOUNCEMENT_INTAKE;
+    if (!changed) { /* going on with an earlier call? */
+        bool unfinished = false;
+        r = state_of(db, id, &state);
+        if (r == 1 && state == ANNOUNCEMENT_STOPPED)
+            r = delivery_has_pending(db, id, &unfinished);
+        if (r < 0)
+            return r;
+        if (!unfinished)
+            return refuse(db, id, "stopped", why);
+    }
+    return delivery_leave_out_pending(db, id, now_usec, "stopped");
+}
+
+int announcement_begin_gathering(struct db *db, int64_t id, int64_t now_usec) {
+    int64_t changed = 0;
+    int r = db_run(db, "UPDATE announcement SET state = 4, started = ?, gather_cursor = 0 WHERE id = ? AND state = 3",
+                   &changed, "ii", now_usec, id);
+    return moved(r, changed);
+}
+
+int announcement_begin_sending(struct db *db, int64_t id) {
+    int64_t changed = 0;
+    int r = db_run(db, "UPDATE announcement SET state = 5 WHERE id = ? AND state = 4", &changed, "i", id);
+    return moved(r, changed);
+}
+
+int announcement_finish(struct db *db, int64_t id, int64_t now_usec) {
+    int64_t changed = 0;
+    int r = db_run(db, "UPDATE announcement SET state = 7, finished = ? WHERE id = ? AND state = 5", &changed, "ii",
+                   now_usec, id);
+    return moved(r, changed);
+}
+
+int announcement_next_start(struct db *db, int64_t *ret_usec) {
+    int64_t usec = 0;
+    int r =
+        db_get_int(db, "SELECT max(send_at, 1) FROM announcement WHERE state = 3 ORDER BY send_at LIMIT 1", &usec, "");
+    if (r < 0)
+        return r;
+    *ret_usec = usec;
+    return 0;
+}

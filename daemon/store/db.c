@@ -1,0 +1,417 @@
+#include "store/db.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <sqlite3.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "base/clock.h"
+#include "base/files.h"
+#include "base/log.h"
+#include "schema_sql.h"
+#include "store/tally.h"
+
+#include "base/banned.h"
+
+enum { BUCKETS = 256, APPLICATION_ID = 0x524e4442 /* "RNDB" */, CACHE_KIB = 8192, WAL_KEEP_BYTES = 32 << 20 };
+
+struct row {
+    struct db *db;
+    const char *sql; /* the literal, which is the key */
+    sqlite3_stmt *statement;
+    struct row *next; /* in its bucket */
+    bool busy;
+};
+
+struct db {
+    sqlite3 *handle;
+    struct row *buckets[BUCKETS];
+    struct tally tally;
+    int failure;        /* of this transaction */
+    int logged_failure; /* said already, until a commit succeeds */
+    bool in_transaction;
+    int64_t slice_end_usec; /* monotonic; 0: never */
+};
+
+/* Forward only; number n brings version n - 1 to n. */
+static const char *const migrations[] = {schema_sql};
+enum { VERSION = COUNT_OF(migrations) };
+
+static int errno_of(struct db *db, int code) {
+    switch (code & 0xff) {
+    case SQLITE_FULL: return -ENOSPC;
+    case SQLITE_CONSTRAINT: return -EEXIST;
+    case SQLITE_CORRUPT:
+    case SQLITE_NOTADB: return -EILSEQ;
+    case SQLITE_NOMEM: return -ENOMEM;
+    case SQLITE_BUSY:
+    case SQLITE_LOCKED: return -EBUSY;
+    case SQLITE_ERROR:
+    case SQLITE_MISUSE:
+    case SQLITE_RANGE:
+    case SQLITE_MISMATCH:
+    case SQLITE_TOOBIG: return -EINVAL;
+    case SQLITE_READONLY: return -EROFS;
+    case SQLITE_IOERR: return db && sqlite3_system_errno(db->handle) == ENOSPC ? -ENOSPC : -EIO;
+    default: return -EIO;
+    }
+}
+
+/* Takes note of a failed call. A broken constraint or a wrong statement undoes itself only; everything else breaks the
+ * transaction: SQLite may have rolled it back already, so that a later statement would stand alone. */
+static int failed(struct db *db, int code, const char *sql) {
+    int r = errno_of(db, code);
+    if (r == -EEXIST) {
+        log_debug("store-constraint", LOG_TEXT("reason", sqlite3_errmsg(db->handle)), LOG_TEXT("statement", sql));
+        return r;
+    }
+    if (db->logged_failure != r)
+        log_error("store-failed", LOG_TEXT("reason", sqlite3_errmsg(db->handle)),
+                  LOG_NUM("code", sqlite3_extended_errcode(db->handle)), LOG_TEXT("statement", sql));
+    db->logged_failure = r;
+    if (db->in_transaction && r != -EINVAL)
+        db->failure = r;
+    return r;
+}
+
+/* --- Opening ------------------------------------------------------------------------------------------------- */
+
+static int pragma_int(struct db *db, const char *sql, int64_t *ret) {
+    sqlite3_stmt *statement = NULL;
+    int code = sqlite3_prepare_v2(db->handle, sql, -1, &statement, NULL);
+    if (code == SQLITE_OK && (code = sqlite3_step(statement)) == SQLITE_ROW) {
+        *ret = sqlite3_column_int64(statement, 0);
+        code = SQLITE_OK;
+    }
+    (void)sqlite3_finalize(statement); /* repeats the code of the step */
+    return code == SQLITE_OK ? 0 : errno_of(db, code);
+}
+
+static int exec(struct db *db, const char *sql) {
+    int code = sqlite3_exec(db->handle, sql, NULL, NULL, NULL);
+    return code == SQLITE_OK ? 0 : errno_of(db, code);
+}
+
+static int configure(struct db *db) {
+    static const int switches[][2] = {
+        {SQLITE_DBCONFIG_DEFENSIVE, 1}, {SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0}, {SQLITE_DBCONFIG_DQS_DML, 0},
+        {SQLITE_DBCONFIG_DQS_DDL, 0},   {SQLITE_DBCONFIG_ENABLE_TRIGGER, 0}, {SQLITE_DBCONFIG_ENABLE_VIEW, 0},
+    };
+    for (size_t i = 0; i < COUNT_OF(switches); i++)
+        if (sqlite3_db_config(db->handle, switches[i][0], switches[i][1], NULL) != SQLITE_OK)
+            return -EIO;
+    (void)sqlite3_extended_result_codes(db->handle, 1); /* fails for no valid handle */
+    char sql[512];
+    (void)snprintf(sql, sizeof sql, /* fits: all numbers are constants */
+                   "PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; "
+                   "PRAGMA cache_size = -%d; PRAGMA mmap_size = 0; PRAGMA temp_store = MEMORY; "
+                   "PRAGMA cell_size_check = ON; PRAGMA journal_size_limit = %d; "
+                   "BEGIN EXCLUSIVE; COMMIT",
+                   CACHE_KIB, WAL_KEEP_BYTES);
+    return exec(db, sql);
+}
+
+static int migrate(struct db *db, struct why *why) {
+    int64_t version = 0, application = 0, tables = 0;
+    int r = pragma_int(db, "PRAGMA user_version", &version);
+    if (r == 0)
+        r = pragma_int(db, "PRAGMA application_id", &application);
+    if (r == 0)
+        r = pragma_int(db, "SELECT count(*) FROM sqlite_schema", &tables);
+    if (r < 0)
+        return why_set(why, r, "cannot read the store: %s", sqlite3_errmsg(db->handle));
+    if (application != APPLICATION_ID && (application != 0 || version != 0 || tables != 0))
+        return why_set(why, -EPROTO, "this is not a store of rundbrief");
+    if (version > VERSION) {
+        (void)why_set(why, -EPROTONOSUPPORT, "the store has version %lld, this program knows up to %d",
+                      (long long)version, (int)VERSION);
+        why_todo(why, "Run the newer rundbrief that wrote it, or restore a backup");
+        return -EPROTONOSUPPORT;
+    }
+    for (; version < VERSION; version++) {
+        char stamp[96];
+        (void)snprintf(stamp, sizeof stamp, "PRAGMA application_id = %d; PRAGMA user_version = %d; COMMIT",
+                       APPLICATION_ID, (int)version + 1); /* fits: two numbers */
+        if ((r = exec(db, "BEGIN")) < 0 || (r = exec(db, migrations[version])) < 0 || (r = exec(db, stamp)) < 0)
+            return why_set(why, r, "cannot bring the store to version %d: %s", (int)version + 1,
+                           sqlite3_errmsg(db->handle));
+    }
+    return 0;
+}
+
+/* Made here and not by SQLite, so that nobody else can read it (the WAL takes over its mode) and its name is durable.
+ */
+static int create_file(const char *path) {
+    AUTOCLOSE int fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    if (fd < 0)
+        return errno == EEXIST ? 0 : -errno;
+    const char *slash = strrchr(path, '/');
+    AUTOFREE char *folder = slash ? strndup(path, (size_t)(slash - path) + 1) : strdup(".");
+    if (!folder)
+        return -ENOMEM;
+    AUTOCLOSE int dirfd = files_open_dir(AT_FDCWD, folder);
+    return dirfd < 0 ? dirfd : files_fsync_dir(dirfd);
+}
+
+int db_open(const char *path, struct why *why, struct db **ret) {
+    int r = create_file(path);
+    if (r < 0) {
+        (void)why_set(why, r, "cannot create the store: %s", strerror(-r));
+        why_where(why, "%s", path);
+        return r;
+    }
+    struct db *db = calloc(1, sizeof *db);
+    if (!db)
+        return why_set(why, -ENOMEM, "no memory for the store");
+    tally_clear(&db->tally);
+    int code =
+        sqlite3_open_v2(path, &db->handle, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE, NULL);
+    r = code == SQLITE_OK ? configure(db) : errno_of(db, code);
+    if (r == -EBUSY)
+        (void)why_set(why, r, "another process has the store open");
+    else if (r < 0)
+        (void)why_set(why, r, "cannot open the store: %s", db->handle ? sqlite3_errmsg(db->handle) : strerror(-r));
+    else
+        r = migrate(db, why);
+    if (r < 0) {
+        why_where(why, "%s", path);
+        (void)db_close(db);
+        return r;
+    }
+    *ret = db;
+    return 0;
+}
+
+struct db *db_close(struct db *db) {
+    if (!db)
+        return NULL;
+    for (size_t i = 0; i < BUCKETS; i++)
+        while (db->buckets[i]) {
+            struct row *row = db->buckets[i];
+            db->buckets[i] = row->next;
+            (void)sqlite3_finalize(row->statement); /* repeats an old failure */
+            free(row);
+        }
+    if (db->handle && sqlite3_close(db->handle) != SQLITE_OK)
+        log_error("store-close-failed", LOG_TEXT("reason", sqlite3_errmsg(db->handle)));
+    free(db);
+    return NULL;
+}
+
+/* --- Statements ---------------------------------------------------------------------------------------------- */
+
+static int prepare(struct db *db, const char *sql, struct row **ret) {
+    struct row **bucket = &db->buckets[((uintptr_t)sql >> 3) % BUCKETS];
+    for (struct row *row = *bucket; row; row = row->next)
+        if (row->sql == sql && !row->busy) {
+            *ret = row;
+            return 0;
+        }
+    struct row *row = calloc(1, sizeof *row);
+    if (!row)
+        return -ENOMEM;
+    int code = sqlite3_prepare_v3(db->handle, sql, -1, SQLITE_PREPARE_PERSISTENT, &row->statement, NULL);
+    if (code != SQLITE_OK) {
+        free(row);
+        return failed(db, code, sql);
+    }
+    *row = (struct row){.db = db, .sql = sql, .statement = row->statement, .next = *bucket};
+    *bucket = row;
+    *ret = row;
+    return 0;
+}
+
+/* keep: the values live until the statement is done, so they need no copy. */
+static int bind(struct row *row, bool keep, const char *letters, va_list args) {
+    sqlite3_stmt *s = row->statement;
+    sqlite3_destructor_type how = keep ? SQLITE_STATIC : SQLITE_TRANSIENT;
+    assert((size_t)sqlite3_bind_parameter_count(s) == strlen(letters));
+    int code = SQLITE_OK;
+    for (int i = 1; letters[i - 1] && code == SQLITE_OK; i++) {
+        struct view v;
+        switch (letters[i - 1]) {
+        case 'i': code = sqlite3_bind_int64(s, i, va_arg(args, int64_t)); break;
+        case 'd': code = sqlite3_bind_int64(s, i, va_arg(args, int)); break;
+        case 'u': code = sqlite3_bind_int64(s, i, (int64_t)va_arg(args, uint64_t)); break;
+        case 't':
+            v = view_of(va_arg(args, const char *));
+            code = v.ptr ? sqlite3_bind_text64(s, i, v.ptr, v.len, how, SQLITE_UTF8) : sqlite3_bind_null(s, i);
+            break;
+        case 'v':
+            v = va_arg(args, struct view);
+            code = sqlite3_bind_text64(s, i, v.ptr ? v.ptr : "", v.len, how, SQLITE_UTF8);
+            break;
+        case 'b':
+            v = va_arg(args, struct view);
+            code = v.len ? sqlite3_bind_blob64(s, i, v.ptr, v.len, how) : sqlite3_bind_zeroblob(s, i, 0);
+            break;
+        case 'n': code = sqlite3_bind_null(s, i); break;
+        default: assert(!"an unknown letter");
+        }
+    }
+    return code == SQLITE_OK ? 0 : failed(row->db, code, row->sql);
+}
+
+static int start(struct db *db, const char *sql, bool keep, const char *letters, va_list args, struct row **ret) {
+    if (db->failure)
+        return db->failure;
+    struct row *row = NULL;
+    int r = prepare(db, sql, &row);
+    if (r == 0)
+        r = bind(row, keep, letters, args);
+    if (r < 0)
+        return r;
+    row->busy = true;
+    *ret = row;
+    return 0;
+}
+
+int db_query(struct db *db, const char *sql, struct row **ret, const char *letters, ...) {
+    va_list args;
+    va_start(args, letters);
+    int r = start(db, sql, false, letters, args, ret);
+    va_end(args);
+    return r;
+}
+
+int db_next(struct row *row) {
+    int code = sqlite3_step(row->statement);
+    if (code == SQLITE_ROW)
+        return 1;
+    int r = code == SQLITE_DONE ? 0 : failed(row->db, code, row->sql);
+    db_end(row);
+    return r;
+}
+
+void db_end(struct row *row) {
+    (void)sqlite3_reset(row->statement); /* repeats the code of the step */
+    row->busy = false;
+}
+
+int64_t row_int(const struct row *row, int column) {
+    return sqlite3_column_int64(row->statement, column);
+}
+
+uint64_t row_uint(const struct row *row, int column) {
+    return (uint64_t)sqlite3_column_int64(row->statement, column);
+}
+
+const char *row_text(const struct row *row, int column) {
+    const char *text = (const char *)sqlite3_column_text(row->statement, column);
+    return text ? text : "";
+}
+
+struct view row_view(const struct row *row, int column) {
+    const char *bytes = sqlite3_column_blob(row->statement, column);
+    int len = sqlite3_column_bytes(row->statement, column);
+    return bytes ? view_make(bytes, (size_t)len) : VIEW("");
+}
+
+bool row_is_null(const struct row *row, int column) {
+    return sqlite3_column_type(row->statement, column) == SQLITE_NULL;
+}
+
+int db_run(struct db *db, const char *sql, int64_t *ret_changed, const char *letters, ...) {
+    struct row *row = NULL;
+    va_list args;
+    va_start(args, letters);
+    int r = start(db, sql, true, letters, args, &row);
+    va_end(args);
+    while (r == 0 && (r = db_next(row)) == 1)
+        r = 0;
+    if (r == 0 && ret_changed)
+        *ret_changed = sqlite3_changes64(db->handle);
+    return r;
+}
+
+int db_get_int(struct db *db, const char *sql, int64_t *ret, const char *letters, ...) {
+    struct row *row = NULL;
+    va_list args;
+    va_start(args, letters);
+    int r = start(db, sql, true, letters, args, &row);
+    va_end(args);
+    if (r == 0 && (r = db_next(row)) == 1) {
+        *ret = row_int(row, 0);
+        db_end(row);
+    }
+    return r;
+}
+
+int64_t db_last_id(struct db *db) {
+    return sqlite3_last_insert_rowid(db->handle);
+}
+
+/* --- Transactions -------------------------------------------------------------------------------------------- */
+
+int db_begin(struct db *db) {
+    assert(!db->in_transaction);
+    tally_clear(&db->tally);
+    db->failure = 0;
+    int r = db_run(db, "BEGIN", NULL, "");
+    db->in_transaction = r == 0;
+    return r;
+}
+
+int db_commit(struct db *db) {
+    int r = tally_flush(db);
+    if (r == 0)
+        r = db_run(db, "COMMIT", NULL, "");
+    if (r < 0) {
+        db_rollback(db);
+        return r;
+    }
+    db->in_transaction = false;
+    db->logged_failure = 0;
+    return 0;
+}
+
+void db_rollback(struct db *db) {
+    tally_clear(&db->tally);
+    db->failure = 0;
+    if (!sqlite3_get_autocommit(db->handle))
+        (void)db_run(db, "ROLLBACK", NULL, ""); /* what fails here has been logged, and nothing was committed */
+    db->in_transaction = false;
+    db->failure = 0;
+}
+
+int db_failure(const struct db *db) {
+    return db->failure;
+}
+
+bool db_in_transaction(const struct db *db) {
+    return db->in_transaction;
+}
+
+int db_savepoint(struct db *db) {
+    int r = tally_flush(db);
+    return r < 0 ? r : db_run(db, "SAVEPOINT job", NULL, "");
+}
+
+int db_release(struct db *db) {
+    int r = tally_flush(db);
+    return r < 0 ? r : db_run(db, "RELEASE job", NULL, "");
+}
+
+void db_rollback_to(struct db *db) {
+    tally_clear(&db->tally);
+    if (db_run(db, "ROLLBACK TO job", NULL, "") == 0)
+        (void)db_run(db, "RELEASE job", NULL, ""); /* a failure stays with the transaction: db_failure() */
+}
+
+struct tally *db_tally(struct db *db) {
+    return &db->tally;
+}
+
+void db_slice_begin(struct db *db, int64_t usec) {
+    db->slice_end_usec = usec < 0 ? 0 : clock_mono_usec() + usec;
+}
+
+bool db_slice_over(const struct db *db) {
+    return db->slice_end_usec && clock_mono_usec() >= db->slice_end_usec;
+}

@@ -1,0 +1,21 @@
+#include "store/relay_usage.h"
+
+#include "base/number.h"
+#include "store/db.h"
+
+int relay_usage_add(struct db *db, const char *relay, int64_t now_usec, uint64_t messages) {
+    return db_run(db,
+                  "INSERT INTO relay_usage VALUES (?, ?, ?) ON CONFLICT (relay, hour) DO UPDATE SET messages = "
+                  "messages + excluded.messages",
+                  NULL, "tiu", relay, now_usec / USEC_PER_HOUR, messages);
+}
+
+int relay_usage_day(struct db *db, const char *relay, int64_t now_usec, uint64_t *ret_messages) {
+    int64_t sum = 0;
+    int r = db_get_int(db, "SELECT coalesce(sum(messages), 0) FROM relay_usage WHERE relay = ? AND hour > ?", &sum,
+                       "ti", relay, now_usec / USEC_PER_HOUR - 24);
+    if (r < 0)
+        return r;
+    *ret_messages = (uint64_t)sum;
+    return 0;
+}

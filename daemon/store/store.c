@@ -1,0 +1,346 @@
+#include "store/store.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/cleanup.h"
+#include "base/clock.h"
+#include "base/files.h"
+#include "base/log.h"
+#include "base/number.h"
+#include "store/db.h"
+#include "store/epoch.h"
+
+#include "base/banned.h"
+
+#define SLICE_USEC (20 * INT64_C(1000))
+#define RETRY_FIRST_USEC (1 * USEC_PER_SEC)
+#define RETRY_MOST_USEC (15 * USEC_PER_SEC)
+
+struct job_list {
+    struct store_job *first, **end;
+};
+
+struct store {
+    struct db *db; /* the thread's, once it runs */
+    store_wake *wake;
+    void *user;
+    pthread_t thread;
+    unsigned pending; /* the loop's */
+    _Atomic int trouble;
+
+    pthread_mutex_t lock; /* guards what follows */
+    pthread_cond_t work;
+    struct job_list lanes[STORE_BULK + 1], finished;
+    bool closing;
+
+    /* the thread's, while commits fail */
+    int64_t retry_at_usec, retry_delay_usec;
+};
+
+static void list_init(struct job_list *list) {
+    list->first = NULL;
+    list->end = &list->first;
+}
+
+static void list_add(struct job_list *list, struct store_job *job) {
+    job->next = NULL;
+    *list->end = job;
+    list->end = &job->next;
+}
+
+static struct store_job *list_take(struct job_list *list) {
+    struct store_job *job = list->first;
+    if (job) {
+        list->first = job->next;
+        if (!list->first)
+            list->end = &list->first;
+        job->next = NULL;
+    }
+    return job;
+}
+
+/* Moves all of `from` behind `to`. */
+static void list_append(struct job_list *to, struct job_list *from) {
+    if (!from->first)
+        return;
+    *to->end = from->first;
+    to->end = from->end;
+    list_init(from);
+}
+
+/* --- The thread ---------------------------------------------------------------------------------------------- */
+
+/* One round's work: every urgent job, and one other. */
+struct round {
+    struct job_list urgent;
+    struct store_job *slice;
+};
+
+/* Runs a job's step in a savepoint of its own. A negative answer of this function breaks the transaction. */
+static int run_step(struct store *s, struct store_job *job) {
+    int r = db_savepoint(s->db);
+    if (r < 0)
+        return r;
+    db_slice_begin(s->db, SLICE_USEC);
+    job->result = job->step(job, s->db);
+    db_slice_begin(s->db, -1);
+    if (db_failure(s->db))
+        return db_failure(s->db);
+    if (job->result < 0)
+        db_rollback_to(s->db);
+    else
+        (void)db_release(s->db); /* a failure breaks the transaction, which is asked next */
+    return db_failure(s->db);
+}
+
+static int run_round(struct store *s, struct round *round) {
+    int r = db_begin(s->db);
+    if (r < 0)
+        return r;
+    for (struct store_job *job = round->urgent.first; job && r == 0; job = job->next)
+        r = run_step(s, job);
+    if (r == 0 && round->slice)
+        r = run_step(s, round->slice);
+    if (r == 0)
+        return db_commit(s->db);
+    db_rollback(s->db);
+    return r;
+}
+
+static void enter_trouble(struct store *s, int error) {
+    if (s->trouble == 0)
+        log_error("store-trouble", LOG_TEXT("reason", strerror(-error)),
+                  LOG_TEXT("todo", "Free space or repair the disk; what waits is tried again by itself"));
+    s->trouble = error;
+    s->retry_delay_usec = s->retry_delay_usec ? s->retry_delay_usec * 2 : RETRY_FIRST_USEC;
+    if (s->retry_delay_usec > RETRY_MOST_USEC)
+        s->retry_delay_usec = RETRY_MOST_USEC;
+    s->retry_at_usec = clock_mono_usec() + s->retry_delay_usec;
+}
+
+static void leave_trouble(struct store *s) {
+    if (s->trouble)
+        log_info("store-trouble-over");
+    s->trouble = 0;
+    s->retry_delay_usec = 0;
+}
+
+/* Sorts the jobs of a round after it: done ones to finished, others back to their lanes. */
+static void settle_job(struct store *s, struct store_job *job, int error) {
+    if (error < 0)
+        job->result = why_set(&job->why, error, "the store cannot write: %s", strerror(-error));
+    list_add(error == 0 && job->result == STORE_MORE ? &s->lanes[job->lane] : &s->finished, job);
+}
+
+static void settle_round(struct store *s, struct round *round, int error) {
+    if (round->slice)
+        settle_job(s, round->slice, error);
+    if (error < 0 && !s->closing) {
+        list_append(&round->urgent, &s->lanes[STORE_URGENT]); /* newer ones come after them */
+        list_append(&s->lanes[STORE_URGENT], &round->urgent);
+        return;
+    }
+    for (struct store_job *job; (job = list_take(&round->urgent));)
+        settle_job(s, job, error);
+}
+
+/* A small durable write, to learn whether commits succeed again while nothing urgent waits. */
+static int probe(struct store *s) {
+    int r = db_begin(s->db);
+    if (r < 0)
+        return r;
+    r = db_run(s->db, "INSERT OR REPLACE INTO meta VALUES ('probe', ?)", NULL, "i", clock_now_usec());
+    if (r < 0) {
+        db_rollback(s->db);
+        return r;
+    }
+    return db_commit(s->db);
+}
+
+static bool retry_is_due(const struct store *s) {
+    return s->trouble && clock_mono_usec() >= s->retry_at_usec;
+}
+
+static bool has_work(const struct store *s) {
+    if (s->lanes[STORE_NORMAL].first || s->lanes[STORE_BULK].first || retry_is_due(s))
+        return true;
+    return s->lanes[STORE_URGENT].first && (!s->trouble || s->closing);
+}
+
+static void wait_for_work(struct store *s) {
+    while (!has_work(s) && !s->closing)
+        if (s->trouble) {
+            struct timespec until = {.tv_sec = s->retry_at_usec / USEC_PER_SEC,
+                                     .tv_nsec = s->retry_at_usec % USEC_PER_SEC * 1000};
+            (void)pthread_cond_timedwait(&s->work, &s->lock, &until); /* has_work() looks at the time itself */
+        } else
+            (void)pthread_cond_wait(&s->work, &s->lock); /* cannot fail on a valid condition */
+}
+
+static void take_round(struct store *s, struct round *ret) {
+    *ret = (struct round){0};
+    list_init(&ret->urgent);
+    if (!s->trouble || s->closing || retry_is_due(s))
+        list_append(&ret->urgent, &s->lanes[STORE_URGENT]);
+    ret->slice = list_take(&s->lanes[STORE_NORMAL]);
+    if (!ret->slice)
+        ret->slice = list_take(&s->lanes[STORE_BULK]);
+}
+
+/* What a round says about the disk. One whose slice may have been too big for it is tried again at once without. */
+static void judge_round(struct store *s, const struct round *round, bool tried_urgent, int error) {
+    if (error < 0 && round->slice) {
+        if (tried_urgent && s->trouble)
+            s->retry_at_usec = clock_mono_usec();
+    } else if (error < 0)
+        enter_trouble(s, error);
+    else if (tried_urgent)
+        leave_trouble(s);
+}
+
+static void *run_thread(void *arg) {
+    struct store *s = arg;
+    (void)pthread_mutex_lock(&s->lock); /* an ordinary mutex: locking cannot fail */
+    for (;;) {
+        wait_for_work(s);
+        if (!has_work(s))
+            break;
+        struct round round;
+        take_round(s, &round);
+        bool tried_urgent = round.urgent.first;
+        (void)pthread_mutex_unlock(&s->lock);
+
+        int r = 0;
+        if (round.urgent.first || round.slice) {
+            r = run_round(s, &round);
+            judge_round(s, &round, tried_urgent, r);
+        } else if ((r = probe(s)) < 0)
+            enter_trouble(s, r);
+        else
+            leave_trouble(s);
+
+        (void)pthread_mutex_lock(&s->lock);
+        settle_round(s, &round, r);
+        if (s->finished.first) {
+            (void)pthread_mutex_unlock(&s->lock);
+            s->wake(s->user);
+            (void)pthread_mutex_lock(&s->lock);
+        }
+    }
+    (void)pthread_mutex_unlock(&s->lock);
+    return NULL;
+}
+
+/* --- The loop's side ----------------------------------------------------------------------------------------- */
+
+static int start_thread(struct store *s) {
+    pthread_condattr_t monotonic;
+    if (pthread_condattr_init(&monotonic) || pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC) ||
+        pthread_cond_init(&s->work, &monotonic) || pthread_mutex_init(&s->lock, NULL))
+        return -ENOMEM;
+    (void)pthread_condattr_destroy(&monotonic); /* cannot fail */
+    sigset_t all, before;
+    (void)sigfillset(&all); /* signals are the loop's; these calls fail for bad arguments only */
+    (void)pthread_sigmask(SIG_SETMASK, &all, &before);
+    int r = -pthread_create(&s->thread, NULL, run_thread, s);
+    (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
+    if (r == 0)
+        (void)pthread_setname_np(s->thread, "store"); /* for people who look at threads */
+    return r;
+}
+
+int store_open(const char *state_dir, store_wake *wake, void *user, struct why *why, struct store **ret) {
+    int r = files_make_dirs(state_dir, 0700);
+    if (r < 0) {
+        (void)why_set(why, r, "cannot make the folder of the store: %s", strerror(-r));
+        why_where(why, "%s", state_dir);
+        return r;
+    }
+    struct store *s = calloc(1, sizeof *s);
+    AUTOFREE char *path = NULL;
+    if (!s || asprintf(&path, "%s/store.db", state_dir) < 0) {
+        free(s);
+        path = NULL;
+        return why_set(why, -ENOMEM, "no memory for the store");
+    }
+    s->wake = wake;
+    s->user = user;
+    for (int lane = STORE_URGENT; lane <= STORE_BULK; lane++)
+        list_init(&s->lanes[lane]);
+    list_init(&s->finished);
+    r = db_open(path, why, &s->db);
+    if (r == 0 && ((r = epoch_apply(s->db)) < 0 || (r = start_thread(s)) < 0)) {
+        (void)why_set(why, r, "cannot start the store: %s", strerror(-r));
+        why_where(why, "%s", path);
+    }
+    if (r < 0) {
+        (void)db_close(s->db);
+        free(s);
+        return r;
+    }
+    *ret = s;
+    return 0;
+}
+
+struct store *store_close(struct store *s) {
+    if (!s)
+        return NULL;
+    (void)pthread_mutex_lock(&s->lock);
+    s->closing = true;
+    (void)pthread_cond_signal(&s->work); /* cannot fail on a valid condition */
+    (void)pthread_mutex_unlock(&s->lock);
+    (void)pthread_join(s->thread, NULL); /* our own thread, joined once */
+    while (s->pending)
+        store_dispatch(s);
+    (void)db_close(s->db);
+    (void)pthread_cond_destroy(&s->work);
+    (void)pthread_mutex_destroy(&s->lock);
+    free(s);
+    return NULL;
+}
+
+void store_submit(struct store *s, struct store_job *job) {
+    s->pending++;
+    job->result = 0;
+    (void)pthread_mutex_lock(&s->lock);
+    if (s->closing) {
+        job->result = -ESHUTDOWN;
+        list_add(&s->finished, job);
+    } else {
+        list_add(&s->lanes[job->lane], job);
+        (void)pthread_cond_signal(&s->work); /* cannot fail on a valid condition */
+    }
+    (void)pthread_mutex_unlock(&s->lock);
+}
+
+void store_dispatch(struct store *s) {
+    struct job_list done;
+    list_init(&done);
+    (void)pthread_mutex_lock(&s->lock);
+    list_append(&done, &s->finished);
+    (void)pthread_mutex_unlock(&s->lock);
+    for (struct store_job *job; (job = list_take(&done));) {
+        s->pending--;
+        if (job->done)
+            job->done(job, job->result);
+    }
+}
+
+int store_trouble(const struct store *s) {
+    return s->trouble;
+}
+
+unsigned store_pending(const struct store *s) {
+    return s->pending;
+}
+
+bool store_slice_over(const struct db *db) {
+    return db_slice_over(db);
+}

@@ -1,0 +1,252 @@
+#include "store_helper.h"
+
+#include <errno.h>
+#include <sqlite3.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "store/epoch.h"
+#include "store/store.h"
+
+static int64_t pragma(const struct fixture *f, const char *sql) {
+    return fixture_int(f->db, sql);
+}
+
+static void settings_hold(void **state) {
+    struct fixture *f = *state;
+    assert_int_equal(pragma(f, "PRAGMA synchronous"), 2);
+    assert_int_equal(pragma(f, "PRAGMA application_id"), 0x524e4442);
+    assert_int_equal(pragma(f, "PRAGMA user_version"), 1);
+    assert_int_equal(pragma(f, "PRAGMA trusted_schema"), 0);
+    assert_int_equal(pragma(f, "PRAGMA cache_size"), -8192);
+    struct row *row;
+    assert_int_equal(db_query(f->db, "PRAGMA journal_mode", &row, ""), 0);
+    assert_int_equal(db_next(row), 1);
+    assert_string_equal(row_text(row, 0), "wal");
+    db_end(row);
+    assert_int_equal(db_query(f->db, "PRAGMA locking_mode", &row, ""), 0);
+    assert_int_equal(db_next(row), 1);
+    assert_string_equal(row_text(row, 0), "exclusive");
+    db_end(row);
+    struct stat st;
+    assert_int_equal(stat(f->path, &st), 0);
+    assert_int_equal(st.st_mode & 07777, 0600);
+    char wal[128];
+    (void)snprintf(wal, sizeof wal, "%s-wal", f->path);
+    assert_int_equal(stat(wal, &st), 0);
+    assert_int_equal(st.st_mode & 07777, 0600);
+    (void)snprintf(wal, sizeof wal, "%s-shm", f->path);
+    assert_int_equal(access(wal, F_OK), -1);
+    /* defensive: the schema cannot be written */
+    assert_int_equal(db_run(f->db, "DELETE FROM sqlite_schema", NULL, ""), -EINVAL);
+    /* strict: a text is no number */
+    assert_int_equal(db_run(f->db, "INSERT INTO relay_usage VALUES ('a', 'b', 'c')", NULL, ""), -EEXIST);
+}
+
+static void binds_and_reads(void **state) {
+    struct fixture *f = *state;
+    struct row *row;
+    assert_int_equal(db_query(f->db, "SELECT ?, ?, ?, ?, ?, ?, ?, ?", &row, "dutvbnti", -7, UINT64_MAX, "text",
+                              view_make("a\0b", 3), view_make("\0\1", 2), (const char *)NULL, INT64_MIN),
+                     0);
+    assert_int_equal(db_next(row), 1);
+    assert_int_equal(row_int(row, 0), -7);
+    assert_true(row_uint(row, 1) == UINT64_MAX);
+    assert_string_equal(row_text(row, 2), "text");
+    assert_true(view_eq(row_view(row, 3), view_make("a\0b", 3)));
+    assert_true(view_eq(row_view(row, 4), view_make("\0\1", 2)));
+    assert_true(row_is_null(row, 5));
+    assert_true(row_is_null(row, 6));
+    assert_string_equal(row_text(row, 6), "");
+    assert_int_equal(row_view(row, 6).len, 0);
+    assert_true(row_int(row, 7) == INT64_MIN);
+    assert_int_equal(db_next(row), 0);
+}
+
+/* The same statement may be walked twice at once, and begun again after it was left early. */
+static void statements_nest(void **state) {
+    struct fixture *f = *state;
+    static const char sql[] = "SELECT column1 FROM (VALUES (1), (2), (3)) WHERE column1 >= ?";
+    struct row *outer, *inner;
+    int64_t sum = 0;
+    assert_int_equal(db_query(f->db, sql, &outer, "d", 1), 0);
+    while (db_next(outer) == 1) {
+        assert_int_equal(db_query(f->db, sql, &inner, "i", row_int(outer, 0)), 0);
+        assert_ptr_not_equal(inner, outer);
+        while (db_next(inner) == 1)
+            sum += 10 * row_int(outer, 0) + row_int(inner, 0);
+    }
+    assert_int_equal(sum, (11 + 12 + 13) + (22 + 23) + 33);
+    assert_int_equal(db_query(f->db, sql, &outer, "d", 3), 0);
+    assert_int_equal(db_next(outer), 1);
+    db_end(outer);
+    assert_int_equal(db_query(f->db, sql, &inner, "d", 2), 0);
+    assert_int_equal(db_next(inner), 1);
+    assert_int_equal(row_int(inner, 0), 2);
+    db_end(inner);
+}
+
+static void a_value_outlives_its_binding(void **state) {
+    struct fixture *f = *state;
+    char text[] = "first";
+    struct row *row;
+    assert_int_equal(db_query(f->db, "SELECT ?", &row, "t", text), 0);
+    memcpy(text, "other", 5);
+    assert_int_equal(db_next(row), 1);
+    assert_string_equal(row_text(row, 0), "first");
+    db_end(row);
+}
+
+static void get_int_tells_of_nothing(void **state) {
+    struct fixture *f = *state;
+    int64_t n = 42;
+    assert_int_equal(db_get_int(f->db, "SELECT value FROM meta WHERE key = ?", &n, "t", "missing"), 0);
+    assert_int_equal(n, 42);
+}
+
+static void savepoints_undo_one_job(void **state) {
+    struct fixture *f = *state;
+    assert_int_equal(db_begin(f->db), 0);
+    assert_int_equal(db_savepoint(f->db), 0);
+    assert_int_equal(db_run(f->db, "INSERT INTO meta VALUES ('a', 1)", NULL, ""), 0);
+    assert_int_equal(db_release(f->db), 0);
+    assert_int_equal(db_savepoint(f->db), 0);
+    assert_int_equal(db_run(f->db, "INSERT INTO meta VALUES ('b', 1)", NULL, ""), 0);
+    /* a broken constraint breaks the statement, not the transaction */
+    assert_int_equal(db_run(f->db, "INSERT INTO meta VALUES ('a', 2)", NULL, ""), -EEXIST);
+    assert_int_equal(db_failure(f->db), 0);
+    db_rollback_to(f->db);
+    assert_int_equal(db_commit(f->db), 0);
+    assert_int_equal(fixture_int(f->db, "SELECT count(*) FROM meta"), 1);
+    assert_int_equal(fixture_int(f->db, "SELECT value FROM meta WHERE key = 'a'"), 1);
+
+    assert_int_equal(db_begin(f->db), 0);
+    assert_int_equal(db_run(f->db, "INSERT INTO meta VALUES ('c', 1)", NULL, ""), 0);
+    db_rollback(f->db);
+    assert_int_equal(fixture_int(f->db, "SELECT count(*) FROM meta"), 1);
+}
+
+/* After a full disk nothing more of the transaction is written, not even by itself. */
+static void a_full_disk_breaks_the_transaction(void **state) {
+    struct fixture *f = *state;
+    assert_int_equal(db_run(f->db, "CREATE TABLE big (b BLOB)", NULL, ""), 0);
+    int64_t pages = fixture_int(f->db, "PRAGMA page_count");
+    assert_true(pages < 100);
+    assert_int_equal(fixture_int(f->db, "PRAGMA max_page_count = 100"), 100);
+    assert_int_equal(db_begin(f->db), 0);
+    assert_int_equal(db_run(f->db, "INSERT INTO meta VALUES ('x', 1)", NULL, ""), 0);
+    assert_int_equal(db_run(f->db, "INSERT INTO big VALUES (zeroblob(1000000))", NULL, ""), -ENOSPC);
+    assert_int_equal(db_failure(f->db), -ENOSPC);
+    assert_int_equal(db_run(f->db, "INSERT INTO meta VALUES ('y', 1)", NULL, ""), -ENOSPC);
+    assert_int_equal(db_commit(f->db), -ENOSPC);
+    assert_false(db_in_transaction(f->db));
+    assert_int_equal(fixture_int(f->db, "SELECT count(*) FROM meta"), 0);
+    assert_int_equal(db_begin(f->db), 0);
+    assert_int_equal(db_failure(f->db), 0);
+    assert_int_equal(db_run(f->db, "INSERT INTO meta VALUES ('z', 1)", NULL, ""), 0);
+    assert_int_equal(db_commit(f->db), 0);
+}
+
+static void a_second_process_is_kept_out(void **state) {
+    struct fixture *f = *state;
+    struct why why;
+    struct db *second = NULL;
+    assert_int_equal(db_open(f->path, &why, &second), -EBUSY);
+    assert_null(second);
+    assert_string_equal(why.what, "another process has the store open");
+    assert_string_equal(why.where, f->path);
+}
+
+static void change_file(struct fixture *f, const char *sql) {
+    f->db = db_close(f->db);
+    sqlite3 *raw;
+    assert_int_equal(sqlite3_open(f->path, &raw), SQLITE_OK);
+    assert_int_equal(sqlite3_exec(raw, sql, NULL, NULL, NULL), SQLITE_OK);
+    assert_int_equal(sqlite3_close(raw), SQLITE_OK);
+}
+
+static void foreign_files_are_refused(void **state) {
+    struct fixture *f = *state;
+    struct why why;
+    change_file(f, "PRAGMA user_version = 2");
+    assert_int_equal(db_open(f->path, &why, &f->db), -EPROTONOSUPPORT);
+    assert_string_equal(why.what, "the store has version 2, this program knows up to 1");
+    change_file(f, "PRAGMA user_version = 1; PRAGMA application_id = 7");
+    assert_int_equal(db_open(f->path, &why, &f->db), -EPROTO);
+    change_file(f, "PRAGMA application_id = 0");
+    assert_int_equal(db_open(f->path, &why, &f->db), -EPROTO);
+
+    assert_int_equal(unlink(f->path), 0);
+    assert_int_equal(files_write_new(AT_FDCWD, f->path,
+                                     VIEW("not a database, but long enough to be looked at "
+                                          "not a database, but long enough to be looked at "
+                                          "not a database, but long enough to be looked at "),
+                                     0600),
+                     0);
+    assert_int_equal(db_open(f->path, &why, &f->db), -EILSEQ);
+    assert_int_equal(db_open("/nonexistent/folder/store.db", &why, &f->db), -ENOENT);
+    assert_null(f->db);
+}
+
+static void slices_end(void **state) {
+    struct fixture *f = *state;
+    assert_false(store_slice_over(f->db));
+    db_slice_begin(f->db, 0);
+    assert_true(store_slice_over(f->db));
+    db_slice_begin(f->db, 60 * INT64_C(1000000));
+    assert_false(store_slice_over(f->db));
+    db_slice_begin(f->db, -1);
+    assert_false(store_slice_over(f->db));
+}
+
+static void an_epoch_moves_all_ids(void **state) {
+    struct fixture *f = *state;
+    assert_int_equal(epoch_apply(f->db), 0);
+    assert_int_equal(fixture_member(f->db, 1, 1, "de", 1), 1);
+    assert_int_equal(fixture_announcement(f->db, 1, 1), 1);
+    assert_int_equal(epoch_raise(f->db), 0);
+    assert_true(fixture_member(f->db, 1, 2, "de", 1) == (INT64_C(1) << 40) + 1);
+    assert_true(fixture_announcement(f->db, 1, 1) == (INT64_C(1) << 40) + 1);
+    fixture_reopen(f);
+    assert_int_equal(epoch_apply(f->db), 0);
+    assert_true(fixture_member(f->db, 1, 3, "de", 1) == (INT64_C(1) << 40) + 2);
+    assert_int_equal(db_run(f->db, "UPDATE meta SET value = 510 WHERE key = 'epoch'", NULL, ""), 0);
+    assert_int_equal(epoch_raise(f->db), 0);
+    assert_int_equal(epoch_raise(f->db), -EOVERFLOW);
+    assert_true(fixture_announcement(f->db, 1, 1) < INT64_C(1) << 49);
+}
+
+/* Before anything was ever inserted there is no counter to raise. */
+static void an_epoch_in_an_empty_store(void **state) {
+    struct fixture *f = *state;
+    assert_int_equal(epoch_raise(f->db), 0);
+    assert_int_equal(epoch_raise(f->db), 0);
+    assert_true(fixture_member(f->db, 1, 1, "de", 1) == (INT64_C(2) << 40) + 1);
+}
+
+static void settings_survive_reopening(void **state) {
+    struct fixture *f = *state;
+    assert_int_equal(db_run(f->db, "INSERT INTO meta VALUES ('k', 5)", NULL, ""), 0);
+    fixture_reopen(f);
+    assert_int_equal(fixture_int(f->db, "SELECT value FROM meta WHERE key = 'k'"), 5);
+    assert_int_equal(pragma(f, "PRAGMA user_version"), 1);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        FIXTURE_TEST(settings_hold),
+        FIXTURE_TEST(settings_survive_reopening),
+        FIXTURE_TEST(binds_and_reads),
+        FIXTURE_TEST(statements_nest),
+        FIXTURE_TEST(a_value_outlives_its_binding),
+        FIXTURE_TEST(get_int_tells_of_nothing),
+        FIXTURE_TEST(savepoints_undo_one_job),
+        FIXTURE_TEST(a_full_disk_breaks_the_transaction),
+        FIXTURE_TEST(a_second_process_is_kept_out),
+        FIXTURE_TEST(foreign_files_are_refused),
+        FIXTURE_TEST(slices_end),
+        FIXTURE_TEST(an_epoch_moves_all_ids),
+        FIXTURE_TEST(an_epoch_in_an_empty_store),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,639 @@
+#include "store_helper.h"
+
+#include <errno.h>
+
+#include "base/number.h"
+#include "store/delivery.h"
+#include "store/store.h"
+#include "store/tally.h"
+
+enum { LIST = 7 };
+static const int64_t until = 1000 * USEC_PER_HOUR;
+static const char *const languages[] = {"de", "fr"};
+
+static int64_t sending(struct db *db) {
+    int64_t id = fixture_announcement(db, LIST, until);
+    struct why why;
+    assert_int_equal(announcement_taken_in(db, id, true), 0);
+    assert_int_equal(announcement_release(db, id, 2000, &why), 0);
+    assert_int_equal(announcement_begin_gathering(db, id, 3000), 0);
+    assert_int_equal(delivery_gather(db, id, LIST, languages, 2), STORE_DONE);
+    assert_int_equal(announcement_begin_sending(db, id), 0);
+    assert_int_equal(delivery_verify(db, id), 0);
+    return id;
+}
+
+static struct outcome outcome_of(enum outcome_class class) {
+    struct outcome o = {.class = class, .code = 250, .status = "2.0.0", .text = "Ok"};
+    return o;
+}
+
+static int record(struct db *db, int64_t id, int64_t subscriber, enum outcome_class class, int64_t now, int64_t retry) {
+    struct outcome o = outcome_of(class);
+    return delivery_record(db, id, subscriber, &o, now, retry, "main", LIST, 0, NULL);
+}
+
+static struct announcement_row counters(struct db *db, int64_t id) {
+    struct announcement_row row;
+    AUTOARENA struct arena arena = {0};
+    assert_int_equal(announcement_get(db, id, &arena, &row), 1);
+    return row;
+}
+
+#define ASSERT_COUNTERS(db, id, total_, pending_, delivered_, deferred_, refused_, in_doubt_, left_out_)               \
+    do {                                                                                                               \
+        struct announcement_row c_ = counters((db), (id));                                                             \
+        assert_int_equal(c_.total, (total_));                                                                          \
+        assert_int_equal(c_.pending, (pending_));                                                                      \
+        assert_int_equal(c_.delivered, (delivered_));                                                                  \
+        assert_int_equal(c_.deferred, (deferred_));                                                                    \
+        assert_int_equal(c_.refused, (refused_));                                                                      \
+        assert_int_equal(c_.in_doubt, (in_doubt_));                                                                    \
+        assert_int_equal(c_.left_out, (left_out_));                                                                    \
+        assert_int_equal(delivery_verify((db), (id)), 0);                                                              \
+    } while (0)
+
+/* --- Gathering ----------------------------------------------------------------------------------------------- */
+
+static const char *language_of(struct db *db, int64_t subscriber, char to[16]) {
+    struct row *row;
+    assert_int_equal(db_query(db, "SELECT language FROM delivery WHERE subscriber = ?", &row, "i", subscriber), 0);
+    if (db_next(row) != 1)
+        return NULL;
+    (void)snprintf(to, 16, "%s", row_text(row, 0));
+    db_end(row);
+    return to;
+}
+
+static void the_audience_is_who_it_should_be(void **state) {
+    struct fixture *f = *state;
+    struct db *db = f->db;
+    int64_t german = fixture_member(db, LIST, 1, "de", 1), french = fixture_member(db, LIST, 2, "fr", 1),
+            polish = fixture_member(db, LIST, 3, "pl", 1), austrian = fixture_member(db, LIST, 4, "de-AT", 1),
+            unknown = fixture_member(db, LIST, 5, "", 1), later = fixture_member(db, LIST, 6, "de", 3001),
+            at_once = fixture_member(db, LIST, 7, "fr-CA", 3000), other = fixture_member(db, LIST + 1, 8, "de", 1),
+            left = fixture_member(db, LIST, 9, "de", 1), pending = fixture_member(db, LIST, 10, "de", 1),
+            suppressed = fixture_member(db, LIST, 11, "de", 1), open = fixture_member(db, LIST, 12, "de", 1),
+            imported = fixture_member(db, LIST, 13, "de", 1), late_import = fixture_member(db, LIST, 14, "de", 1);
+    assert_int_equal(db_run(db, "UPDATE subscription SET state = 3 WHERE subscriber = ?", NULL, "i", left), 0);
+    assert_int_equal(db_run(db, "UPDATE subscription SET state = 1 WHERE subscriber = ?", NULL, "i", pending), 0);
+    assert_int_equal(db_run(db, "INSERT INTO suppression VALUES ('person11@town.example', 1, 'hard', '')", NULL, ""),
+                     0);
+    assert_int_equal(
+        db_run(
+            db,
+            "INSERT INTO import (id, list, state, started, ended, by, file, basis, evidence, first_subscriber) VALUES "
+            "(1, 7, 1, 1, NULL, 'a', 'b', 'c', 'd', 1), (2, 7, 2, 1, 3000, 'a', 'b', 'c', 'd', 1), "
+            "(3, 7, 2, 1, 3001, 'a', 'b', 'c', 'd', 1)",
+            NULL, ""),
+        0);
+    int64_t of_import[] = {open, imported, late_import};
+    for (int i = 0; i < 3; i++)
+        assert_int_equal(
+            db_run(db, "UPDATE subscription SET import = ? WHERE subscriber = ?", NULL, "di", i + 1, of_import[i]), 0);
+
+    int64_t id = sending(db);
+    char to[16];
+    assert_string_equal(language_of(db, german, to), "de");
+    assert_string_equal(language_of(db, french, to), "fr");
+    assert_string_equal(language_of(db, polish, to), "de");
+    assert_string_equal(language_of(db, austrian, to), "de");
+    assert_string_equal(language_of(db, unknown, to), "de");
+    assert_string_equal(language_of(db, at_once, to), "fr");
+    assert_string_equal(language_of(db, imported, to), "de");
+    int64_t nobody[] = {later, other, left, pending, open, late_import};
+    for (int i = 0; i < 6; i++)
+        assert_null(language_of(db, nobody[i], to));
+    assert_string_equal(language_of(db, suppressed, to), "de");
+    ASSERT_COUNTERS(db, id, 8, 7, 0, 0, 0, 0, 1);
+    assert_int_equal(delivery_gather(db, id, LIST, languages, 2), -ESTALE);
+}
+
+static void gathering_goes_on_in_slices(void **state) {
+    struct fixture *f = *state;
+    struct db *db = f->db;
+    assert_int_equal(db_begin(db), 0);
+    for (int n = 0; n < 1000; n++)
+        (void)fixture_member(db, LIST, n, "de", 1);
+    int64_t id = fixture_announcement(db, LIST, until);
+    assert_int_equal(announcement_taken_in(db, id, false), 0);
+    assert_int_equal(announcement_begin_gathering(db, id, 3000), 0);
+    assert_int_equal(db_commit(db), 0);
+    int slices = 1, r;
+    for (;; slices++) {
+        db_slice_begin(db, 0);
+        assert_int_equal(db_begin(db), 0);
+        r = delivery_gather(db, id, LIST, languages, 2);
+        assert_int_equal(db_commit(db), 0);
+        assert_int_equal(delivery_verify(db, id), 0);
+        if (r != STORE_MORE)
+            break;
+        if (slices == 2)
+            fixture_reopen(f), db = f->db; /* the cursor is kept */
+    }
+    assert_int_equal(r, STORE_DONE);
+    assert_int_equal(slices, 4);
+    ASSERT_COUNTERS(db, id, 1000, 1000, 0, 0, 0, 0, 0);
+}
+
+/* --- Claims and outcomes -------------------------------------------------------------------------------------- */
+
+static void a_claim_tells_all(void **state) {
+    struct fixture *f = *state;
+    struct db *db = f->db;
+    int64_t person = fixture_member(db, LIST, 1, "fr", 1);
+    assert_int_equal(db_run(db,
+                            "UPDATE subscriber SET form = 'f', title = 'Dr.', salutation = 'Hallo', organisation = "
+                            "'Town', timezone = 'Europe/Berlin', attributes = 'city' || char(9) || 'Hildesheim' || "
+                            "char(10)",
+                            NULL, ""),
+                     0);
+    int64_t id = sending(db);
+    struct claims c = {0};
+    assert_int_equal(delivery_claim(db, id, 5000, 10, true, &c), 0);
+    assert_int_equal(c.count, 1);
+    struct claim *one = &c.items[0];
+    assert_true(one->announcement == id && one->subscriber == person && one->list == LIST);
+    assert_int_equal(one->from, DELIVERY_PENDING);
+    assert_int_equal(one->attempts, 0);
+    assert_int_equal(one->first_claim_usec, 5000);
+    assert_string_equal(one->language, "fr");
+    assert_int_equal(one->key_id, 0);
+    assert_true(view_eq_str(one->address, "person1@town.example"));
+    assert_true(view_eq_str(one->form, "f") && view_eq_str(one->title, "Dr.") && view_eq_str(one->given_name, "Vera") &&
+                view_eq_str(one->family_name, "Muster") && view_eq_str(one->salutation, "Hallo") &&
+                view_eq_str(one->organisation, "Town") && view_eq_str(one->timezone, "Europe/Berlin") &&
+                view_eq_str(one->attributes, "city\tHildesheim\n"));
+    claims_done(&c);
+    ASSERT_COUNTERS(db, id, 1, 1, 0, 0, 0, 0, 0);
+
+    /* the signature made on the way is there with the retry */
+    uint8_t signature[64];
+    memset(signature, 0xA5, sizeof signature);
+    struct outcome o = outcome_of(OUTCOME_DEFERRED);
+    assert_int_equal(delivery_record(db, id, person, &o, 6000, 9000, "main", LIST, 3, signature), 0);
+    ASSERT_COUNTERS(db, id, 1, 0, 0, 1, 0, 0, 0);
+    assert_int_equal(delivery_claim(db, id, 8999, 10, true, &c), 0);
+    assert_int_equal(c.count, 0);
+    assert_int_equal(delivery_claim(db, id, 9000, 10, true, &c), 0);
+    assert_int_equal(c.count, 1);
+    assert_int_equal(c.items[0].from, DELIVERY_DEFERRED);
+    assert_int_equal(c.items[0].attempts, 1);
+    assert_int_equal(c.items[0].first_claim_usec, 5000);
+    assert_int_equal(c.items[0].key_id, 3);
+    assert_memory_equal(c.items[0].signature, signature, 64);
+    claims_done(&c);
+    assert_int_equal(record(db, id, person, OUTCOME_DELIVERED, 9500, 0), 0);
+    assert_int_equal(record(db, id, person, OUTCOME_DELIVERED, 9500, 0), -ESTALE);
+    ASSERT_COUNTERS(db, id, 1, 0, 1, 0, 0, 0, 0);
+    bool finished = false;
+    assert_int_equal(delivery_settle(db, id, 9600, true, &finished), 0);
+    assert_true(finished);
+}
+
+static void claims_ask_again_who_is_to_be_written_to(void **state) {
+    struct fixture *f = *state;
+    struct db *db = f->db;
+    int64_t people[8];
+    for (int i = 0; i < 8; i++)
+        people[i] = fixture_member(db, LIST, i, "de", 1);
+    int64_t id = sending(db);
+    struct claims c = {0};
+    /* 6 and 7 are tried once, and deferred */
+    assert_int_equal(db_run(db, "UPDATE announcement SET claim_cursor = ?", NULL, "i", people[5]), 0);
+    assert_int_equal(delivery_claim(db, id, 4000, 9, true, &c), 0);
+    assert_int_equal(c.count, 2);
+    claims_done(&c);
+    assert_int_equal(record(db, id, people[6], OUTCOME_DEFERRED, 4000, 5000), 0);
+    assert_int_equal(record(db, id, people[7], OUTCOME_IN_DOUBT, 4000, 5000), 0);
+    assert_int_equal(db_run(db, "UPDATE announcement SET claim_cursor = 0", NULL, ""), 0);
+
+    assert_int_equal(
+        db_run(db, "UPDATE subscription SET state = 3 WHERE subscriber IN (?, ?)", NULL, "ii", people[0], people[6]),
+        0);
+    assert_int_equal(db_run(db, "UPDATE subscription SET state = 4 WHERE subscriber = ?", NULL, "i", people[1]), 0);
+    assert_int_equal(db_run(db,
+                            "INSERT INTO suppression VALUES ('person2@town.example', 1, 'hard', ''), "
+                            "('person7@town.example', 1, 'hard', '')",
+                            NULL, ""),
+                     0);
+    assert_int_equal(db_run(db, "DELETE FROM subscriber WHERE id = ?", NULL, "i", people[3]), 0);
+    assert_int_equal(db_run(db, "DELETE FROM subscription WHERE subscriber = ?", NULL, "i", people[4]), 0);
+    assert_int_equal(db_run(db, "DELETE FROM subscription WHERE subscriber = ?", NULL, "i", people[3]), 0);
+    assert_int_equal(delivery_claim(db, id, 6000, 9, true, &c), 0);
+    assert_int_equal(c.count, 1);
+    assert_true(c.items[0].subscriber == people[5]);
+    claims_done(&c);
+    ASSERT_COUNTERS(db, id, 8, 1, 0, 0, 0, 0, 7);
+    static const char *const reasons[] = {"left",    "removed", "suppressed", "removed",
+                                          "removed", "",        "left",       "suppressed"};
+    struct row *row;
+    assert_int_equal(db_query(db, "SELECT text FROM delivery ORDER BY subscriber", &row, ""), 0);
+    for (int i = 0; i < 8; i++) {
+        assert_int_equal(db_next(row), 1);
+        assert_string_equal(row_text(row, 0), reasons[i]);
+    }
+    db_end(row);
+}
+
+static void claims_come_in_portions(void **state) {
+    struct fixture *f = *state;
+    struct db *db = f->db;
+    assert_int_equal(db_begin(db), 0);
+    for (int i = 0; i < 2500; i++)
+        (void)fixture_member(db, LIST, i, "de", 1);
+    assert_int_equal(db_commit(db), 0);
+    int64_t id = sending(db);
+    struct claims c = {0};
+    assert_int_equal(delivery_claim(db, id, 4000, 5, true, &c), 1);
+    assert_int_equal(c.count, 5);
+    claims_done(&c);
+    assert_int_equal(delivery_claim(db, id, 4000, 5000, true, &c), 1);
+    assert_int_equal(c.count, CLAIMS_MAX);
+    claims_done(&c);
+    /* a stretch of people who left is gone through in bounded steps */
+    assert_int_equal(db_run(db, "UPDATE subscription SET state = 3", NULL, ""), 0);
+    int calls = 1;
+    while (delivery_claim(db, id, 4000, 10, true, &c) == 1) {
+        assert_int_equal(c.count, 0);
+        calls++;
+    }
+    assert_int_equal(calls, 3); /* 1495 rows, 510 a call */
+    ASSERT_COUNTERS(db, id, 2500, 1005, 0, 0, 0, 0, 1495);
+}
+
+static void an_unclaimed_one_is_as_before(void **state) {
+    struct fixture *f = *state;
+    struct db *db = f->db;
+    int64_t people[3];
+    for (int i = 0; i < 3; i++)
+        people[i] = fixture_member(db, LIST, i, "de", 1);
+    int64_t id = sending(db);
+    struct claims c = {0};
+    assert_int_equal(delivery_claim(db, id, 4000, 9, true, &c), 0);
+    claims_done(&c);
+    assert_int_equal(record(db, id, people[1], OUTCOME_DEFERRED, 4000, 5000), 0);
+    assert_int_equal(delivery_claim(db, id, 5000, 9, true, &c), 0);
+    assert_int_equal(c.count, 1);
+    claims_done(&c);
+    assert_int_equal(delivery_unclaim(db, id, people[1], DELIVERY_DEFERRED), 0);
+    assert_int_equal(delivery_unclaim(db, id, people[0], DELIVERY_PENDING), 0);
+    assert_int_equal(delivery_unclaim(db, id, people[0], DELIVERY_PENDING), -ESTALE);
+    ASSERT_COUNTERS(db, id, 3, 2, 0, 1, 0, 0, 0);
+    int64_t due = 0;
+    assert_int_equal(delivery_next_due(db, &due), 0);
+    assert_int_equal(due, 5000);
+    assert_int_equal(delivery_claim(db, id, 6000, 9, true, &c), 0);
+    assert_int_equal(c.count, 2);
+    assert_true(c.items[0].subscriber == people[1] && c.items[0].attempts == 1);
+    assert_int_equal(c.items[0].first_claim_usec, 4000);
+    assert_true(c.items[1].subscriber == people[0] && c.items[1].attempts == 0);
+    assert_int_equal(c.items[1].first_claim_usec, 6000); /* it never was on the wire */
+    claims_done(&c);
+}
+
+static void doubt_is_held_or_resent(void **state) {
+    struct fixture *f = *state;
+    struct db *db = f->db;
+    for (int i = 0; i < 2; i++)
+        (void)fixture_member(db, LIST, i, "de", 1);
+    for (int resend = 0; resend < 2; resend++) {
+        int64_t id = sending(db);
+        struct claims c = {0};
+        assert_int_equal(delivery_claim(db, id, 4000, 9, resend, &c), 0);
+        assert_int_equal(c.count, 2);
+        claims_done(&c);
+        fixture_reopen(f); /* the process dies with two claimed */
+        db = f->db;
+        uint64_t in_doubt = 0;
+        assert_int_equal(delivery_recover(db, 7000, resend, &in_doubt), STORE_DONE);
+        assert_int_equal(in_doubt, 2);
+        ASSERT_COUNTERS(db, id, 2, 0, 0, 0, 0, 2, 0);
+        bool finished = false;
+        assert_int_equal(delivery_settle(db, id, 7000, resend, &finished), 0);
+        assert_int_equal(finished, !resend);
+        int64_t due = -1;
+        assert_int_equal(delivery_next_due(db, &due), 0);
+        assert_int_equal(due, resend ? 7000 : 0);
+        assert_int_equal(delivery_claim(db, id, 7000, 9, resend, &c), 0);
+        assert_int_equal(c.count, resend ? 2 : 0);
+        claims_done(&c);
+        (void)delivery_recover(db, 8000, false, &in_doubt);
+        assert_int_equal(announcement_finish(db, id, 9000), 0);
+    }
+}
+
+/* Doubts that were to be resent do not wait for ever once the policy is to hold. */
+static void a_changed_policy_leaves_nothing_due(void **state) {
+    struct fixture *f = *state;
+    struct db *db = f->db;
+    int64_t person = fixture_member(db, LIST, 1, "de", 1);
+    int64_t id = sending(db), due = -1;
+    struct claims c = {0};
+    assert_int_equal(delivery_claim(db, id, 4000, 9, true, &c), 0);
+    claims_done(&c);
+    assert_int_equal(record(db, id, person, OUTCOME_IN_DOUBT, 4000, 4500), 0);
+    assert_int_equal(delivery_claim(db, id, 5000, 9, false, &c), 0);
+    assert_int_equal(c.count, 0);
+    assert_int_equal(delivery_next_due(db, &due), 0);
+    assert_int_equal(due, 0);
+}
+
+static void the_deadline_ends_it(void **state) {
+    struct fixture *f = *state;
+    struct db *db = f->db;
+    assert_int_equal(db_begin(db), 0);
+    int64_t people[1200];
+    for (int i = 0; i < 1200; i++)
+        people[i] = fixture_member(db, LIST, i, "de", 1);
+    assert_int_equal(db_commit(db), 0);
+    int64_t id = sending(db), due = 0;
+    struct claims c = {0};
+    assert_int_equal(delivery_claim(db, id, 4000, 3, true, &c), 1);
+    claims_done(&c);
+    assert_int_equal(record(db, id, people[0], OUTCOME_DEFERRED, 4000, until + 5), 0);
+    assert_int_equal(record(db, id, people[1], OUTCOME_IN_DOUBT, 4000, until + 5), 0);
+    assert_int_equal(delivery_next_due(db, &due), 0);
+    assert_true(due == until);
+    bool finished = true;
+    assert_int_equal(delivery_settle(db, id, until - 1, true, &finished), 0);
+    assert_false(finished);
+    assert_int_equal(delivery_claim(db, id, until, 3, true, &c), 0);
+    assert_int_equal(c.count, 0);
+    int calls = 1;
+    for (int r; (r = delivery_settle(db, id, until, true, &finished)) != 0; calls++) {
+        assert_int_equal(r, STORE_MORE);
+        assert_false(finished);
+        assert_int_equal(delivery_verify(db, id), 0);
+        db_slice_begin(db, 0);
+    }
+    assert_false(finished); /* one is on the wire */
+    ASSERT_COUNTERS(db, id, 1200, 1, 0, 1, 1197, 1, 0);
+    assert_int_equal(delivery_next_due(db, &due), 0);
+    assert_int_equal(due, 0);
+    assert_int_equal(record(db, id, people[2], OUTCOME_DEFERRED, until, until + 9), 0);
+    assert_int_equal(delivery_settle(db, id, until, true, &finished), 0);
+    assert_true(finished);
+    ASSERT_COUNTERS(db, id, 1200, 0, 0, 2, 1197, 1, 0);
+}
+
+static void a_stop_leaves_out_what_is_pending(void **state) {
+    struct fixture *f = *state;
+    struct db *db = f->db;
+    assert_int_equal(db_begin(db), 0);
+    int64_t people[1200];
+    for (int i = 0; i < 1200; i++)
+        people[i] = fixture_member(db, LIST, i, "de", 1);
+    assert_int_equal(db_commit(db), 0);
+    int64_t id = sending(db);
+    struct claims c = {0};
+    struct why why;
+    assert_int_equal(delivery_claim(db, id, 4000, 3, true, &c), 1);
+    claims_done(&c);
+    db_slice_begin(db, 0);
+    assert_int_equal(announcement_stop(db, id, "wrong date", 5000, &why), STORE_MORE);
+    assert_int_equal(counters(db, id).state, ANNOUNCEMENT_STOPPED);
+    assert_int_equal(delivery_verify(db, id), 0);
+    /* what was on the wire gets its outcome, what was not is left out */
+    assert_int_equal(record(db, id, people[0], OUTCOME_DELIVERED, 5000, 0), 0);
+    assert_int_equal(delivery_unclaim(db, id, people[1], DELIVERY_PENDING), 0);
+    assert_int_equal(delivery_verify(db, id), 0);
+    fixture_reopen(f); /* and the rest when the daemon starts again */
+    db = f->db;
+    uint64_t in_doubt = 0;
+    assert_int_equal(delivery_recover(db, 7000, true, &in_doubt), 0);
+    assert_int_equal(in_doubt, 1);
+    ASSERT_COUNTERS(db, id, 1200, 0, 1, 0, 0, 1, 1198);
+    assert_int_equal(announcement_stop(db, id, "again", 8000, &why), -ESTALE);
+    int64_t due = -1;
+    assert_int_equal(delivery_next_due(db, &due), 0);
+    assert_int_equal(due, 0);
+    assert_int_equal(delivery_claim(db, id, 9000, 3, true, &c), 0);
+    assert_int_equal(c.count, 0);
+}
+
+static void counters_follow_a_job_that_is_undone(void **state) {
+    struct fixture *f = *state;
+    struct db *db = f->db;
+    int64_t people[4];
+    for (int i = 0; i < 4; i++)
+        people[i] = fixture_member(db, LIST, i, "de", 1);
+    int64_t id = sending(db);
+    struct claims c = {0};
+    assert_int_equal(delivery_claim(db, id, 4000, 9, true, &c), 0);
+    claims_done(&c);
+    assert_int_equal(db_begin(db), 0);
+    assert_int_equal(db_savepoint(db), 0);
+    assert_int_equal(record(db, id, people[0], OUTCOME_DELIVERED, 5000, 0), 0);
+    assert_int_equal(db_release(db), 0);
+    assert_int_equal(db_savepoint(db), 0);
+    assert_int_equal(record(db, id, people[1], OUTCOME_DELIVERED, 5000, 0), 0);
+    assert_int_equal(record(db, id, people[2], OUTCOME_REFUSED, 5000, 0), 0);
+    db_rollback_to(db);
+    assert_int_equal(db_commit(db), 0);
+    ASSERT_COUNTERS(db, id, 4, 3, 1, 0, 0, 0, 0);
+    assert_int_equal(db_begin(db), 0);
+    assert_int_equal(record(db, id, people[3], OUTCOME_DELIVERED, 5000, 0), 0);
+    db_rollback(db);
+    ASSERT_COUNTERS(db, id, 4, 3, 1, 0, 0, 0, 0);
+    /* a wrong counter is found */
+    assert_int_equal(db_run(db, "UPDATE announcement SET delivered = 0, pending = 4", NULL, ""), 0);
+    assert_int_equal(delivery_verify(db, id), -EILSEQ);
+}
+
+/* --- Reports -------------------------------------------------------------------------------------------------- */
+
+struct seen {
+    int rows, stop_at;
+    struct delivery_row last;
+    char address[64], name[64], text[64];
+};
+
+static int on_row(void *user, const struct delivery_row *row) {
+    struct seen *s = user;
+    s->last = *row;
+    (void)snprintf(s->address, sizeof s->address, "%s", row->address);
+    (void)snprintf(s->name, sizeof s->name, "%s", row->name);
+    (void)snprintf(s->text, sizeof s->text, "%s", row->text);
+    return ++s->rows == s->stop_at ? -ECANCELED : 0;
+}
+
+static void reports_come_in_slices(void **state) {
+    struct fixture *f = *state;
+    struct db *db = f->db;
+    assert_int_equal(db_begin(db), 0);
+    int64_t person = 0;
+    for (int i = 0; i < 600; i++)
+        person = fixture_member(db, LIST, i, "de", 1);
+    assert_int_equal(db_commit(db), 0);
+    int64_t id = sending(db);
+    assert_int_equal(db_run(db, "UPDATE delivery SET state = 2 WHERE subscriber < ?", NULL, "i", person), 0);
+    assert_int_equal(
+        db_run(db, "UPDATE delivery SET state = 4, text = 'unknown' WHERE subscriber = ?", NULL, "i", person), 0);
+    struct seen seen = {0};
+    int64_t cursor = 0;
+    int slices = 1;
+    db_slice_begin(db, 0);
+    while (delivery_report(db, id, true, &cursor, on_row, &seen) == STORE_MORE)
+        slices++;
+    assert_int_equal(slices, 3);
+    assert_int_equal(seen.rows, 1);
+    assert_string_equal(seen.address, "person599@town.example");
+    assert_string_equal(seen.name, "Vera Muster");
+    assert_string_equal(seen.text, "unknown");
+    assert_int_equal(seen.last.state, DELIVERY_REFUSED);
+    assert_string_equal(delivery_state_name(seen.last.state), "refused");
+    cursor = 0;
+    seen = (struct seen){.stop_at = 2};
+    db_slice_begin(db, -1);
+    assert_int_equal(delivery_report(db, id, false, &cursor, on_row, &seen), -ECANCELED);
+    seen.stop_at = 0;
+    assert_int_equal(delivery_report(db, id, false, &cursor, on_row, &seen), STORE_DONE);
+    assert_int_equal(seen.rows, 600);
+}
+
+/* --- Random sequences ----------------------------------------------------------------------------------------- */
+
+enum { PEOPLE = 40 };
+
+/* What the world outside knows: who holds a claim, who got how many messages. */
+struct world {
+    struct db *db;
+    int64_t id, people[PEOPLE], now;
+    enum delivery_state held_from[PEOPLE];
+    bool held[PEOPLE], delivered[PEOPLE], refused[PEOPLE], out[PEOPLE];
+};
+
+static int person_index(const struct world *w, int64_t subscriber) {
+    for (int i = 0; i < PEOPLE; i++)
+        if (w->people[i] == subscriber)
+            return i;
+    fail_msg("an unknown subscriber was claimed");
+    return -1;
+}
+
+static void do_claim(struct world *w) {
+    struct claims c = {0};
+    assert_in_range(delivery_claim(w->db, w->id, w->now, (unsigned)(rand() % 8), true, &c), 0, 1);
+    for (size_t i = 0; i < c.count; i++) {
+        int n = person_index(w, c.items[i].subscriber);
+        assert_false(w->held[n] || w->delivered[n] || w->refused[n] || w->out[n]);
+        w->held[n] = true;
+        w->held_from[n] = c.items[i].from;
+    }
+    claims_done(&c);
+}
+
+static int pick_held(const struct world *w) {
+    for (int tries = 0, n = rand() % PEOPLE; tries < PEOPLE; tries++, n = (n + 1) % PEOPLE)
+        if (w->held[n])
+            return n;
+    return -1;
+}
+
+static void do_record(struct world *w) {
+    int n = pick_held(w);
+    if (n < 0)
+        return;
+    enum outcome_class class = (enum outcome_class)(rand() % 4);
+    assert_int_equal(record(w->db, w->id, w->people[n], class, w->now, rand() % 3 ? w->now + rand() % 50 : 0), 0);
+    w->held[n] = false;
+    w->delivered[n] = class == OUTCOME_DELIVERED;
+    w->refused[n] = class == OUTCOME_REFUSED;
+}
+
+static void do_unclaim(struct world *w) {
+    int n = pick_held(w);
+    if (n < 0)
+        return;
+    assert_int_equal(delivery_unclaim(w->db, w->id, w->people[n], w->held_from[n]), 0);
+    w->held[n] = false;
+}
+
+static void do_step(struct world *w, bool *stopped) {
+    struct why why;
+    bool finished;
+    uint64_t in_doubt = 0;
+    int n = rand() % PEOPLE, what = rand() % 100;
+    if (what < 30)
+        do_claim(w);
+    else if (what < 70)
+        do_record(w);
+    else if (what < 78)
+        do_unclaim(w);
+    else if (what < 84) {
+        assert_int_equal(db_run(w->db, "UPDATE subscription SET state = ? WHERE subscriber = ?", NULL, "di",
+                                3 + rand() % 2, w->people[n]),
+                         0);
+        w->out[n] = true;
+    } else if (what < 86) { /* the process dies */
+        assert_int_equal(delivery_recover(w->db, w->now, rand() % 2, &in_doubt), 0);
+        memset(w->held, 0, sizeof w->held);
+    } else if (what < 95)
+        assert_int_equal(delivery_settle(w->db, w->id, w->now, true, &finished), 0);
+    else if (what == 95 && rand() % 5 == 0) {
+        int r = announcement_stop(w->db, w->id, "test", w->now, &why);
+        assert_int_equal(r, *stopped ? -ESTALE : 0);
+        *stopped = true;
+    } else
+        w->now += rand() % 30;
+}
+
+static void every_sequence_keeps_the_sums(void **state) {
+    struct fixture *f = *state;
+    for (unsigned seed = 1; seed <= 30; seed++) {
+        srand(seed);
+        struct world w = {.db = f->db, .now = 4000};
+        bool stopped = false;
+        assert_int_equal(db_begin(f->db), 0);
+        assert_int_equal(db_run(f->db, "DELETE FROM subscription", NULL, ""), 0);
+        for (int i = 0; i < PEOPLE; i++)
+            w.people[i] = fixture_member(f->db, LIST, (int)seed * 1000 + i, i % 3 ? "de" : "fr", 1);
+        w.id = sending(f->db);
+        assert_int_equal(db_commit(f->db), 0);
+        if (seed % 3 == 0)
+            assert_int_equal(db_run(f->db, "UPDATE announcement SET send_until = 6000 WHERE id = ?", NULL, "i", w.id),
+                             0);
+        for (int i = 0; i < 400; i++) {
+            struct world before = w;
+            bool stopped_before = stopped;
+            assert_int_equal(db_begin(f->db), 0);
+            assert_int_equal(db_savepoint(f->db), 0);
+            for (int steps = rand() % 4; steps >= 0; steps--)
+                do_step(&w, &stopped);
+            if (rand() % 10 == 0) {
+                db_rollback_to(f->db);
+                w = before;
+                stopped = stopped_before;
+            } else
+                assert_int_equal(db_release(f->db), 0);
+            if (rand() % 20 == 0) {
+                db_rollback(f->db);
+                w = before;
+                stopped = stopped_before;
+            } else
+                assert_int_equal(db_commit(f->db), 0);
+            assert_int_equal(delivery_verify(f->db, w.id), 0);
+            assert_int_equal(counters(f->db, w.id).total, PEOPLE);
+        }
+    }
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        FIXTURE_TEST(the_audience_is_who_it_should_be),
+        FIXTURE_TEST(gathering_goes_on_in_slices),
+        FIXTURE_TEST(a_claim_tells_all),
+        FIXTURE_TEST(claims_ask_again_who_is_to_be_written_to),
+        FIXTURE_TEST(claims_come_in_portions),
+        FIXTURE_TEST(an_unclaimed_one_is_as_before),
+        FIXTURE_TEST(doubt_is_held_or_resent),
+        FIXTURE_TEST(a_changed_policy_leaves_nothing_due),
+        FIXTURE_TEST(the_deadline_ends_it),
+        FIXTURE_TEST(a_stop_leaves_out_what_is_pending),
+        FIXTURE_TEST(counters_follow_a_job_that_is_undone),
+        FIXTURE_TEST(reports_come_in_slices),
+        FIXTURE_TEST(every_sequence_keeps_the_sums),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

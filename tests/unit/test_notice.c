@@ -1,0 +1,99 @@
+#include "store_helper.h"
+
+#include <errno.h>
+
+#include "base/number.h"
+#include "store/notice.h"
+#include "store/relay_usage.h"
+
+static struct outcome outcome_of(enum outcome_class class) {
+    struct outcome o = {.class = class, .code = 451, .status = "4.0.0", .text = "later"};
+    return o;
+}
+
+static void notices_are_claimed_in_order(void **state) {
+    struct fixture *f = *state;
+    struct notice n;
+    assert_int_equal(notice_claim(f->db, 100, &n), 0);
+    assert_int_equal(notice_add(f->db, "proof", 5, "office", "main,second", "a@town.example",
+                                view_make("Subject: x\r\n\r\nb\0dy", 18), 100),
+                     0);
+    assert_int_equal(notice_add(f->db, "alert", 0, "office", NULL, "b@town.example", VIEW("two"), 100), 0);
+    int64_t due = 0;
+    assert_int_equal(notice_next_due(f->db, &due), 0);
+    assert_int_equal(due, 100);
+    assert_int_equal(notice_claim(f->db, 99, &n), 0);
+    assert_int_equal(notice_claim(f->db, 100, &n), 1);
+    assert_int_equal(n.attempts, 0);
+    assert_string_equal(n.sender, "office");
+    assert_string_equal(n.relays, "main,second");
+    assert_string_equal(n.recipient, "a@town.example");
+    assert_true(view_eq(n.message, view_make("Subject: x\r\n\r\nb\0dy", 18)));
+    int64_t first = n.id;
+    notice_done(&n);
+    assert_int_equal(notice_claim(f->db, 100, &n), 1);
+    assert_string_equal(n.recipient, "b@town.example");
+    assert_string_equal(n.relays, "");
+    int64_t second = n.id;
+    notice_done(&n);
+    assert_int_equal(notice_claim(f->db, 100, &n), 0);
+    assert_int_equal(notice_next_due(f->db, &due), 0);
+    assert_int_equal(due, 0);
+
+    struct outcome o = outcome_of(OUTCOME_DEFERRED);
+    assert_int_equal(notice_record(f->db, first, &o, 200, 300, "main"), 0);
+    assert_int_equal(notice_record(f->db, first, &o, 200, 300, "main"), -ESTALE);
+    assert_int_equal(notice_next_due(f->db, &due), 0);
+    assert_int_equal(due, 300);
+    assert_int_equal(notice_claim(f->db, 300, &n), 1);
+    assert_true(n.id == first && n.attempts == 1);
+    notice_done(&n);
+    assert_int_equal(notice_unclaim(f->db, first, 350), 0);
+    assert_int_equal(notice_unclaim(f->db, first, 350), -ESTALE);
+    assert_int_equal(notice_claim(f->db, 350, &n), 1);
+    assert_true(n.id == first && n.attempts == 1);
+    notice_done(&n);
+    o = outcome_of(OUTCOME_DELIVERED);
+    assert_int_equal(notice_record(f->db, first, &o, 400, 500, "main"), 0); /* delivered: never again */
+    o = outcome_of(OUTCOME_REFUSED);
+    assert_int_equal(notice_record(f->db, second, &o, 400, 500, NULL), 0);
+    assert_int_equal(notice_next_due(f->db, &due), 0);
+    assert_int_equal(due, 0);
+}
+
+static void claimed_notices_are_due_after_a_start(void **state) {
+    struct fixture *f = *state;
+    struct notice n;
+    assert_int_equal(notice_add(f->db, "proof", 5, "office", "", "a@town.example", VIEW("x"), 100), 0);
+    assert_int_equal(notice_claim(f->db, 100, &n), 1);
+    notice_done(&n);
+    fixture_reopen(f);
+    assert_int_equal(notice_recover(f->db, 900), 0);
+    assert_int_equal(notice_claim(f->db, 900, &n), 1);
+    assert_int_equal(n.attempts, 1);
+    notice_done(&n);
+}
+
+static void usage_counts_a_day(void **state) {
+    struct fixture *f = *state;
+    uint64_t n = 7;
+    int64_t now = 1000 * USEC_PER_HOUR;
+    assert_int_equal(relay_usage_day(f->db, "main", now, &n), 0);
+    assert_int_equal(n, 0);
+    assert_int_equal(relay_usage_add(f->db, "main", now - 24 * USEC_PER_HOUR, 1), 0);
+    assert_int_equal(relay_usage_add(f->db, "main", now - 23 * USEC_PER_HOUR, 10), 0);
+    assert_int_equal(relay_usage_add(f->db, "main", now, 100), 0);
+    assert_int_equal(relay_usage_add(f->db, "main", now + 1, 100), 0);
+    assert_int_equal(relay_usage_add(f->db, "second", now, 1000), 0);
+    assert_int_equal(relay_usage_day(f->db, "main", now, &n), 0);
+    assert_int_equal(n, 210);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        FIXTURE_TEST(notices_are_claimed_in_order),
+        FIXTURE_TEST(claimed_notices_are_due_after_a_start),
+        FIXTURE_TEST(usage_counts_a_day),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
