@@ -1,5 +1,8 @@
 /* SMTP replies and what they mean for a message (RFC 5321 §4.2, RFC 3463, RFC 2034). Replies are hostile input:
- * lines at most 2048 bytes, at most 128 lines; text is kept cleaned and cut. */
+ * lines at most 2048 bytes before their LF, at most 128 lines; text is kept cleaned and cut. What means what is one
+ * table in reply.c, each row with its reason.
+ *
+ * An enhanced status code counts only where its class is the first digit of the reply's code (RFC 2034 §4). */
 #pragma once
 #include <stdbool.h>
 #include <stdint.h>
@@ -51,7 +54,7 @@ enum { REPLY_LINE_MAX_BYTES = 2048, REPLY_LINES_MAX = 128 };
 struct reply {
     uint16_t code;
     char status[12];
-    char text[OUTCOME_TEXT_MAX + 1]; /* all lines joined by blanks */
+    char text[OUTCOME_TEXT_MAX + 1]; /* all lines joined by blanks, without the status */
     unsigned lines;
     bool complete;
     /* reading state */
@@ -61,10 +64,12 @@ struct reply {
 
 void reply_init(struct reply *r);
 /* Feeds bytes; returns how many were taken (up to and including the end of one reply). r->complete tells when it is
- * whole; then reply_init() for the next. -EPROTO on garbage, differing codes, lines or replies too long. */
+ * whole; then reply_init() for the next. -EPROTO on garbage, differing codes, lines or replies too long: the dialogue
+ * cannot be followed any more. */
 int reply_feed(struct reply *r, struct view bytes, size_t *ret_taken);
 /* What a complete reply to a command means. A 2xx to REPLY_END is DELIVERED; 2xx and 3xx elsewhere leave *ret as
- * DELIVERED too: the caller goes on. An unknown code counts by its first digit (RFC 5321 §4.3.2). */
+ * DELIVERED too: the caller goes on. A 3xx to REPLY_END is IN_DOUBT. An unknown code counts by its first digit (RFC
+ * 5321 §4.3.2). */
 void reply_outcome(const struct reply *r, enum reply_stage stage, struct outcome *ret);
 /* An outcome without a reply. */
 void outcome_set(struct outcome *o, enum outcome_class c, enum outcome_subject subject, const char *text);
