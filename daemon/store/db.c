@@ -170,6 +170,7 @@ int db_open(const char *path, struct why *why, struct db **ret) {
     if (!db)
         return why_set(why, -ENOMEM, "no memory for the store");
     tally_clear(&db->tally);
+    (void)sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0); /* saves a lock at each allocation; refused once it runs */
     int code =
         sqlite3_open_v2(path, &db->handle, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE, NULL);
     r = code == SQLITE_OK ? configure(db) : errno_of(db, code);

@@ -139,12 +139,23 @@ static int leave_out(struct claiming *k, int64_t subscriber, enum delivery_state
     return r < 0 ? r : tally_move(k->db, k->announcement, (int)from, DELIVERY_LEFT_OUT, 1);
 }
 
-static int mark_claimed(struct claiming *k, const struct claim *c) {
+static int mark_due(struct claiming *k, const struct claim *c) {
     int r = db_run(k->db,
-                   "UPDATE delivery SET state = 1, attempts = attempts + 1, first_claim = ? "
-                   "WHERE announcement = ? AND subscriber = ?",
-                   NULL, "iii", c->first_claim_usec, k->announcement, c->subscriber);
+                   "UPDATE delivery SET state = 1, attempts = attempts + 1 WHERE announcement = ? AND subscriber = ?",
+                   NULL, "ii", k->announcement, c->subscriber);
     return r < 0 ? r : tally_move(k->db, k->announcement, (int)c->from, DELIVERY_CLAIMED, 1);
+}
+
+/* All that is still pending up to k->last, in one statement: half the price of one for each. */
+static int mark_pending(struct claiming *k, int64_t cursor, size_t count) {
+    int64_t changed = 0;
+    int r = db_run(k->db,
+                   "UPDATE delivery SET state = 1, attempts = attempts + 1, first_claim = ? WHERE announcement = ? AND "
+                   "subscriber > ? AND subscriber <= ? AND state = 0",
+                   &changed, "iiii", k->now_usec, k->announcement, cursor, k->last);
+    if (r == 0 && changed != (int64_t)count)
+        r = -EILSEQ;
+    return r < 0 ? r : tally_move(k->db, k->announcement, DELIVERY_PENDING, DELIVERY_CLAIMED, changed);
 }
 
 /* Those to be left out, until the query that found them has ended: a table is not changed while it is being read. */
@@ -154,21 +165,23 @@ struct against {
     const char *reason;
 };
 
-/* Takes what the query yields, then writes. 1 where it stopped before the query's end. */
-static int take(struct claiming *k, struct row *row, unsigned examine) {
+/* Takes what the query yields (pending rows, or those that are due) and leaves out who is not to get it. 1 where it
+ * stopped before the query's end. */
+static int take(struct claiming *k, struct row *row, bool pending) {
+    unsigned examine = k->max + EXAMINED_BEYOND;
     struct against *against = calloc(examine, sizeof *against);
     if (!against) {
         db_end(row);
         return -ENOMEM;
     }
-    size_t first = k->claims->count, against_count = 0;
+    size_t against_count = 0;
     unsigned examined = 0;
     int r = 0;
     while (examined < examine && k->claims->count < k->max && (r = db_next(row)) == 1) {
         examined++;
         k->last = row_int(row, COLUMN_SUBSCRIBER);
         enum delivery_state state = (enum delivery_state)row_int(row, COLUMN_STATE);
-        if (state != DELIVERY_PENDING && state != DELIVERY_DEFERRED && state != DELIVERY_IN_DOUBT)
+        if (pending != (state == DELIVERY_PENDING))
             continue;
         const char *reason = reason_against(row);
         if (reason)
@@ -181,8 +194,6 @@ static int take(struct claiming *k, struct row *row, unsigned examine) {
         db_end(row); /* ended already after a failed db_next; once more does no harm */
     for (size_t i = 0; i < against_count && r >= 0; i++)
         r = leave_out(k, against[i].subscriber, against[i].from, against[i].reason);
-    for (size_t i = first; i < k->claims->count && r >= 0; i++)
-        r = mark_claimed(k, &k->claims->items[i]);
     free(against);
     return r < 0 ? r : stopped_early;
 }
@@ -200,7 +211,10 @@ static int claim_due(struct claiming *k, bool resend_in_doubt) {
                      COLUMNS "WHERE d.announcement = ? AND d.due IS NOT NULL AND d.state IN (3, 5) AND d.due <= ? "
                              "ORDER BY d.due",
                      &row, "ii", k->announcement, k->now_usec);
-    return r < 0 ? r : take(k, row, k->max + EXAMINED_BEYOND);
+    int more = r < 0 ? r : take(k, row, false);
+    for (size_t i = 0; i < k->claims->count && more >= 0 && r == 0; i++)
+        r = mark_due(k, &k->claims->items[i]);
+    return r < 0 ? r : more;
 }
 
 static int claim_pending(struct claiming *k, int64_t cursor) {
@@ -209,10 +223,14 @@ static int claim_pending(struct claiming *k, int64_t cursor) {
                      k->announcement, cursor);
     if (r < 0)
         return r;
+    size_t before = k->claims->count;
     k->last = cursor;
-    int more = take(k, row, k->max + EXAMINED_BEYOND);
-    if (more >= 0 && k->last != cursor)
-        r = tally_claim_cursor(k->db, k->announcement, k->last);
+    int more = take(k, row, true);
+    if (more >= 0 && k->last != cursor) {
+        r = mark_pending(k, cursor, k->claims->count - before);
+        if (r == 0)
+            r = tally_claim_cursor(k->db, k->announcement, k->last);
+    }
     return r < 0 ? r : more;
 }
 

@@ -499,7 +499,7 @@ enum { PEOPLE = 40 };
 /* What the world outside knows: who holds a claim, who got how many messages. */
 struct world {
     struct db *db;
-    int64_t id, people[PEOPLE], now;
+    int64_t id, people[PEOPLE], now, retry[PEOPLE];
     enum delivery_state held_from[PEOPLE];
     bool held[PEOPLE], delivered[PEOPLE], refused[PEOPLE], out[PEOPLE];
 };
@@ -518,6 +518,7 @@ static void do_claim(struct world *w) {
     for (size_t i = 0; i < c.count; i++) {
         int n = person_index(w, c.items[i].subscriber);
         assert_false(w->held[n] || w->delivered[n] || w->refused[n] || w->out[n]);
+        assert_true(w->retry[n] <= w->now);
         w->held[n] = true;
         w->held_from[n] = c.items[i].from;
     }
@@ -536,7 +537,9 @@ static void do_record(struct world *w) {
     if (n < 0)
         return;
     enum outcome_class class = (enum outcome_class)(rand() % 4);
-    assert_int_equal(record(w->db, w->id, w->people[n], class, w->now, rand() % 3 ? w->now + rand() % 50 : 0), 0);
+    int64_t retry = rand() % 3 ? w->now + rand() % 50 : 0;
+    assert_int_equal(record(w->db, w->id, w->people[n], class, w->now, retry), 0);
+    w->retry[n] = retry ? retry : INT64_MAX;
     w->held[n] = false;
     w->delivered[n] = class == OUTCOME_DELIVERED;
     w->refused[n] = class == OUTCOME_REFUSED;
@@ -568,7 +571,9 @@ static void do_step(struct world *w, bool *stopped) {
         w->out[n] = true;
     } else if (what < 86) { /* the process dies */
         assert_int_equal(delivery_recover(w->db, w->now, rand() % 2, &in_doubt), 0);
-        memset(w->held, 0, sizeof w->held);
+        for (int i = 0; i < PEOPLE; i++)
+            if (w->held[i])
+                w->held[i] = false, w->retry[i] = 0;
     } else if (what < 95)
         assert_int_equal(delivery_settle(w->db, w->id, w->now, true, &finished), 0);
     else if (what == 95 && rand() % 5 == 0) {
