@@ -12,6 +12,7 @@
 #include "conf/conf.h"
 #include "mail/attributes.h"
 #include "mail/calendar.h"
+#include "mail/colour.h"
 #include "mail/header.h"
 #include "mail/markdown.h"
 #include "mail/message.h"
@@ -240,10 +241,12 @@ static int render_body(struct compiling *g) {
     struct compiled *c = g->c;
     const struct draft *d = draft_of(c);
     struct template_fault fault = {0};
-    const struct conf_sender *s = c->list->sender;
+    const char *colour = c->list->sender->colour;
+    char readable[COLOUR_SIZE];
+    colour_readable(colour_is_valid(colour) ? colour : COLOUR_DEFAULT, COLOUR_GROUND, readable);
     const struct markdown_options options = {
-        .link_style = arena_printf(&c->arena, "color:%s", s->colour[0] ? s->colour : "#1f4e79"),
-        .heading_style = "margin:24px 0 8px;line-height:1.3",
+        .link_style = arena_printf(&c->arena, "color:%s", readable),
+        .heading_style = "margin:28px 0 8px;font-size:20px;line-height:1.3",
         .paragraph_style = "margin:0 0 16px",
         .links_title = words_get(c->words, "mail.links-title"),
         .cid_domain = cid_domain(c),

@@ -7,6 +7,7 @@
 
 #include "conf/conf.h"
 #include "mail/attributes.h"
+#include "mail/colour.h"
 #include "mail/words.h"
 
 static const char *const names[FIELD_COUNT] = {
@@ -73,6 +74,15 @@ static const char *said(struct arena *a, struct buf *text) {
     return kept ? kept : "";
 }
 
+/* The leaf of a calendar: weekday, day and month of the start, in short. */
+static void set_leaf(struct arena *a, struct value *map, const struct words *words, const struct when *start) {
+    set_text(a, map, "day", arena_printf(a, "%d", start->day));
+    const char *month = arena_printf(a, "months-short.%d", start->month),
+               *weekday = arena_printf(a, "weekdays-short.%d", when_weekday(start));
+    set_text(a, map, "month", month ? words_get(words, month) : "");
+    set_text(a, map, "weekday", weekday ? words_get(words, weekday) : "");
+}
+
 static struct value event_map(const struct draft *d, const struct fields_event *event, const struct words *words,
                               const char *list_timezone, struct arena *a) {
     struct value map = value_map();
@@ -91,6 +101,7 @@ static struct value event_map(const struct draft *d, const struct fields_event *
     set_text(a, &map, "start", said(a, &text));
     when_say(words, e, &text);
     set_text(a, &map, "end", said(a, &text));
+    set_leaf(a, &map, words, s);
     int64_t at;
     int minutes;
     char abbreviation[16];
@@ -125,6 +136,10 @@ int fields_tree(const struct draft *d, const struct conf_list *list, const struc
     (void)value_set(a, &root, "list", list_map);
     const struct conf_sender *s = list->sender;
     const char *name = list->from_name[0] ? list->from_name : s->name;
+    char dark[COLOUR_SIZE], light[COLOUR_SIZE];
+    const char *colour = colour_is_valid(s->colour) ? s->colour : COLOUR_DEFAULT;
+    colour_readable(colour, COLOUR_GROUND, dark);
+    colour_readable(colour, COLOUR_GROUND_DARK, light);
     const struct {
         const char *key, *text;
     } of_sender[] = {
@@ -135,7 +150,10 @@ int fields_tree(const struct draft *d, const struct conf_list *list, const struc
         {"imprint_url", s->imprint_url},
         {"privacy_url", s->privacy_url},
         {"logo", s->logo},
-        {"colour", s->colour[0] ? s->colour : "#1f4e79"},
+        {"colour", colour},
+        {"colour_ink", colour_ink(colour)},
+        {"colour_text", arena_strdup(a, dark)},
+        {"colour_light", arena_strdup(a, light)},
         {"public_url", s->public_url},
     };
     for (size_t i = 0; i < COUNT_OF(of_sender); i++)

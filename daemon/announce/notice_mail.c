@@ -10,12 +10,12 @@
 #include "mail/when.h"
 #include "mail/words.h"
 
-/* The text in its frame: templates/common/notice.txt with {{text}}, {{sender.*}} and the words. */
+/* The text in its frame: templates/common/notice.txt with {{text}}, {{sender.*}} and a few words. */
 static int render_text(const struct conf *conf, const struct words *words, const struct notice_mail *n,
                        struct merge *m) {
     struct arena arena AUTOARENA = {0};
     AUTOBUF struct buf source = BUF_INIT(TEMPLATE_FILE_MAX_BYTES + 1);
-    struct value root = value_map(), sender = value_map();
+    struct value root = value_map(), sender = value_map(), all = value_map(), mail = value_map();
     struct template_fault fault = {0};
     int r = template_file_read(conf->templates_local, conf->templates, words_language(words), "notice.txt", &source);
     if (r < 0)
@@ -28,6 +28,10 @@ static int render_text(const struct conf *conf, const struct words *words, const
     (void)value_set(&arena, &sender, "imprint_url", value_text(n->sender->imprint_url));
     (void)value_set(&arena, &sender, "privacy_url", value_text(n->sender->privacy_url));
     (void)value_set(&arena, &root, "sender", sender);
+    (void)value_set(&arena, &mail, "imprint", value_text(words_get(words, "mail.imprint")));
+    (void)value_set(&arena, &mail, "privacy", value_text(words_get(words, "mail.privacy")));
+    (void)value_set(&arena, &all, "mail", mail);
+    (void)value_set(&arena, &root, "words", all);
     (void)value_set(&arena, &root, "subject", value_text(n->subject));
     (void)value_set(&arena, &root, "text", value_text(arena_dup(&arena, n->text)));
     if (arena_failed(&arena))
