@@ -44,6 +44,7 @@ char *buf_reserve(struct buf *b, size_t len) {
         }
         b->data = data;
         b->cap = cap;
+        data[b->len] = '\0'; /* also when nothing is used of what was reserved */
     }
     return b->data + b->len;
 }

@@ -60,6 +60,19 @@ static void reserve_writes_in_place(void **state) {
     assert_string_equal(buf_str(&b), "four");
 }
 
+static void an_unused_reserve_shows_nothing(void **state) {
+    (void)state;
+    /* Memory that was used before: what was in it must not come out again. */
+    AUTOFREE char *before =
+        view_dup(VIEW("old content of this memory, long enough to be taken up again by the buffer"));
+    assert_non_null(before);
+    free(before);
+    before = NULL;
+    AUTOBUF struct buf b = BUF_INIT(1000);
+    assert_non_null(buf_reserve(&b, 60));
+    assert_string_equal(buf_str(&b), "");
+}
+
 static void the_front_and_the_end_go(void **state) {
     (void)state;
     AUTOBUF struct buf b = BUF_INIT(100);
@@ -93,9 +106,10 @@ static void stolen_bytes_are_the_callers(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(text_grows_and_ends_with_nul), cmocka_unit_test(printf_longer_than_its_first_try),
-        cmocka_unit_test(the_cap_holds_on_both_sides),  cmocka_unit_test(reserve_writes_in_place),
-        cmocka_unit_test(the_front_and_the_end_go),     cmocka_unit_test(stolen_bytes_are_the_callers),
+        cmocka_unit_test(text_grows_and_ends_with_nul),    cmocka_unit_test(printf_longer_than_its_first_try),
+        cmocka_unit_test(the_cap_holds_on_both_sides),     cmocka_unit_test(reserve_writes_in_place),
+        cmocka_unit_test(an_unused_reserve_shows_nothing), cmocka_unit_test(the_front_and_the_end_go),
+        cmocka_unit_test(stolen_bytes_are_the_callers),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
