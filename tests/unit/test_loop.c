@@ -1,21 +1,13 @@
 #include "net/loop.h"
 
-#include <fcntl.h>
 #include <pthread.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <sys/epoll.h>
 #include <sys/resource.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
-#include <cmocka.h>
 
 #include "base/clock.h"
-#include "base/files.h"
 #include "base/number.h"
+
+#include "unit.h"
 
 struct fixture {
     struct loop *loop;
