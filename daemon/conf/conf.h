@@ -22,7 +22,8 @@ enum {
     CONF_DESTINATIONS_MAX = 5000,
     CONF_LISTS_MAX = 1000,
     CONF_LIST_NAME_MAX = 48,
-    CONF_LANGUAGES_MAX = 16, /* of one list */
+    CONF_LANGUAGES_MAX = 16,         /* of one list */
+    CONF_RETURN_PATH_LOCAL_MAX = 15, /* with "+" and CODE_TEXT_MAX of trust/code.h the 64 of RFC 5321 §4.5.3.1.1 */
     CONF_ERRORS_MAX = 1000,
 };
 

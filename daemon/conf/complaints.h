@@ -1,0 +1,23 @@
+/* Everything that is wrong with a configuration, collected and then reported in the order of lines. */
+#pragma once
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/why.h"
+#include "conf/conf.h"
+
+struct place;
+
+struct complaint;
+struct complaints {
+    const char *path;
+    struct complaint *items;
+    size_t count, room;
+    size_t beyond; /* more than CONF_ERRORS_MAX are only counted */
+    bool no_memory;
+};
+/* Adds a reason and sets where: "PATH:LINE: [section name] key". place and key may be NULL. line 0: the place's head.
+ */
+void complain(struct complaints *c, const struct place *place, unsigned line, const char *key, const struct why *why);
+/* Reports all and forgets them: 0, -EINVAL where there was one, -ENOMEM (reported too). */
+int complaints_report(struct complaints *c, conf_on_error *on_error, void *user);
