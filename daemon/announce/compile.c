@@ -85,7 +85,8 @@ static int read_settings(struct compiling *g) {
     int r = bundle_head_read(c->bundle, &c->head, g->why);
     if (r < 0)
         return r;
-    r = conf_parse(bundle_get(c->bundle, "settings.ini"), "settings.ini", on_settings_error, g->why, &c->settings);
+    r = conf_parse_frozen(bundle_get(c->bundle, "settings.ini"), "settings.ini", on_settings_error, g->why,
+                          &c->settings);
     if (r < 0)
         return r;
     c->list = conf_find_list(c->settings, view_of(c->head.list));
