@@ -13,6 +13,7 @@ struct consent {
     const char *basis;      /* consent, membership, public-task, other */
     const char *evidence;   /* exact wording */
     const uint8_t *request; /* 16 bytes, or NULL */
+    int64_t import;         /* whose row said so: unseen until it is done; else 0 */
 };
 
 /* list 0: all lists. */

@@ -11,7 +11,7 @@ CREATE TABLE subscriber (
     address_key TEXT NOT NULL UNIQUE,
     address TEXT NOT NULL,          -- as it is sent to
     language TEXT NOT NULL DEFAULT '',
-    form TEXT NOT NULL DEFAULT '',  -- 'f', 'm', 'two' or ''
+    form TEXT NOT NULL DEFAULT '',  -- a key of [forms], 'f & m' for two people, or ''
     title TEXT NOT NULL DEFAULT '',
     given_name TEXT NOT NULL DEFAULT '',
     family_name TEXT NOT NULL DEFAULT '',
@@ -55,23 +55,26 @@ CREATE TABLE import (
     file TEXT NOT NULL,
     basis TEXT NOT NULL,
     evidence TEXT NOT NULL,
-    first_subscriber INTEGER NOT NULL,
+    first_subscriber INTEGER NOT NULL, -- ids of what it brings are not below these
+    first_consent INTEGER NOT NULL,
     rows INTEGER NOT NULL DEFAULT 0,
     added INTEGER NOT NULL DEFAULT 0,
     known INTEGER NOT NULL DEFAULT 0,
     changed INTEGER NOT NULL DEFAULT 0,
     left_out INTEGER NOT NULL DEFAULT 0
 ) STRICT;
--- What an open import will change in people already known; applied when it is done.
+CREATE INDEX import_hidden ON import (state) WHERE state <> 2;
+-- Who was known already when an open import met them, and what it will change; applied when it is done.
 CREATE TABLE import_change (
     import INTEGER NOT NULL,
     subscriber INTEGER NOT NULL,
-    fields TEXT NOT NULL, -- lines "column<TAB>value"
+    returns INTEGER NOT NULL, -- 1: the subscription becomes active again
+    fields TEXT NOT NULL,     -- lines "column<TAB>value"
     PRIMARY KEY (import, subscriber)
 ) STRICT, WITHOUT ROWID;
 
--- The consent record, append-only. A subscription brought by an import has its first entry in import instead, unless its row
--- carried a consent of its own.
+-- The consent record, append-only. A subscription brought by an import has its first entry in import instead, unless
+-- its row carried a consent of its own.
 CREATE TABLE consent (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
     subscriber INTEGER NOT NULL,
@@ -82,7 +85,8 @@ CREATE TABLE consent (
     origin TEXT NOT NULL DEFAULT '',   -- who or where from
     basis TEXT NOT NULL DEFAULT '',
     evidence TEXT NOT NULL DEFAULT '', -- exact wording
-    request BLOB                       -- id of the request record that did it
+    request BLOB,                      -- id of the request record that did it
+    import INTEGER NOT NULL DEFAULT 0  -- the import whose row said so, 0 for none
 ) STRICT;
 CREATE INDEX consent_subscriber ON consent (subscriber, id);
 

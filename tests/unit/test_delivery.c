@@ -80,12 +80,12 @@ static void the_audience_is_who_it_should_be(void **state) {
     assert_int_equal(db_run(db, "INSERT INTO suppression VALUES ('person11@town.example', 1, 'hard', '')", NULL, ""),
                      0);
     assert_int_equal(
-        db_run(
-            db,
-            "INSERT INTO import (id, list, state, started, ended, by, file, basis, evidence, first_subscriber) VALUES "
-            "(1, 7, 1, 1, NULL, 'a', 'b', 'c', 'd', 1), (2, 7, 2, 1, 3000, 'a', 'b', 'c', 'd', 1), "
-            "(3, 7, 2, 1, 3001, 'a', 'b', 'c', 'd', 1)",
-            NULL, ""),
+        db_run(db,
+               "INSERT INTO import (id, list, state, started, ended, by, file, basis, evidence, first_subscriber, "
+               "first_consent) VALUES "
+               "(1, 7, 1, 1, NULL, 'a', 'b', 'c', 'd', 1, 1), (2, 7, 2, 1, 3000, 'a', 'b', 'c', 'd', 1, 1), "
+               "(3, 7, 2, 1, 3001, 'a', 'b', 'c', 'd', 1, 1)",
+               NULL, ""),
         0);
     int64_t of_import[] = {open, imported, late_import};
     for (int i = 0; i < 3; i++)

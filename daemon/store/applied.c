@@ -1,0 +1,29 @@
+#include "store/applied.h"
+
+#include "store/db.h"
+#include "store/store.h"
+
+#include "base/banned.h"
+
+enum { PAGE = 500 };
+
+int applied_seen(struct db *db, const uint8_t id[16]) {
+    int64_t found;
+    return db_get_int(db, "SELECT 1 FROM request WHERE id = ?", &found, "b", view_make(id, 16));
+}
+
+int applied_keep(struct db *db, const uint8_t id[16], int64_t at_usec, const char *result) {
+    return db_run(db, "INSERT INTO request VALUES (?, ?, ?)", NULL, "bit", view_make(id, 16), at_usec, result);
+}
+
+int applied_purge(struct db *db, int64_t before_usec) {
+    for (;;) {
+        int64_t changed = 0;
+        int r = db_run(db, "DELETE FROM request WHERE id IN (SELECT id FROM request WHERE at < ? LIMIT ?)", &changed,
+                       "id", before_usec, PAGE);
+        if (r < 0 || changed < PAGE)
+            return r;
+        if (db_slice_over(db))
+            return STORE_MORE;
+    }
+}

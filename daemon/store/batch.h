@@ -1,0 +1,59 @@
+/* A batch: what one import writes, in slices, unseen by everyone else until it is done. On the store's thread.
+ *
+ * STATES  open -> done      one flag: all that it brought is there at once; then its changes to people who were known
+ *                           already are applied, in slices
+ *         open -> failed    swept away in slices
+ * At a start an open one is failed: the process died with it. At most one is open, being applied or being swept. */
+#pragma once
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/why.h"
+#include "store/consent.h"
+#include "store/person.h"
+
+struct db;
+
+struct batch {
+    int64_t id; /* 0 for a trial run, which writes nothing */
+    uint32_t list;
+};
+
+struct batch_about {
+    uint32_t list;
+    const char *by, *file, *basis, *evidence;
+};
+
+/* -EBUSY with the reason where another is not over yet; a trial run too. */
+int batch_open(struct db *db, const struct batch_about *about, bool trial, int64_t now_usec, struct why *why,
+               struct batch *ret);
+
+/* What became of a row. */
+enum batch_result {
+    BATCH_NEW,       /* joins the list, or comes back after having been removed */
+    BATCH_KNOWN,     /* is on it, nothing changes */
+    BATCH_CHANGED,   /* is on it, and fields change */
+    BATCH_COUPLE,    /* the second name at an address of this batch: both are kept */
+    BATCH_REUNITED,  /* the same, and both are known like that already: the change that the first row meant is none */
+    BATCH_REPEATED,  /* the same person once more in this batch */
+    BATCH_CROWD,     /* a third name at one address: left out */
+    BATCH_LEFT,      /* left the list at *ret_left_usec: left out */
+    BATCH_SUPPRESSED /* left out */
+};
+
+/* One row: address and the fields of the person; NULL ones and "" stay as they are, attributes are merged. consent, at
+ * at_usec, where the row carries one of its own (its import is set here), or NULL. */
+int batch_put(struct db *db, const struct batch *batch, const struct person *p, const struct consent *consent,
+              int64_t consent_usec, int64_t now_usec, enum batch_result *ret, int64_t *ret_left_usec);
+
+struct batch_counts {
+    uint64_t rows, added, known, changed, left_out;
+};
+/* Makes it visible. batch_settle() must follow. */
+int batch_done(struct db *db, const struct batch *batch, const struct batch_counts *counts, int64_t now_usec);
+int batch_fail(struct db *db, const struct batch *batch, int64_t now_usec);
+/* At start: what was open is failed. batch_settle() must follow. */
+int batch_recover(struct db *db, int64_t now_usec);
+/* Applies changes of a done one and sweeps failed ones, for one slice: STORE_MORE until nothing is left to do. Goes on
+ * where it was cut off. */
+int batch_settle(struct db *db, int64_t now_usec);
