@@ -46,6 +46,10 @@ bool text_is_control(uint32_t c) {
            (c >= 0xE0000 && c <= 0xE007F) || (c >= 0xFFF9 && c <= 0xFFFB);
 }
 
+bool text_is_direction_mark(uint32_t c) {
+    return c == 0x200E || c == 0x200F || c == 0x061C;
+}
+
 bool text_has_control(struct view v) {
     for (size_t at = 0, n; at < v.len; at += n)
         if (text_is_control(text_decode(view_slice(v, at, v.len), &n)))

@@ -18,6 +18,8 @@ void text_encode(struct buf *to, uint32_t c);
 /* C0, DEL, C1, and the characters that reorder or hide text on a screen (bidi controls U+202A-E, U+2066-9,
  * U+200E/F, U+061C; U+2028/9; U+FEFF; tags). Tab and LF count as control here too. */
 bool text_is_control(uint32_t c);
+/* Those of them that right-to-left texts need and that reorder nothing but their neighbours: U+200E, U+200F, U+061C. */
+bool text_is_direction_mark(uint32_t c);
 bool text_has_control(struct view v);
 
 /* NFC of v appended to `to`. -EILSEQ on invalid UTF-8. */

@@ -172,7 +172,7 @@ static char white(struct view rest, uint32_t c, size_t *ret_len) {
 }
 
 static bool is_dropped(uint32_t c) {
-    return text_is_control(c) && c != 0x200E && c != 0x200F && c != 0x061C;
+    return text_is_control(c) && !text_is_direction_mark(c);
 }
 
 /* Escapes the character at the front, which is none that stands as it is. At most MERGE_ESCAPE_ROOM bytes. */
