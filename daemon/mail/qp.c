@@ -4,11 +4,10 @@
 
 #include "base/banned.h"
 
-enum {
-    CONTENT_MAX = QP_LINE_MAX - 1, /* room for a soft break's "=" */
+enum { CONTENT_MAX = QP_LINE_MAX - 1 }; /* room for a soft break's "=" */
+
 /* Octets that n bytes need at most: three for each, and three more for each 73 columns. */
 #define ENCODED_MAX(n) (4 * (n) + 16)
-};
 
 static bool is_literal(unsigned char c) {
     return (c >= ' ' && c <= '~' && c != '=') || c == '\t';
