@@ -4,10 +4,10 @@
  *           id            32 hex digits, random
  *           at            2025-09-02T10:00:00Z
  *           verb          leave | undo
- *           token         as in the link
+ *           token         as in the link: 1 to 200 of A-Z a-z 0-9 _ -
  *           announcement  number, or 0
  *           how           link | one-click
- *           language      code, or -
+ *           language      code (letters, digits and -, at most 16), or -
  *         and a last line "end". A file without it was cut off and is not applied (a door says yes only after its
  * fsync). NAME    <UTC time>-<32 hex>.req, for example 20250902T100000Z-0123….req; files being written end in .tmp
  * STATES  spool/requests/DOOR/NAME.tmp  being written by the door; the daemon removes those older than a day
@@ -35,6 +35,10 @@ struct request {
     struct view language; /* "" where unknown */
 };
 
+/* Whether a text may stand in a record as token, as language. What is printed must pass; what is read has. */
+bool request_is_token(struct view token);
+bool request_is_language(struct view language);
+
 void request_print_head(struct buf *to);
 void request_print(struct buf *to, const struct request *r);
 void request_print_end(struct buf *to);
@@ -44,6 +48,8 @@ void request_print_end(struct buf *to);
 typedef int request_on_record(void *user, const struct request *r);
 int request_read(struct view file, request_on_record *on_request, void *user, unsigned *ret_line);
 
-/* For a door: writes the records durably into spool/requests/<door>/ and returns 0 only when they outlive a power cut.
- * dirfd is that folder. */
+/* For a door: writes the records (1 or more) durably into spool/requests/<door>/ and returns 0 only when they outlive a
+ * power cut. dirfd is that folder. -EMSGSIZE beyond REQUEST_FILE_MAX_BYTES: REQUEST_HAND_OVER_MAX records always fit.
+ */
+enum { REQUEST_HAND_OVER_MAX = 2048 };
 int request_hand_over(int dirfd, const struct request *records, size_t count);
