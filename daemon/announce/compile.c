@@ -242,13 +242,19 @@ static int render_body(struct compiling *g) {
     struct compiled *c = g->c;
     const struct draft *d = draft_of(c);
     struct template_fault fault = {0};
-    const char *colour = c->list->sender->colour;
+    const char *colour = c->list->sender->colour, *start = words_dir(c->words)[0] == 'r' ? "right" : "left";
     char readable[COLOUR_SIZE];
     colour_readable(colour_is_valid(colour) ? colour : COLOUR_DEFAULT, COLOUR_GROUND, readable);
     const struct markdown_options options = {
         .link_style = arena_printf(&c->arena, "color:%s", readable),
         .heading_style = "margin:28px 0 8px;font-size:20px;line-height:1.3",
         .paragraph_style = "margin:0 0 16px",
+        .list_style = "margin:0 0 16px",
+        .quote_style = arena_printf(&c->arena, "margin:0 0 16px;padding:2px 16px;border-%s:3px solid #c4ccd4", start),
+        .code_style = "margin:0 0 16px;white-space:pre-wrap;font-size:14px;line-height:1.5",
+        .image_style = "max-width:100%;height:auto",
+        .rule_style = "border:0;border-top:1px solid #d5dae0;margin:24px 0",
+        .heading_shift = 1, /* the template's own heading is the first */
         .links_title = words_get(c->words, "mail.links-title"),
         .cid_domain = cid_domain(c),
     };

@@ -37,6 +37,7 @@ struct markdown {
 struct markdown_options {
     const char *link_style, *heading_style, *paragraph_style;
     const char *list_style, *quote_style, *code_style, *image_style, *rule_style;
+    unsigned heading_shift;  /* 1: # becomes h2, for texts below a heading */
     const char *links_title; /* "Links:" in the language */
     const char *cid_domain;  /* images become src="cid:img1@cid_domain"; NULL: src="file" as given (previews) */
 };

@@ -129,17 +129,20 @@ static void put_code_block(struct writing *w, const struct tree_node *n) {
     put(w, "</pre>\n");
 }
 
+static void put_heading(struct writing *w, const struct tree_node *n) {
+    static const char *const names[] = {"h1", "h1", "h2", "h3", "h4", "h5", "h6"};
+    unsigned level = n->level + w->options->heading_shift;
+    put_element(w, names[level < COUNT_OF(names) ? level : COUNT_OF(names) - 1], w->options->heading_style, n);
+    put(w, "\n");
+}
+
 static void put_node(struct writing *w, const struct tree_node *n, bool is_tight) {
-    static const char *const headings[] = {"h1", "h1", "h2", "h3", "h4", "h5", "h6"};
     const struct markdown_options *o = w->options;
     switch (n->kind) {
     case TREE_DOCUMENT:
     case TREE_ITEM: return; /* written by those above them */
     case TREE_PARAGRAPH: put_paragraph(w, n, is_tight); return;
-    case TREE_HEADING:
-        put_element(w, headings[n->level < COUNT_OF(headings) ? n->level : 6], o->heading_style, n);
-        put(w, "\n");
-        return;
+    case TREE_HEADING: put_heading(w, n); return;
     case TREE_QUOTE:
         put(w, "<blockquote");
         put_style(w, o->quote_style);

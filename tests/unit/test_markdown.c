@@ -310,6 +310,18 @@ static void other_scripts(void **state) {
     expect_all(state, samples, COUNT_OF(samples));
 }
 
+static void headings_below_a_heading(void **state) {
+    struct fixture *f = *state;
+    const struct markdown_options below = {.heading_shift = 1};
+    struct template_fault fault;
+    struct markdown m;
+    AUTOBUF struct buf html = BUF_INIT(1 << 20);
+    assert_int_equal(markdown_render(VIEW("# a\n## b\n##### e\n###### f\n"), &f->root, &below, &m, &fault), 0);
+    merge_show(&m.html, &html);
+    assert_string_equal(buf_str(&html), "<h2>a</h2>\n<h3>b</h3>\n<h6>e</h6>\n<h6>f</h6>\n");
+    markdown_done(&m);
+}
+
 static void styles_and_previews(void **state) {
     struct fixture *f = *state;
     const struct markdown_options styled = {
@@ -485,6 +497,7 @@ int main(void) {
         cmocka_unit_test(fields),
         cmocka_unit_test(sections),
         cmocka_unit_test(other_scripts),
+        cmocka_unit_test(headings_below_a_heading),
         cmocka_unit_test(styles_and_previews),
         cmocka_unit_test(faults),
         cmocka_unit_test(caps_hold_on_both_sides),
