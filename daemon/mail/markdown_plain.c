@@ -128,11 +128,18 @@ static struct view kept(struct writing *w, const struct buf *b) {
     return copy ? view_make(copy, b->len) : (struct view){0};
 }
 
+/* Of a mail address or phone number, which people write without it. */
+static size_t length_of_scheme(const struct tree_node *first) {
+    if (first->kind != TREE_TEXT || view_find(first->text, '?') < first->text.len)
+        return 0;
+    return view_starts(first->text, "mailto:") ? 7 : view_starts(first->text, "tel:") ? 4 : 0;
+}
+
 static void put_words(struct writing *w, const struct tree_node *parent);
 
 static void put_link(struct writing *w, const struct tree_node *link) {
-    bool itself = says_itself(link);
-    if (itself && url_columns(link->url) <= LINK_COLUMNS_MAX) {
+    bool itself = says_itself(link), is_address = length_of_scheme(link->url->first) > 0;
+    if (itself && (is_address || url_columns(link->url) <= LINK_COLUMNS_MAX)) {
         put_words(w, link);
         return;
     }
@@ -141,13 +148,6 @@ static void put_link(struct writing *w, const struct tree_node *link) {
         put_words(w, link);
     buf_printf(&number, "%s[%zu]", itself || w->wrap.is_blank ? "" : " ", number_link(w, link->url));
     wrap_solid(&w->wrap, kept(w, &number));
-}
-
-/* A mail address or phone number is listed as people write it, without the scheme. */
-static size_t length_of_scheme(const struct tree_node *first) {
-    if (first->kind != TREE_TEXT || view_find(first->text, '?') < first->text.len)
-        return 0;
-    return view_starts(first->text, "mailto:") ? 7 : view_starts(first->text, "tel:") ? 4 : 0;
 }
 
 static void put_link_list(struct writing *w) {

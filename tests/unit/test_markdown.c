@@ -141,6 +141,10 @@ static void links_and_images(void **state) {
         {"[a *b*][l]\n\n[l]: https://x.example/?a=1&b=\"2\" 'title'",
          "<p><a href=\"https://x.example/?a=1&amp;b=%222%22\">a <em>b</em></a></p>\n",
          "a _b_ [1]\n\nLinks:\n[1] https://x.example/?a=1&b=\"2\"\n"},
+        {"<someone.with.a.long.name@partnerschaften.example>",
+         "<p><a href=\"mailto:someone.with.a.long.name@partnerschaften.example\">"
+         "someone.with.a.long.name@partnerschaften.example</a></p>\n",
+         "someone.with.a.long.name@partnerschaften.example\n"},
         {"<v@x.example> [Mail](mailto:v@x.example) [+49 (511) 00-0](tel:+49511000) [Tel](tel:+49511000)",
          "<p><a href=\"mailto:v@x.example\">v@x.example</a> <a href=\"mailto:v@x.example\">Mail</a> <a "
          "href=\"tel:+49511000\">+49 (511) 00-0</a> <a href=\"tel:+49511000\">Tel</a></p>\n",
