@@ -150,7 +150,7 @@ static void check_head(struct loading *l, const struct place *place, const struc
     if (row->later)
         (void)why_set(&why, -EINVAL, "not supported yet");
     else if (surplus_name) {
-        (void)why_set(&why, -EINVAL, "this section has no name");
+        (void)why_set(&why, -EINVAL, "this section takes no name");
         why_todo(&why, "Write [%s]", row->word);
     } else if (row->name && !place->name[0]) {
         (void)why_set(&why, -EINVAL, "this section needs a name");

@@ -112,7 +112,9 @@ static int read_texts(const struct option *o, struct view text, struct arena *ar
     struct view part;
     if (!strings.items)
         return -ENOMEM;
-    while (text.len && view_split(&text, ',', &part)) {
+    if (text.len == 0)
+        text = (struct view){0};
+    while (view_split(&text, ',', &part)) {
         part = view_trim(part);
         if (part.len == 0) {
             (void)why_set(why, -EINVAL, "nothing stands between two commas");
