@@ -1,0 +1,42 @@
+/* What the doors may show of the lists: spool/public/lists, written by the daemon, read by the web door.
+ *
+ * FORMAT  JSON, UTF-8:
+ * {"format":1,"lists":[{"id":N,"name":"..","languages":["de",..],"titles":{"de":".."},"title":"..",
+ *         "organisation":"..","imprint_url":"..","privacy_url":"..","colour":"#…","logo":".."}]}
+ *         id is the list's number in tokens; title is for languages without one of their own; "" where nothing is set;
+ *         logo only where it is a web address. Members that a reader does not know it passes over.
+ * LIMITS  files of LISTS_FILE_MAX_BYTES. Titles are shown as text; addresses are kept only where they are http(s). */
+#pragma once
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/buf.h"
+#include "base/view.h"
+
+struct conf;
+struct public_lists;
+
+enum { LISTS_FILE_MAX_BYTES = 4 * 1024 * 1024 };
+
+/* Strings belong to the whole. */
+struct public_list {
+    uint32_t id;
+    const char *name, *title, *organisation, *imprint_url, *privacy_url, *colour, *logo; /* "" where not set */
+    const char *language; /* the list's: the first of its languages, or "" */
+    struct public_list_title {
+        const char *language, *title;
+    } * titles;
+    size_t title_count;
+};
+
+/* What the daemon publishes. */
+int public_lists_print(const struct conf *conf, struct buf *to);
+
+/* -EBADMSG for another format. */
+int public_lists_read(struct view text, struct public_lists **ret);
+struct public_lists *public_lists_free(struct public_lists *lists);
+/* NULL where there is none; lists may be NULL. */
+const struct public_list *public_lists_find(const struct public_lists *lists, uint32_t id);
+/* In a language, else the default title; "" where list is NULL. */
+const char *public_list_title(const struct public_list *list, const char *language);
