@@ -1,5 +1,9 @@
 #include "unit.h"
 
+#include <signal.h>
+#include <sys/ptrace.h>
+#include <sys/wait.h>
+
 #include "trust/keys.h"
 #include "trust/token.h"
 
@@ -199,6 +203,70 @@ static void an_interrupted_new_key_is_finished(void **state) {
     assert_int_equal(mode_of(p.public, ".2.pub.00112233aabbccdd"), 0);
 }
 
+/* Runs a verb in a child that is killed at its nth stop; each system call makes two, before and behind it. 1 killed,
+ * 0 it ended before, -1 where tracing is not allowed here. */
+static int run_killed(const struct places *p, bool new_key, unsigned n) {
+    pid_t child = fork();
+    assert_true(child >= 0);
+    if (child == 0) {
+        uint8_t id;
+        if (ptrace(PTRACE_TRACEME, 0, NULL, NULL) < 0)
+            _exit(2);
+        (void)raise(SIGSTOP);
+        _exit(new_key ? keyring_new_key(p->secret, p->public, &id, &why) < 0
+                      : keyring_init(p->secret, p->public, &why) < 0);
+    }
+    int status;
+    assert_int_equal(waitpid(child, &status, 0), child);
+    if (WIFEXITED(status))
+        return -1;
+    for (unsigned stop = 0; stop < n; stop++) {
+        assert_int_equal(ptrace(PTRACE_SYSCALL, child, NULL, NULL), 0);
+        assert_int_equal(waitpid(child, &status, 0), child);
+        if (WIFEXITED(status)) {
+            assert_int_equal(WEXITSTATUS(status), 0);
+            return 0;
+        }
+    }
+    assert_int_equal(kill(child, SIGKILL), 0);
+    assert_int_equal(waitpid(child, &status, 0), child);
+    return 1;
+}
+
+static void killed_anywhere_nothing_is_half(void **state) {
+    for (int new_key = 0; new_key < 2; new_key++)
+        for (unsigned n = 2;; n += 2) { /* behind each call; that is before the next */
+            AUTOFREE char *folder = unit_path(*state, "killed");
+            AUTOPLACES struct places p = places_in(folder);
+            assert_int_equal(files_remove_tree(AT_FDCWD, folder), 0);
+            if (new_key)
+                assert_int_equal(keyring_init(p.secret, p.public, &why), 0);
+            int killed = run_killed(&p, new_key, n);
+            if (killed < 0) {
+                print_message("skipped: no child can be traced here\n");
+                return;
+            }
+            uint8_t id = 0;
+            int r = new_key ? keyring_new_key(p.secret, p.public, &id, &why) : keyring_init(p.secret, p.public, &why);
+            if (new_key) {
+                assert_int_equal(r, 0);
+                assert_in_range(id, 2, 3); /* 3 where it was killed after its work was done */
+                assert_int_equal(keyring_activate(p.secret, p.public, id, &why), 0);
+            } else {
+                assert_true(r == 0 || r == -EEXIST);
+            }
+            assert_int_equal(works(&p), new_key ? id : 1);
+            char **names;
+            size_t count;
+            assert_int_equal(files_list(AT_FDCWD, p.secret, 100, &names, &count), 0);
+            for (size_t i = 0; i < count && r == 0; i++)
+                assert_int_not_equal(names[i][0], '.');
+            files_free_names(names, count);
+            if (!killed)
+                break;
+        }
+}
+
 static void damaged_and_foreign_keys_are_refused(void **state) {
     AUTOPLACES struct places p = places_in(*state);
     struct keyring *keys;
@@ -309,6 +377,7 @@ int main(void) {
         IN_FOLDER(ids_end_at_255),
         IN_FOLDER(an_interrupted_init_is_finished),
         IN_FOLDER(an_interrupted_new_key_is_finished),
+        IN_FOLDER(killed_anywhere_nothing_is_half),
         IN_FOLDER(damaged_and_foreign_keys_are_refused),
         IN_FOLDER(verbs_want_a_closed_folder),
         IN_FOLDER(what_root_makes_belongs_to_the_daemon),

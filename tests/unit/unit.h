@@ -31,11 +31,15 @@
             fail_msg("%s: got \"%s\", not \"%s\"", (name), got_ ? got_ : "(none)", want_ ? want_ : "(none)");          \
     } while (0)
 
-/* As group_setup and group_teardown or for single tests: *state is the path of a fresh folder. */
+/* As group_setup and group_teardown or for single tests: *state is the path of a fresh folder. In memory where there is
+ * such a place, as what these tests sync need not last. */
 static inline int unit_folder(void **state) {
     const char *tmp = getenv("TMPDIR");
     struct buf path = BUF_INIT(4096);
-    buf_printf(&path, "%s/rundbrief-unit.XXXXXX", tmp && *tmp ? tmp : "/tmp");
+    buf_printf(&path, "%s/rundbrief-unit.XXXXXX",
+               tmp && *tmp                            ? tmp
+               : access("/dev/shm", W_OK | X_OK) == 0 ? "/dev/shm"
+                                                      : "/tmp");
     *state = buf_steal(&path);
     return *state && mkdtemp(*state) ? 0 : -1;
 }
