@@ -85,6 +85,9 @@ $(B)/replay/%: tests/fuzz/%.c tests/fuzz/replay.c $(LIB)
 	@mkdir -p $(@D)
 	$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -o $@ $< tests/fuzz/replay.c $(LIB) $(LDFLAGS) $(LDLIBS)
 
+# This one asks a judge.
+$(B)/unit/test_judged: | $(B)/tools/judge_mime
+
 # Tools of the tests stand alone: the judges use libraries that the programs do not.
 $(B)/tools/%: tests/tools/%.c
 	@mkdir -p $(@D)

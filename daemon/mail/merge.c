@@ -122,6 +122,19 @@ void merge_end(struct merge *m) {
     add_op(m, (struct merge_op){.kind = MERGE_END});
 }
 
+void merge_append(struct merge *m, const struct merge *part) {
+    for (size_t i = 0; i < part->count; i++) {
+        const struct merge_op *op = &part->ops[i];
+        switch (op->kind) {
+        case MERGE_TEXT: merge_text(m, op->text); break;
+        case MERGE_FIELD: merge_field(m, op->field, op->escape); break;
+        case MERGE_IF:
+        case MERGE_UNLESS: merge_if(m, op->field, op->kind == MERGE_UNLESS); break;
+        case MERGE_END: merge_end(m); break;
+        }
+    }
+}
+
 int merge_seal(struct merge *m) {
     flush_text(m);
     if (m->depth)

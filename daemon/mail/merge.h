@@ -67,6 +67,8 @@ void merge_text(struct merge *m, struct view text);
 void merge_field(struct merge *m, unsigned field, enum merge_escape escape);
 void merge_if(struct merge *m, unsigned field, bool inverted);
 void merge_end(struct merge *m);
+/* All of another, which is sealed, at this place. */
+void merge_append(struct merge *m, const struct merge *part);
 /* Ends the building: merges neighbours, checks the nesting. 0 or the first error (-ENOMEM, -EMSGSIZE, -EINVAL). */
 int merge_seal(struct merge *m);
 /* Appends the escaped value. */

@@ -3,6 +3,13 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
 #include "decode.h"
 
 #include "base/text.h"

@@ -158,6 +158,27 @@ static void test_seal_joins_text(void **state) {
     assert_int_equal(m.count, 3);
 }
 
+static void test_append(void **state) {
+    (void)state;
+    CLEANUP(merge_done) struct merge part;
+    CLEANUP(merge_done) struct merge whole;
+    const struct view values[] = {VIEW("Vera"), {NULL, 0}};
+    merge_init(&part);
+    merge_init(&whole);
+    build(&part, "a{0}{!1b{?0c}}{?1never}");
+    assert_int_equal(merge_seal(&part), 0);
+    merge_if(&whole, 0, false);
+    merge_append(&whole, &part);
+    merge_text(&whole, VIEW(" and "));
+    merge_append(&whole, &part);
+    merge_end(&whole);
+    merge_done(&part); /* it was copied */
+    assert_int_equal(merge_seal(&whole), 0);
+    AUTOBUF struct buf to = BUF_INIT(4096);
+    merge_fill(&whole, values, &to);
+    assert_string_equal(buf_str(&to), "aVerabc and aVerabc");
+}
+
 static void nested(struct merge *m, int depth) {
     for (int i = 0; i < depth; i++)
         merge_if(m, 0, false);
@@ -231,9 +252,11 @@ static void test_fields(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_escape), cmocka_unit_test(test_escape_some),     cmocka_unit_test(test_long_value),
-        cmocka_unit_test(test_fill),   cmocka_unit_test(test_seal_joins_text), cmocka_unit_test(test_nesting),
-        cmocka_unit_test(test_caps),   cmocka_unit_test(test_fields),
+        cmocka_unit_test(test_escape),          cmocka_unit_test(test_escape_some),
+        cmocka_unit_test(test_long_value),      cmocka_unit_test(test_fill),
+        cmocka_unit_test(test_seal_joins_text), cmocka_unit_test(test_nesting),
+        cmocka_unit_test(test_append),          cmocka_unit_test(test_caps),
+        cmocka_unit_test(test_fields),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
