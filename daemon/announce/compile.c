@@ -456,7 +456,7 @@ static int build_headers(struct compiling *g) {
     AUTOBUF struct buf text = BUF_INIT(4096);
     int r = 0;
     first_of(&r, message_header_mailbox(m, "From", view_of(from), view_of(s->address)));
-    first_of(&r, message_header_field(m, "To", FIELD_TO));
+    first_of(&r, message_header_field_utf8(m, "To", FIELD_TO));
     first_of(&r, message_header_merge(m, "Subject", &c->subject));
     first_of(&r, message_header_field(m, "Date", FIELD_DATE));
     first_of(&r, message_header_field(m, "Message-ID", FIELD_MESSAGE_ID));
