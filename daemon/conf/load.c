@@ -178,8 +178,11 @@ static int on_head(struct loading *l, unsigned line, struct view head) {
     }
     const struct section_row *row = &section_rows[section];
     if (row->name && l->counts[section]++ >= row->max) {
-        if (l->counts[section] == row->max + 1)
-            complain_at(l, line, -EINVAL, "there are too many sections of this kind", "See LIMITS in the manual");
+        if (l->counts[section] == row->max + 1) {
+            struct why why;
+            (void)why_set(&why, -E2BIG, "there are more than %zu sections [%s %s]", row->max, row->word, row->name);
+            complain(&l->complaints, NULL, line, NULL, &why);
+        }
         return 0;
     }
     const char *copy = row->name ? copy_name(&l->whole->arena, section, name) : "";

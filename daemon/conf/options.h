@@ -1,5 +1,5 @@
-/* The option table: everything about a key of the configuration file stands in one row. The loader, --dump-config, the
- * sample file and the reference in the manual are made from it; nothing else names a key. */
+/* The option table: everything about a key of the configuration file stands in one row. The loader, --dump-config and
+ * the sample file are made from it. */
 #pragma once
 #include <stdbool.h>
 #include <stddef.h>

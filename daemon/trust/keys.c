@@ -150,7 +150,7 @@ int keyring_load(const char *secret_dir, const char *public_dir, struct why *why
         return no_keys(secret_dir, why);
     if (!survey.master || !survey.active)
         return not_whole(secret_dir, why, -ENOENT, survey.master ? "active is missing" : "master.key is missing");
-    struct keyring *keys;
+    struct keyring *keys = NULL;
     r = keyring_load_public(public_dir, why, &keys);
     if (r < 0)
         return r;

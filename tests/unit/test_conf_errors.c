@@ -232,7 +232,7 @@ static void count_sections(const char *format, size_t fine) {
         if (n == fine)
             unit_str(format, buf_str(&errors), "");
         else
-            assert_non_null(strstr(buf_str(&errors), "there are too many sections of this kind"));
+            assert_non_null(strstr(buf_str(&errors), "there are more than "));
         struct view rest = buf_view(&errors), line;
         size_t lines_count = 0;
         while (view_line(&rest, &line))
