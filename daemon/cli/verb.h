@@ -1,0 +1,60 @@
+/* The verbs of the command line: one row each in cli/verbs.c, from which help and dispatch are made. */
+#pragma once
+#include <stdbool.h>
+#include <stdio.h>
+
+#include "base/why.h"
+
+struct conf;
+
+struct cli {
+    const char *config_path, *socket_path; /* socket_path NULL: as the configuration says */
+    bool json, terminal;                   /* terminal: out is one, and asking makes sense */
+    FILE *out, *err;
+};
+
+/* Arguments are those behind the verb: argv[0] is the first of them. The answer is an exit code of sysexits.h. */
+struct verb {
+    const char *name, *arguments, *help;
+    int (*run)(struct cli *cli, int argc, char **argv);
+};
+
+extern const struct verb verbs[];
+extern const unsigned verb_count;
+
+/* "rundbrief: WHERE: WHAT. TODO" on err; returns code. */
+int cli_fail(struct cli *cli, int code, const struct why *why);
+int cli_refuse(struct cli *cli, int code, const char *what, const char *todo);
+
+/* Options of a verb: "--name" flags and "--name VALUE". Fills values (flags get ""), moves what is no option to the
+ * front of argv and returns how many of those there are; -1 where an option is unknown or lacks its value (said on
+ * err). "--" ends the options. */
+struct cli_option {
+    const char *name; /* with -- */
+    bool takes_value;
+    const char *value; /* NULL: not given */
+};
+int cli_options(struct cli *cli, int argc, char **argv, struct cli_option *options, size_t count);
+
+/* The configuration, read once more; errors go to err. NULL where it cannot be used. */
+struct conf *cli_conf(struct cli *cli);
+/* The language to speak: of LC_ALL, LC_MESSAGES or LANG where templates has it, else fallback. Never NULL. */
+const char *cli_language(const struct conf *conf, const char *fallback);
+
+int verb_new(struct cli *cli, int argc, char **argv);
+int verb_check(struct cli *cli, int argc, char **argv);
+int verb_preview(struct cli *cli, int argc, char **argv);
+int verb_test(struct cli *cli, int argc, char **argv);
+int verb_queue(struct cli *cli, int argc, char **argv);
+int verb_release(struct cli *cli, int argc, char **argv);
+int verb_pause(struct cli *cli, int argc, char **argv);
+int verb_resume(struct cli *cli, int argc, char **argv);
+int verb_stop(struct cli *cli, int argc, char **argv);
+int verb_status(struct cli *cli, int argc, char **argv);
+int verb_report(struct cli *cli, int argc, char **argv);
+int verb_list(struct cli *cli, int argc, char **argv);
+int verb_import(struct cli *cli, int argc, char **argv);
+int verb_subscriber(struct cli *cli, int argc, char **argv);
+int verb_key(struct cli *cli, int argc, char **argv);
+int verb_token(struct cli *cli, int argc, char **argv);
+int verb_not_served(struct cli *cli, int argc, char **argv);
