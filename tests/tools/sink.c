@@ -13,7 +13,9 @@
 #include <netinet/tcp.h>
 #include <openssl/err.h>
 #include <openssl/evp.h>
+#include <openssl/pem.h>
 #include <openssl/ssl.h>
+#include <openssl/x509v3.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdbool.h>
@@ -38,6 +40,7 @@ static const char help[] =
     "  --ehlo LIST          capabilities, comma-separated, instead of\n"
     "                       PIPELINING,CHUNKING,8BITMIME,SMTPUTF8,ENHANCEDSTATUSCODES,SIZE 31457280\n"
     "  --cert FILE --key FILE   offers STARTTLS\n"
+    "  --make-cert DIR      makes DIR/ca.pem, DIR/cert.pem and DIR/key.pem for localhost and 127.0.0.1, and ends\n"
     "  --smtps              TLS from the first octet\n"
     "  --require-tls        530 to MAIL before it\n"
     "  --user NAME --password TEXT   offers AUTH PLAIN (under TLS only, where there is TLS)\n"
@@ -77,8 +80,11 @@ static const char help[] =
 #define ACTIONS(X)                                                                                                     \
     X(say)                                                                                                             \
     X(extra)                                                                                                           \
-    X(delay) X(split) X(stall) X(close) X(last) X(reset) X(half_close) X(accept_close) X(accept_reset) X(accept_stall) \
-        X(garbage) X(huge_line) X(endless)
+    X(delay)                                                                                                           \
+    X(split)                                                                                                           \
+    X(stall)                                                                                                           \
+    X(close) X(last) X(reset) X(half_close) X(accept_close) X(accept_reset) X(accept_stall) X(garbage) X(huge_line)    \
+        X(endless)
 #define AS_STAGE(n) STAGE_##n,
 #define AS_ACTION(n) ACTION_##n,
 #define AS_NAME(n) #n,
@@ -331,16 +337,18 @@ static void hang_up(struct conn *c, enum after after) {
     put(c, "", 0, after);
 }
 
+/* The first rule that fits; every rule counts how often it would have. */
 static struct rule *rule_for(struct conn *c, enum stage stage, size_t bytes) {
     const char *who = stage == STAGE_mail ? c->from : c->first_to;
+    struct rule *found = NULL;
     for (struct rule *r = rules; r; r = r->next)
         if (r->stage == stage && c->accepted >= r->after && bytes >= r->bytes &&
             (!r->to || fnmatch(r->to, who, FNM_CASEFOLD) == 0)) {
             r->seen++;
-            if (r->seen >= r->first && r->seen <= r->last)
-                return r;
+            if (!found && r->seen >= r->first && r->seen <= r->last)
+                found = r;
         }
-    return NULL;
+    return found;
 }
 
 /* Answers as a rule says, or else normally. The first digit of what was said; 0 where nothing is to follow. */
@@ -1053,6 +1061,46 @@ static int start_listening(void) {
     return fd;
 }
 
+static void write_pem(const char *dir, const char *name, EVP_PKEY *key, X509 *cert) {
+    char path[4096];
+    snprintf(path, sizeof path, "%s/%s", dir, name);
+    FILE *f = fopen(path, "we");
+    if (!f || (key ? PEM_write_PrivateKey(f, key, NULL, NULL, 0, NULL, NULL) : PEM_write_X509(f, cert)) != 1 ||
+        fclose(f) != 0)
+        die("%s: %s", path, strerror(errno));
+}
+
+static X509 *make_x509(const char *name, EVP_PKEY *key, X509 *issuer, EVP_PKEY *issuer_key, int nid,
+                       const char *value) {
+    X509 *x = need(X509_new());
+    X509_NAME *subject = X509_get_subject_name(x);
+    X509V3_CTX context;
+    X509_set_version(x, 2);
+    ASN1_INTEGER_set(X509_get_serialNumber(x), issuer ? 2 : 1);
+    X509_gmtime_adj(X509_getm_notBefore(x), -86400);
+    X509_gmtime_adj(X509_getm_notAfter(x), 30 * 86400L);
+    X509_NAME_add_entry_by_txt(subject, "CN", MBSTRING_ASC, (const unsigned char *)name, -1, -1, 0);
+    X509_set_issuer_name(x, issuer ? X509_get_subject_name(issuer) : subject);
+    X509_set_pubkey(x, key);
+    X509V3_set_ctx(&context, issuer ? issuer : x, x, NULL, NULL, 0);
+    X509_EXTENSION *e = need(X509V3_EXT_conf_nid(NULL, &context, nid, value));
+    X509_add_ext(x, e, -1);
+    X509_EXTENSION_free(e);
+    if (!X509_sign(x, issuer_key, EVP_sha256()))
+        die("cannot sign a certificate");
+    return x;
+}
+
+static void make_cert(const char *dir) {
+    EVP_PKEY *ca_key = need(EVP_EC_gen("P-256")), *key = need(EVP_EC_gen("P-256"));
+    X509 *ca = make_x509("Test CA", ca_key, NULL, ca_key, NID_basic_constraints, "critical,CA:TRUE");
+    X509 *cert = make_x509("localhost", key, ca, ca_key, NID_subject_alt_name, "DNS:localhost,IP:127.0.0.1");
+    write_pem(dir, "ca.pem", NULL, ca);
+    write_pem(dir, "cert.pem", NULL, cert);
+    write_pem(dir, "key.pem", key, NULL);
+    exit(0);
+}
+
 static void start_tls(void) {
     if (!opt.cert || !opt.key)
         return;
@@ -1079,6 +1127,7 @@ static const struct {
     {"cert", .text = &opt.cert},
     {"key", .text = &opt.key},
     {"smtps", .flag = &opt.smtps},
+    {"make-cert", .call = make_cert},
     {"require-tls", .flag = &opt.require_tls},
     {"user", .text = &opt.user},
     {"password", .text = &opt.password},

@@ -14,8 +14,8 @@ static const struct view slow = {"slow.example", 12}, other = {"other.example", 
                          narrow = {"narrow.example", 14};
 
 static struct conf_destination sections[] = {
-    {.domain = "paced.example", .rate = {60, USEC_PER_MIN}},
     {.domain = "narrow.example", .connections = 2},
+    {.domain = "paced.example", .rate = {60, USEC_PER_MIN}},
 };
 static const struct conf conf = {.destinations = sections, .destination_count = 2};
 
@@ -161,7 +161,7 @@ static void test_the_table_is_bounded(void **state) {
         destination_done(d, view_of(domain), DESTINATION_DELIVERED, 0);
     }
     /* slowed ones stay, until nothing more fits: then the next goes unlimited */
-    for (unsigned i = 0; i < DESTINATIONS_MAX - 2; i++) {
+    for (unsigned i = 0; i < DESTINATIONS_MAX - 1; i++) {
         name(domain, sizeof domain, i);
         take(d, view_of(domain), 0, DESTINATION_GO);
         destination_done(d, view_of(domain), DESTINATION_SLOW_DOWN, 0);

@@ -1,0 +1,521 @@
+#include "send/connect.h"
+
+#include <curl/curl.h>
+#include <errno.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/clock.h"
+#include "base/files.h"
+#include "base/log.h"
+#include "base/number.h"
+#include "base/text.h"
+#include "base/view.h"
+#include "base/why.h"
+#include "conf/conf.h"
+#include "net/loop.h"
+
+#include "base/banned.h"
+
+enum { SECRET_MAX_BYTES = 4096, TLS_RECORD_BYTES = 16384, STEPS_MAX = 6 };
+
+struct connector {
+    struct loop *loop;
+    CURLM *multi;
+    struct loop_source *timer;
+};
+
+struct connection {
+    struct connector *connector;
+    CURL *easy;
+    bool in_multi, done;
+    struct loop_source *timer; /* our own deadline: CURLOPT_TIMEOUT knows no steps */
+    int64_t connect_usec, greeting_usec, command_usec;
+    int64_t begun_usec;
+    int64_t heard_usec; /* the last line of the relay; 0: none yet */
+    connection_on_done *on_done;
+    void *user;
+    struct outcome early; /* of a failure before libcurl was asked, where text is not empty */
+    char error[CURL_ERROR_SIZE];
+
+    struct capabilities capabilities;
+    bool must_authenticate, authenticated;
+    unsigned ehlo_lines; /* 250 lines since the last 220 */
+    struct reply reply;  /* the last one, for messages */
+
+    int fd;
+    bool tls;
+    size_t stuck_bytes; /* of a send that could not go on */
+    bool has_peeked;
+    char peeked;
+};
+
+/* ---- libcurl's multi handle in the loop ---- */
+
+static void finish(struct connection *c, CURLcode code);
+
+static void check_done(struct connector *k) {
+    for (;;) {
+        int left;
+        const CURLMsg *m = curl_multi_info_read(k->multi, &left);
+        if (!m)
+            return;
+        struct connection *c = NULL;
+        if (m->msg == CURLMSG_DONE && curl_easy_getinfo(m->easy_handle, CURLINFO_PRIVATE, (char **)&c) == CURLE_OK && c)
+            finish(c, m->data.result);
+    }
+}
+
+static void act(struct connector *k, curl_socket_t fd, int what) {
+    int running;
+    CURLMcode code = curl_multi_socket_action(k->multi, fd, what, &running);
+    if (code != CURLM_OK)
+        log_error("connect", LOG_TEXT("what", curl_multi_strerror(code)));
+    check_done(k);
+}
+
+static void on_curl_socket(void *user, int fd, uint32_t events) {
+    struct connector *k = user;
+    int what = 0;
+    if (events & EPOLLIN)
+        what |= CURL_CSELECT_IN;
+    if (events & EPOLLOUT)
+        what |= CURL_CSELECT_OUT;
+    if (events & (EPOLLERR | EPOLLHUP))
+        what |= CURL_CSELECT_ERR;
+    act(k, fd, what);
+}
+
+static void on_curl_timer(void *user) {
+    act(user, CURL_SOCKET_TIMEOUT, 0);
+}
+
+/* libcurl asks us to watch a socket. The source is kept as the socket's pointer. */
+static int socket_wanted(CURL *easy, curl_socket_t fd, int what, void *user, void *socket) {
+    (void)easy;
+    struct connector *k = user;
+    struct loop_source *source = socket;
+    if (what == CURL_POLL_REMOVE) {
+        (void)loop_remove(source);
+        (void)curl_multi_assign(k->multi, fd, NULL);
+        return 0;
+    }
+    uint32_t events = (what & CURL_POLL_IN ? EPOLLIN : 0) | (what & CURL_POLL_OUT ? EPOLLOUT : 0);
+    if (source)
+        return loop_set_io(source, events) < 0 ? -1 : 0;
+    if (loop_add_io(k->loop, fd, events, on_curl_socket, k, &source) < 0)
+        return -1;
+    (void)curl_multi_assign(k->multi, fd, source);
+    return 0;
+}
+
+static int timer_wanted(CURLM *multi, long msec, void *user) {
+    (void)multi;
+    struct connector *k = user;
+    if (msec < 0)
+        loop_unset_timer(k->timer);
+    else
+        loop_set_timer(k->timer, clock_mono_usec() + (int64_t)msec * 1000);
+    return 0;
+}
+
+int connector_new(struct loop *loop, struct connector **ret) {
+    if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK)
+        return -ENOMEM;
+    (void)signal(SIGPIPE, SIG_IGN); /* OpenSSL writes without MSG_NOSIGNAL */
+    struct connector *k = calloc(1, sizeof *k);
+    if (!k)
+        return -ENOMEM;
+    k->loop = loop;
+    k->multi = curl_multi_init();
+    int r = k->multi ? loop_add_timer(loop, on_curl_timer, k, &k->timer) : -ENOMEM;
+    if (r < 0) {
+        (void)connector_free(k);
+        return r;
+    }
+    curl_multi_setopt(k->multi, CURLMOPT_SOCKETFUNCTION, socket_wanted);
+    curl_multi_setopt(k->multi, CURLMOPT_SOCKETDATA, k);
+    curl_multi_setopt(k->multi, CURLMOPT_TIMERFUNCTION, timer_wanted);
+    curl_multi_setopt(k->multi, CURLMOPT_TIMERDATA, k);
+    curl_multi_setopt(k->multi, CURLMOPT_MAXCONNECTS, 1000000L); /* ours are never for it to close */
+    *ret = k;
+    return 0;
+}
+
+struct connector *connector_free(struct connector *k) {
+    if (!k)
+        return NULL;
+    (void)curl_multi_cleanup(k->multi);
+    (void)loop_remove(k->timer);
+    free(k);
+    return NULL;
+}
+
+/* ---- what the relay says while libcurl speaks with it ---- */
+
+static void learn(struct capabilities *to, struct view line) {
+    struct view keyword = view_slice(line, 0, view_find(line, ' '));
+    struct view value = view_trim(view_slice(line, keyword.len, line.len));
+    if (view_eq_nocase(keyword, "PIPELINING"))
+        to->pipelining = true;
+    else if (view_eq_nocase(keyword, "CHUNKING"))
+        to->chunking = true;
+    else if (view_eq_nocase(keyword, "8BITMIME"))
+        to->eightbit = true;
+    else if (view_eq_nocase(keyword, "SMTPUTF8"))
+        to->smtputf8 = true;
+    else if (view_eq_nocase(keyword, "ENHANCEDSTATUSCODES"))
+        to->enhanced = true;
+    else if (view_eq_nocase(keyword, "SIZE")) {
+        to->size = true;
+        if (number_parse_u64(value, UINT64_MAX, &to->size_bytes) < 0)
+            to->size_bytes = 0;
+    }
+}
+
+/* Each line once. A 220 is the greeting, or what precedes TLS: what was offered before it counts no longer. */
+static size_t on_line(char *data, size_t size, size_t count, void *user) {
+    struct connection *c = user;
+    struct view line = view_make(data, size * count), rest = line;
+    c->heard_usec = clock_mono_usec();
+    while (rest.len) {
+        size_t taken;
+        if (c->reply.complete)
+            reply_init(&c->reply);
+        if (reply_feed(&c->reply, rest, &taken) < 0) {
+            reply_init(&c->reply);
+            break;
+        }
+        rest = view_slice(rest, taken, rest.len);
+    }
+    line = view_trim(line);
+    if (view_starts(line, "220")) {
+        c->capabilities = (struct capabilities){0};
+        c->ehlo_lines = 0;
+    } else if (view_starts(line, "235")) {
+        c->authenticated = true;
+    } else if (view_starts(line, "250")) {
+        if (c->ehlo_lines++ > 0)
+            learn(&c->capabilities, view_slice(line, 4, line.len));
+    }
+    return c->ehlo_lines > CONNECT_EHLO_LINES_MAX ? 0 : size * count;
+}
+
+/* ---- failures in words ---- */
+
+static void fail_text(struct outcome *o, enum outcome_subject subject, const char *what, const char *detail) {
+    AUTOBUF struct buf text = BUF_INIT(2048);
+    buf_puts(&text, what);
+    if (detail[0])
+        buf_printf(&text, ": %s", detail);
+    outcome_set(o, OUTCOME_DEFERRED, subject, buf_str(&text));
+}
+
+/* The same with the relay's own words, whose code and status the outcome takes on. */
+static void fail_reply(const struct connection *c, struct outcome *o, enum outcome_subject subject, const char *what) {
+    AUTOBUF struct buf text = BUF_INIT(2048);
+    const struct reply *r = &c->reply;
+    buf_puts(&text, what);
+    if (r->complete && r->code) {
+        buf_printf(&text, " (%u", r->code);
+        if (r->status[0] && strncmp(r->text, r->status, strlen(r->status)) != 0)
+            buf_printf(&text, " %s", r->status);
+        buf_printf(&text, "%s%s)", r->text[0] ? " " : "", r->text);
+    }
+    outcome_set(o, OUTCOME_DEFERRED, subject, buf_str(&text));
+    if (r->complete) {
+        o->code = r->code;
+        memcpy(o->status, r->status, sizeof o->status);
+    }
+}
+
+static bool refused_for_now(const struct connection *c) {
+    return c->reply.complete && c->reply.code >= 400 && c->reply.code < 500;
+}
+
+static bool refused_for_good(const struct connection *c) {
+    return c->reply.complete && c->reply.code >= 500;
+}
+
+static void explain(const struct connection *c, CURLcode code, struct outcome *o) {
+    const char *detail = c->error[0] ? c->error : curl_easy_strerror(code);
+    if (code == CURLE_LOGIN_DENIED) {
+        if (refused_for_good(c))
+            fail_reply(c, o, OUTCOME_OF_SENDER, "the relay refused user name or password");
+        else if (refused_for_now(c))
+            fail_reply(c, o, OUTCOME_OF_CONNECTION, "the relay cannot check user name and password now");
+        else
+            fail_text(o, OUTCOME_OF_SENDER, "the relay offers no way to log in that we know", "");
+    } else if (code == CURLE_PEER_FAILED_VERIFICATION) {
+        fail_text(o, OUTCOME_OF_SENDER, "the relay's certificate is not trusted", detail);
+    } else if (code == CURLE_USE_SSL_FAILED) {
+        if (refused_for_now(c))
+            fail_reply(c, o, OUTCOME_OF_CONNECTION, "the relay cannot begin TLS now");
+        else if (refused_for_good(c))
+            fail_reply(c, o, OUTCOME_OF_SENDER, "the relay refuses TLS, which is required");
+        else
+            fail_text(o, OUTCOME_OF_SENDER, "the relay does not offer TLS, which is required", "");
+    } else if (code == CURLE_SSL_CACERT_BADFILE) {
+        fail_text(o, OUTCOME_OF_SENDER, "the relay's ca-file cannot be used", detail);
+    } else if (code == CURLE_SSL_CONNECT_ERROR) {
+        fail_text(o, OUTCOME_OF_CONNECTION, "TLS with the relay failed", detail);
+    } else if (code == CURLE_COULDNT_RESOLVE_HOST) {
+        fail_text(o, OUTCOME_OF_CONNECTION, "the relay's name cannot be resolved", detail);
+    } else if (code == CURLE_COULDNT_CONNECT) {
+        fail_text(o, OUTCOME_OF_CONNECTION, "cannot connect to the relay", detail);
+    } else if (code == CURLE_OPERATION_TIMEDOUT) {
+        fail_text(o, OUTCOME_OF_CONNECTION, "connecting to the relay took too long", "");
+    } else if (code == CURLE_WRITE_ERROR) {
+        fail_text(o, OUTCOME_OF_CONNECTION, "the relay says too much in its reply to EHLO", "");
+    } else if (refused_for_now(c) || refused_for_good(c)) {
+        fail_reply(c, o, OUTCOME_OF_CONNECTION, "the relay refuses the connection");
+    } else {
+        fail_text(o, OUTCOME_OF_CONNECTION, "the connection to the relay failed", detail);
+    }
+}
+
+/* ---- a connection ---- */
+
+static void disconnect(struct connection *c) {
+    c->timer = loop_remove(c->timer);
+    if (c->in_multi)
+        (void)curl_multi_remove_handle(c->connector->multi, c->easy);
+    c->in_multi = false;
+    curl_easy_cleanup(c->easy);
+    c->easy = NULL;
+}
+
+static void fail(struct connection *c, const struct outcome *why) {
+    c->done = true;
+    disconnect(c);
+    c->on_done(c->user, c, why);
+}
+
+/* From now on the connection counts as used, so that libcurl does not take it for an idle one of its own and close it.
+ */
+static CURLcode attach(struct connection *c) {
+    size_t n = 0;
+    CURLcode code = curl_easy_recv(c->easy, &c->peeked, 1, &n);
+    c->has_peeked = code == CURLE_OK && n == 1;
+    return code == CURLE_AGAIN ? CURLE_OK : code;
+}
+
+static void finish(struct connection *c, CURLcode code) {
+    curl_socket_t fd = CURL_SOCKET_BAD;
+    struct outcome why;
+    if (code == CURLE_OK && (curl_easy_getinfo(c->easy, CURLINFO_ACTIVESOCKET, &fd) != CURLE_OK || fd < 0))
+        code = CURLE_COULDNT_CONNECT;
+    if (code == CURLE_OK && c->must_authenticate && !c->authenticated)
+        code = CURLE_LOGIN_DENIED; /* libcurl goes on without a login where none is offered */
+    if (code == CURLE_OK)
+        code = attach(c);
+    if (code != CURLE_OK) {
+        explain(c, code, &why);
+        fail(c, &why);
+        return;
+    }
+    const struct curl_tlssessioninfo *tls = NULL;
+    c->tls = curl_easy_getinfo(c->easy, CURLINFO_TLS_SSL_PTR, &tls) == CURLE_OK && tls && tls->internals;
+    c->timer = loop_remove(c->timer);
+    c->fd = fd;
+    c->done = true;
+    c->on_done(c->user, c, NULL);
+}
+
+/* Until when the step must have ended that is under way. */
+static int64_t deadline(const struct connection *c) {
+    curl_off_t connected = 0;
+    if (c->heard_usec)
+        return c->heard_usec + c->command_usec;
+    if (curl_easy_getinfo(c->easy, CURLINFO_CONNECT_TIME_T, &connected) == CURLE_OK && connected > 0)
+        return c->begun_usec + connected + c->greeting_usec;
+    return c->begun_usec + c->connect_usec;
+}
+
+static void on_deadline(void *user) {
+    struct connection *c = user;
+    struct outcome why = c->early;
+    if (!c->early.text[0]) {
+        int64_t until = deadline(c);
+        if (until > clock_mono_usec()) {
+            loop_set_timer(c->timer, until);
+            return;
+        }
+        fail_text(&why, OUTCOME_OF_CONNECTION, "connecting to the relay took too long", "");
+    }
+    fail(c, &why);
+}
+
+static long seconds(int64_t usec) {
+    return (long)((usec + USEC_PER_SEC - 1) / USEC_PER_SEC);
+}
+
+/* password-file, or systemd's credential of the same name. */
+static const char *find_secret(const char *file, char *path, size_t size) {
+    const char *credentials = getenv("CREDENTIALS_DIRECTORY"), *slash = strrchr(file, '/');
+    if (credentials && snprintf(path, size, "%s/%s", credentials, slash ? slash + 1 : file) < (int)size &&
+        access(path, R_OK) == 0)
+        return path;
+    return file;
+}
+
+/* User name and password, or why not in c->early. */
+static int set_login(struct connection *c, const struct conf_relay *relay) {
+    struct buf secret = BUF_INIT(SECRET_MAX_BYTES);
+    struct why why;
+    char path[PATH_MAX];
+    const char *file = find_secret(relay->password_file, path, sizeof path);
+    int r = buf_reserve(&secret, SECRET_MAX_BYTES) ? 0 : -ENOMEM; /* so that it is never moved, and wiped whole */
+    if (r == 0 && files_read_secret(file, &secret, &why) < 0) {
+        fail_text(&c->early, OUTCOME_OF_SENDER, why.what, why.where);
+    } else if (r == 0) {
+        buf_truncate(&secret, view_find(buf_view(&secret), '\n'));
+        if (secret.len && secret.data[secret.len - 1] == '\r')
+            buf_truncate(&secret, secret.len - 1);
+        if (curl_easy_setopt(c->easy, CURLOPT_USERNAME, relay->username) != CURLE_OK ||
+            curl_easy_setopt(c->easy, CURLOPT_PASSWORD, buf_str(&secret)) != CURLE_OK)
+            r = -ENOMEM;
+    }
+    if (secret.data)
+        explicit_bzero(secret.data, secret.cap);
+    buf_done(&secret);
+    return r;
+}
+
+static int set_url(struct connection *c, const struct conf_relay *relay) {
+    AUTOBUF struct buf url = BUF_INIT(2048);
+    bool literal = strchr(relay->host, ':') != NULL;
+    buf_printf(&url, "%s://%s%s%s:%u/", relay->implicit_tls ? "smtps" : "smtp", literal ? "[" : "", relay->host,
+               literal ? "]" : "", relay->port);
+    char *name = curl_easy_escape(c->easy, relay->ehlo, 0);
+    if (name)
+        buf_puts(&url, name);
+    curl_free(name);
+    if (buf_error(&url))
+        return buf_error(&url);
+    return curl_easy_setopt(c->easy, CURLOPT_URL, buf_str(&url)) == CURLE_OK ? 0 : -ENOMEM;
+}
+
+static void set_tls(struct connection *c, const struct conf_relay *relay) {
+    bool login = relay->username[0] != '\0', has_ca = relay->ca_file[0] != '\0';
+    long use = CURLUSESSL_ALL;
+    if (relay->tls == CONF_TLS_NONE)
+        use = CURLUSESSL_NONE;
+    else if (relay->tls == CONF_TLS_OPPORTUNISTIC && !login)
+        use = CURLUSESSL_TRY;
+    bool verify = use == CURLUSESSL_ALL || has_ca || relay->implicit_tls;
+    curl_easy_setopt(c->easy, CURLOPT_USE_SSL, use);
+    curl_easy_setopt(c->easy, CURLOPT_SSL_VERIFYPEER, verify ? 1L : 0L);
+    curl_easy_setopt(c->easy, CURLOPT_SSL_VERIFYHOST, verify ? 2L : 0L);
+    curl_easy_setopt(c->easy, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
+    if (has_ca) {
+        curl_easy_setopt(c->easy, CURLOPT_CAINFO, relay->ca_file);
+        curl_easy_setopt(c->easy, CURLOPT_CAPATH, NULL);
+    }
+}
+
+static int set_options(struct connection *c, const struct conf_relay *relay) {
+    CURL *e = c->easy;
+    curl_easy_setopt(e, CURLOPT_CONNECT_ONLY, 1L);
+    curl_easy_setopt(e, CURLOPT_NOSIGNAL, 1L);
+    curl_easy_setopt(e, CURLOPT_PRIVATE, c);
+    curl_easy_setopt(e, CURLOPT_ERRORBUFFER, c->error);
+    curl_easy_setopt(e, CURLOPT_HEADERFUNCTION, on_line);
+    curl_easy_setopt(e, CURLOPT_HEADERDATA, c);
+    curl_easy_setopt(e, CURLOPT_PROTOCOLS_STR, "smtp,smtps");
+    curl_easy_setopt(e, CURLOPT_PROXY, ""); /* nor from the environment */
+    curl_easy_setopt(e, CURLOPT_FRESH_CONNECT, 1L);
+    curl_easy_setopt(e, CURLOPT_MAXAGE_CONN, 1000000000L);
+    curl_easy_setopt(e, CURLOPT_QUICK_EXIT, 1L); /* a hanging name server does not hold up the loop */
+    curl_easy_setopt(e, CURLOPT_SASL_IR, 1L);
+    curl_easy_setopt(e, CURLOPT_TCP_NODELAY, 1L);
+    /* Behind our own deadlines: */
+    curl_easy_setopt(e, CURLOPT_CONNECTTIMEOUT_MS,
+                     seconds(c->connect_usec + c->greeting_usec + STEPS_MAX * c->command_usec) * 1000);
+    curl_easy_setopt(e, CURLOPT_SERVER_RESPONSE_TIMEOUT, seconds(c->greeting_usec + c->command_usec));
+    set_tls(c, relay);
+    int r = set_url(c, relay);
+    return r < 0 || !relay->username[0] ? r : set_login(c, relay);
+}
+
+int connection_new(struct connector *k, const struct conf *conf, const struct conf_relay *relay,
+                   connection_on_done *on_done, void *user, struct connection **ret) {
+    struct connection *c = calloc(1, sizeof *c);
+    if (!c)
+        return -ENOMEM;
+    *c = (struct connection){
+        .connector = k,
+        .connect_usec = conf->timeout_connect_usec,
+        .greeting_usec = conf->timeout_greeting_usec,
+        .command_usec = conf->timeout_command_usec,
+        .on_done = on_done,
+        .user = user,
+        .fd = -1,
+        .begun_usec = clock_mono_usec(),
+        .must_authenticate = relay->username[0] != '\0',
+    };
+    reply_init(&c->reply);
+    c->easy = curl_easy_init();
+    int r = c->easy ? set_options(c, relay) : -ENOMEM;
+    if (r == 0)
+        r = loop_add_timer(k->loop, on_deadline, c, &c->timer);
+    if (r == 0 && !c->early.text[0]) {
+        c->in_multi = curl_multi_add_handle(k->multi, c->easy) == CURLM_OK;
+        r = c->in_multi ? 0 : -ENOMEM;
+    }
+    if (r < 0) {
+        (void)connection_free(c);
+        return r;
+    }
+    loop_set_timer(c->timer, c->begun_usec + (c->early.text[0] ? 0 : c->connect_usec));
+    *ret = c;
+    return 0;
+}
+
+struct connection *connection_free(struct connection *c) {
+    if (c) {
+        disconnect(c);
+        free(c);
+    }
+    return NULL;
+}
+
+int connection_fd(const struct connection *c) {
+    return c->fd;
+}
+
+const struct capabilities *connection_capabilities(const struct connection *c) {
+    return &c->capabilities;
+}
+
+ssize_t connection_send(struct connection *c, const char *data, size_t len) {
+    size_t sent = 0;
+    /* One record, and the same one again: what failed was then not read by anyone. */
+    if (c->tls && len > TLS_RECORD_BYTES)
+        len = TLS_RECORD_BYTES;
+    if (c->stuck_bytes && c->stuck_bytes < len)
+        len = c->stuck_bytes;
+    CURLcode code = curl_easy_send(c->easy, data, len, &sent);
+    c->stuck_bytes = code == CURLE_AGAIN && c->tls ? len : 0;
+    if (code == CURLE_OK && sent > 0)
+        return (ssize_t)sent;
+    return code == CURLE_OK || code == CURLE_AGAIN ? -EAGAIN : -EPIPE;
+}
+
+ssize_t connection_recv(struct connection *c, char *data, size_t len) {
+    size_t n = 0;
+    if (c->has_peeked) {
+        c->has_peeked = false;
+        data[0] = c->peeked;
+        return 1;
+    }
+    CURLcode code = curl_easy_recv(c->easy, data, len, &n);
+    if (code == CURLE_OK)
+        return (ssize_t)n;
+    return code == CURLE_AGAIN ? -EAGAIN : -ECONNRESET;
+}
