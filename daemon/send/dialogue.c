@@ -50,7 +50,8 @@ struct dialogue {
     unsigned first, count;
     bool data_open;       /* GROUPS: DATA was said, what follows hangs on its reply */
     bool needs_rset;      /* before the next MAIL */
-    bool answered, quit;  /* a message; QUIT */
+    bool answered;        /* a message */
+    bool quitting, quit;  /* QUIT was said; answered */
     bool over;            /* nothing more is said or heard */
     bool hung_up;         /* by 421: what was not answered was not taken either, if it closes now without a word */
     bool ended;           /* the relay closed the connection */
@@ -206,7 +207,7 @@ unsigned dialogue_in_flight(const struct dialogue *d) {
 }
 
 unsigned dialogue_room(const struct dialogue *d) {
-    return d->over || d->quit || d->hung_up || d->count >= d->window ? 0 : d->window - d->count;
+    return d->over || d->quitting || d->hung_up || d->count >= d->window ? 0 : d->window - d->count;
 }
 
 /* The letter's slot is free for another before anyone is told. */
@@ -359,6 +360,7 @@ bool dialogue_is_over(const struct dialogue *d) {
 }
 
 void dialogue_quit(struct dialogue *d) {
+    d->quitting = true;
     say(d, VIEW("QUIT\r\n"));
     expect(d, REPLY_QUIT, NULL);
 }
