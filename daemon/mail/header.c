@@ -21,23 +21,33 @@ enum {
 
 /* Cut to size at a whole character, without blanks at the ends and with single ones between. */
 static struct view clean_text(struct view v, bool marks, char *to, size_t size) {
-    struct buf out = {.data = to, .cap = size, .limit_bytes = size - 1};
+    size_t len = 0;
     bool blank = false;
-    for (size_t at = 0, n; at < v.len && !buf_error(&out); at += n) {
-        uint32_t c = text_decode(view_slice(v, at, v.len), &n);
-        if (c <= ' ' || (c >= 0x7F && c < 0xA0) || c == 0x2028 || c == 0x2029) {
-            blank = out.len > 0;
-        } else if (!text_is_control(c) || (marks && text_is_direction_mark(c))) {
-            size_t before = out.len;
-            if (blank)
-                buf_putc(&out, ' ');
-            blank = false;
-            text_encode(&out, c);
-            if (buf_error(&out)) /* no blank before what does not fit */
-                out.len = before;
+    for (size_t at = 0, n; at < v.len; at += n) {
+        const char *bytes = v.ptr + at;
+        n = 1;
+        size_t width = 1;
+        if (*bytes <= ' ' || *bytes > '~') { /* beyond ASCII too, where char is signed */
+            uint32_t c = text_decode(view_slice(v, at, v.len), &n);
+            if (c <= ' ' || (c >= 0x7F && c < 0xA0) || c == 0x2028 || c == 0x2029) {
+                blank = len > 0;
+                continue;
+            }
+            if (text_is_control(c) && !(marks && text_is_direction_mark(c)))
+                continue;
+            width = c == 0xFFFD ? 3 : n;
+            if (c == 0xFFFD)
+                bytes = "\xEF\xBF\xBD";
         }
+        if (len + blank + width > size)
+            break;
+        if (blank)
+            to[len++] = ' ';
+        blank = false;
+        memcpy(to + len, bytes, width);
+        len += width;
     }
-    return view_make(to, out.len);
+    return view_make(to, len);
 }
 
 static bool is_plain(struct view v) {
@@ -84,20 +94,33 @@ static size_t b_width(struct view v) {
     return (v.len + 2) / 3 * 4;
 }
 
+static void add_q(struct buf *to, struct view bytes) {
+    static const char digits[] = "0123456789ABCDEF";
+    char *start = buf_reserve(to, 3 * bytes.len), *out = start;
+    if (!start)
+        return;
+    for (size_t i = 0; i < bytes.len; i++) {
+        unsigned char c = (unsigned char)bytes.ptr[i];
+        if (c == ' ') {
+            *out++ = '_';
+        } else if (is_q_literal((char)c)) {
+            *out++ = (char)c;
+        } else {
+            *out++ = '=';
+            *out++ = digits[c >> 4];
+            *out++ = digits[c & 15];
+        }
+    }
+    buf_used(to, (size_t)(out - start));
+}
+
 static void add_word(struct line *line, struct view bytes, bool b) {
     size_t before = line->to->len;
     buf_puts(line->to, b ? "=?UTF-8?B?" : "=?UTF-8?Q?");
     if (b)
         base64_digits(line->to, bytes.ptr, bytes.len);
     else
-        for (size_t i = 0; i < bytes.len; i++) {
-            if (bytes.ptr[i] == ' ')
-                buf_putc(line->to, '_');
-            else if (is_q_literal(bytes.ptr[i]))
-                buf_putc(line->to, bytes.ptr[i]);
-            else
-                buf_printf(line->to, "=%02X", (unsigned char)bytes.ptr[i]);
-        }
+        add_q(line->to, bytes);
     buf_puts(line->to, "?=");
     line->column += line->to->len - before;
 }
@@ -161,7 +184,7 @@ static struct view encoded_run(struct view v) {
 }
 
 void header_add_text(struct buf *to, struct view text, size_t column) {
-    char clean[HEADER_TEXT_MAX_BYTES + 1];
+    char clean[HEADER_TEXT_MAX_BYTES];
     struct line line = {to, column};
     bool gap = false;
     for (struct view rest = clean_text(text, true, clean, sizeof clean); rest.len; gap = true) {
@@ -208,7 +231,7 @@ static bool is_address(struct view v) {
 }
 
 void header_add_mailbox(struct buf *to, struct view display, struct view address, size_t column) {
-    char clean[HEADER_TEXT_MAX_BYTES + 1];
+    char clean[HEADER_TEXT_MAX_BYTES];
     struct line line = {to, column};
     if (!is_address(address)) {
         if (to->error == 0)
@@ -247,7 +270,7 @@ static void clean_name(struct view v, bool ascii, struct buf *to) {
     size_t from = v.len;
     while (from > 0 && v.ptr[from - 1] != '/' && v.ptr[from - 1] != '\\')
         from--;
-    char text[HEADER_TEXT_MAX_BYTES + 1];
+    char text[HEADER_TEXT_MAX_BYTES];
     v = clean_text(view_slice(v, from, v.len), false, text, sizeof text);
     trim_name(&v);
     struct view ending = {0};

@@ -172,7 +172,7 @@ static const char *entity(char c) {
     case '"': return "&quot;";
     case '\'': return "&#39;";
     }
-    return NULL;
+    return "";
 }
 
 /* A tab or a line end, which *ret_len covers whole; 0 where it is neither. */
@@ -188,29 +188,10 @@ static bool is_dropped(uint32_t c) {
     return text_is_control(c) && !text_is_direction_mark(c);
 }
 
-/* Escapes the character at the front, which is none that stands as it is. At most MERGE_ESCAPE_ROOM bytes. */
-static size_t escape_one(struct view rest, enum merge_escape escape, char *to, size_t *ret_taken) {
+/* Writes the bytes in their percent-encoding, or as they are. */
+static size_t put(char *to, const char *bytes, size_t len, bool percent) {
     static const char digits[] = "0123456789ABCDEF";
-    const char *bytes = rest.ptr;
-    size_t len;
-    uint32_t c = text_decode(rest, &len);
-    *ret_taken = len;
-    char blank = white(rest, c, ret_taken);
-    if (blank && escape == MERGE_URL)
-        blank = ' ';
-    if (blank) {
-        bytes = &blank;
-        len = escape == MERGE_URL_HTML ? 0 : 1;
-    } else if (is_dropped(c)) {
-        return 0;
-    } else if (c == 0xFFFD) { /* an invalid byte too */
-        bytes = "\xEF\xBF\xBD";
-        len = 3;
-    } else if (len == 1 && escape != MERGE_URL) {
-        bytes = entity((char)c);
-        len = strlen(bytes);
-    }
-    if (escape != MERGE_URL) {
+    if (!percent) {
         memcpy(to, bytes, len);
         return len;
     }
@@ -221,6 +202,26 @@ static size_t escape_one(struct view rest, enum merge_escape escape, char *to, s
         *to++ = digits[byte & 15];
     }
     return len * 3;
+}
+
+/* Escapes the character at the front, which is none that stands as it is. At most MERGE_ESCAPE_ROOM bytes. */
+static size_t escape_one(struct view rest, enum merge_escape escape, char *to, size_t *ret_taken) {
+    bool percent = escape == MERGE_URL;
+    size_t len;
+    uint32_t c = text_decode(rest, &len);
+    *ret_taken = len;
+    char blank = white(rest, c, ret_taken);
+    if (blank && percent)
+        return put(to, " ", 1, true);
+    if (blank)
+        return put(to, &blank, escape != MERGE_URL_HTML, false);
+    if (is_dropped(c))
+        return 0;
+    if (c == 0xFFFD) /* an invalid byte too */
+        return put(to, "\xEF\xBF\xBD", 3, percent);
+    if (len == 1 && !percent)
+        return put(to, entity((char)c), strlen(entity((char)c)), false);
+    return put(to, rest.ptr, len, percent);
 }
 
 size_t merge_escape_some(struct view *rest, enum merge_escape escape, char *to, size_t room) {

@@ -32,7 +32,7 @@ struct message {
     struct buf raw;
     size_t flushed; /* of raw: what stands in operations already */
     struct op *ops;
-    size_t count, size;
+    size_t count, room, size;
     struct buf names; /* of the fields so far, in lower case, each between line ends */
     bool has_body;
 };
@@ -70,10 +70,14 @@ struct message *message_free(struct message *m) {
 /* Building */
 
 static int append_op(struct message *m, struct op op) {
-    struct op *more = reallocarray(m->ops, m->count + 1, sizeof *more);
-    if (!more)
-        return -ENOMEM;
-    m->ops = more;
+    if (m->count == m->room) {
+        size_t room = m->room ? m->room * 2 : 16;
+        struct op *more = reallocarray(m->ops, room, sizeof *more);
+        if (!more)
+            return -ENOMEM;
+        m->ops = more;
+        m->room = room;
+    }
     m->ops[m->count++] = op;
     return 0;
 }
@@ -211,6 +215,8 @@ int message_header_mailbox(struct message *m, const char *name, struct view disp
 
 int message_header_merge(struct message *m, const char *name, const struct merge *text) {
     size_t column;
+    if (text->count == 0 || (text->count == 1 && text->ops[0].kind == MERGE_TEXT)) /* the same for all */
+        return message_header_text(m, name, text->count ? text->ops[0].text : VIEW(""));
     for (size_t i = 0; i < text->count; i++)
         if (text->ops[i].kind == MERGE_TEXT && has_break(text->ops[i].text))
             return -EINVAL;
