@@ -82,6 +82,7 @@ struct putting {
     struct person base;   /* who has that address */
     bool brought;         /* by this batch */
     int64_t member_state; /* of base on the list; 0: none */
+    bool was_member;      /* active before this batch */
     int64_t since_usec;
     enum batch_result result;
 };
@@ -132,7 +133,7 @@ static int find_person(struct putting *k) {
     struct row *row;
     int r = db_query(k->db,
                      "SELECT s.id, s.import, s.language, s.form, s.title, s.given_name, s.family_name, s.salutation, "
-                     "s.organisation, s.timezone, s.attributes, u.state, u.since FROM subscriber s LEFT JOIN "
+                     "s.organisation, s.timezone, s.attributes, u.state, u.since, u.import FROM subscriber s LEFT JOIN "
                      "subscription u ON u.list = ? AND u.subscriber = s.id WHERE s.address_key = ?",
                      &row, "it", (int64_t)k->batch->list, k->p->address_key);
     if (r < 0 || (r = db_next(row)) <= 0)
@@ -146,6 +147,7 @@ static int find_person(struct putting *k) {
         *texts[i] = arena_strdup(k->arena, row_text(row, 2 + i));
     k->member_state = row_int(row, 11);
     k->since_usec = row_int(row, 12);
+    k->was_member = k->member_state == SUBSCRIPTION_ACTIVE && row_int(row, 13) != k->batch->id;
     db_end(row);
     return arena_failed(k->arena) ? -ENOMEM : 1;
 }
@@ -187,7 +189,7 @@ static int again_known(struct putting *k, const struct person *change) {
     if (r < 0 || k->result != BATCH_COUPLE)
         return r;
     struct person wanted = *change, difference;
-    bool any = false;
+    bool any = false, meant_change = false;
     wanted.form = couple.form, wanted.title = couple.title, wanted.given_name = couple.given_name;
     wanted.family_name = couple.family_name, wanted.salutation = couple.salutation;
     wanted.organisation = couple.organisation;
@@ -195,7 +197,10 @@ static int again_known(struct putting *k, const struct person *change) {
     if ((r = change_between(&k->base, &wanted, k->arena, &difference, &any)) < 0 ||
         (r = print_change(&wanted, &text)) < 0)
         return r;
-    if (!any && (!k->base.salutation || !k->base.salutation[0]))
+    r = change_between(&k->base, change, k->arena, &difference, &meant_change);
+    if (r < 0)
+        return r;
+    if (!any && meant_change && k->was_member && !k->base.salutation[0])
         k->result = BATCH_REUNITED;
     return db_run(k->db, "UPDATE import_change SET fields = ? WHERE import = ? AND subscriber = ?", NULL, "vii",
                   buf_view(&text), k->batch->id, k->base.id);
