@@ -56,7 +56,7 @@ static bool is_in(const struct intake_result *r, const char *code) {
 
 static void say_audience(const struct intake_result *r, const struct subscription_census *census,
                          const struct words *words, struct buf *to) {
-    AUTOBUF struct buf line = BUF_INIT(8192), name = BUF_INIT(256), fallback = BUF_INIT(256), number = BUF_INIT(32);
+    AUTOBUF struct buf name = BUF_INIT(256), fallback = BUF_INIT(256), number = BUF_INIT(32);
     words_plural(words, "notice.fact-people", census->active, to);
     buf_putc(to, '\n');
     language_name(words, r->head.languages[0], &fallback);
