@@ -1,6 +1,7 @@
 #include "mail/message.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "base/text.h"
@@ -262,9 +263,11 @@ int message_header_field_utf8(struct message *m, const char *name, unsigned fiel
 
 /* Parts */
 
+enum { SEED_MAX = 40, BOUNDARY_SIZE = SEED_MAX + 24 }; /* with "=_", "_" and a number; RFC 2046 allows 70 */
+
 struct building {
     struct message *m;
-    char seed[41];
+    char seed[SEED_MAX + 1];
     unsigned boundaries;
 };
 
@@ -371,21 +374,20 @@ static bool holds(const struct part *p, struct view boundary) {
     return false;
 }
 
-static void make_boundary(struct building *b, const struct part *p, struct buf *to) {
-    do {
-        buf_clear(to);
-        buf_printf(to, "=_%s_%u", b->seed, ++b->boundaries);
-    } while (holds(p, buf_view(to)));
+static void make_boundary(struct building *b, const struct part *p, char to[static BOUNDARY_SIZE]) {
+    do
+        (void)snprintf(to, BOUNDARY_SIZE, "=_%s_%u", b->seed, ++b->boundaries); /* never cut: see BOUNDARY_SIZE */
+    while (holds(p, view_of(to)));
 }
 
 static int write_part(struct building *b, const struct part *p, unsigned depth);
 
 static int write_children(struct building *b, const struct part *p, const char *subtype, unsigned depth) {
-    AUTOBUF struct buf boundary = BUF_INIT(128);
+    char boundary[BOUNDARY_SIZE];
     struct buf *raw = &b->m->raw;
     if (p->child_count == 0 || depth == MESSAGE_PARTS_DEPTH_MAX)
         return -EINVAL;
-    make_boundary(b, p, &boundary);
+    make_boundary(b, p, boundary);
     buf_printf(raw, "Content-Type: multipart/%s;", subtype);
     if (p->kind == PART_RELATED) { /* RFC 2387 §3.1 */
         const char *type = p->children[0].kind == PART_ALTERNATIVE ? "multipart/alternative" : p->children[0].type;
@@ -393,15 +395,15 @@ static int write_children(struct building *b, const struct part *p, const char *
             return -EINVAL;
         buf_printf(raw, " type=\"%.*s\";", (int)strcspn(type, "; "), type);
     }
-    buf_printf(raw, "\r\n boundary=\"%s\"\r\n\r\n", buf_str(&boundary));
+    buf_printf(raw, "\r\n boundary=\"%s\"\r\n\r\n", boundary);
     for (size_t i = 0; i < p->child_count; i++) {
-        buf_printf(raw, "--%s\r\n", buf_str(&boundary));
+        buf_printf(raw, "--%s\r\n", boundary);
         int r = write_part(b, &p->children[i], depth + 1);
         if (r < 0)
             return r;
         buf_puts(raw, "\r\n");
     }
-    buf_printf(raw, "--%s--", buf_str(&boundary));
+    buf_printf(raw, "--%s--", boundary);
     return buf_error(raw);
 }
 
