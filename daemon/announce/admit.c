@@ -37,6 +37,8 @@ static int check(struct admit *a, struct db *db) {
     int r = intake_check(&a->source, &options, &a->problems, &a->result);
     if (r == -EINVAL)
         (void)why_set(&a->job.why, r, "the announcement has errors");
+    if (r == 0 && a->allows_list && !a->allows_list(a->user, a->result.list))
+        return why_set(&a->job.why, -EACCES, "you may not do this on the list %s", a->result.list->name);
     return r;
 }
 

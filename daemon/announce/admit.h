@@ -29,6 +29,8 @@ struct admit {
     int64_t send_at_usec;
     bool check_only, hold, again;
     const char *test_recipient, *test_language; /* borrowed; with check_only: send it as a test; language NULL: all */
+    bool (*allows_list)(void *user, const struct conf_list *list); /* on the store's thread; NULL: every list */
+    void *user;
     /* out, on the loop after done */
     struct problems problems;
     struct intake_result result; /* valid where there were no errors */
@@ -38,7 +40,6 @@ struct admit {
     /* its own */
     int phase;
     char *tmp_path;
-    void *user; /* the caller's */
 };
 
 /* Call after setting the inputs on a zeroed struct. result codes of done: 0; -EINVAL (problems); -EEXIST (the same is

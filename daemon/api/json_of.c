@@ -1,0 +1,45 @@
+#include "api/json_of.h"
+
+#include "base/clock.h"
+#include "store/announcement.h"
+#include "store/delivery.h"
+
+void json_set_moment(json_t *object, const char *key, int64_t usec) {
+    AUTOBUF struct buf text = BUF_INIT(64);
+    clock_print_utc(&text, usec);
+    (void)json_object_set_new(object, key,
+                              usec ? json_string(buf_str(&text)) : json_null()); /* no memory: the key is missing */
+}
+
+json_t *json_of_announcement(const struct announcement_row *row) {
+    json_t *o = json_pack("{s:I, s:s, s:s, s:s, s:s, s:s, s:s}", "id", (json_int_t)row->id, "name", row->name, "list",
+                          row->list_name, "state", announcement_state_name(row->state), "why", row->why, "subject",
+                          row->subject, "by", row->by);
+    if (!o)
+        return NULL;
+    const struct {
+        const char *key;
+        uint64_t n;
+    } counts[] = {{"total", row->total},       {"pending", row->pending}, {"delivered", row->delivered},
+                  {"deferred", row->deferred}, {"refused", row->refused}, {"in_doubt", row->in_doubt},
+                  {"left_out", row->left_out}};
+    for (size_t i = 0; i < COUNT_OF(counts); i++)
+        (void)json_object_set_new(o, counts[i].key, json_integer((json_int_t)counts[i].n));
+    json_set_moment(o, "created", row->created_usec);
+    json_set_moment(o, "send_at", row->send_at_usec);
+    json_set_moment(o, "send_until", row->send_until_usec);
+    json_set_moment(o, "released", row->released_usec);
+    json_set_moment(o, "started", row->started_usec);
+    json_set_moment(o, "finished", row->finished_usec);
+    return o;
+}
+
+json_t *json_of_delivery(const struct delivery_row *row) {
+    json_t *o = json_pack("{s:I, s:s, s:s, s:s, s:s, s:i, s:i, s:s, s:s, s:s}", "subscriber",
+                          (json_int_t)row->subscriber, "address", row->address, "name", row->name, "language",
+                          row->language, "state", delivery_state_name(row->state), "attempts", (int)row->attempts,
+                          "code", (int)row->code, "status", row->status, "text", row->text, "relay", row->relay);
+    if (o)
+        json_set_moment(o, "at", row->at_usec);
+    return o;
+}

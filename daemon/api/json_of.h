@@ -1,0 +1,14 @@
+/* Documents of the API: what they hold is a promise (docs/API.md). Moments are RFC 3339 in UTC. */
+#pragma once
+#include <stdint.h>
+
+#include "net/json.h"
+
+struct announcement_row;
+struct delivery_row;
+
+/* New documents, NULL when memory runs out. */
+json_t *json_of_announcement(const struct announcement_row *row);
+json_t *json_of_delivery(const struct delivery_row *row);
+/* Sets key to the moment, or to null for 0. */
+void json_set_moment(json_t *object, const char *key, int64_t usec);

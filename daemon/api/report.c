@@ -1,0 +1,122 @@
+/* The report of an announcement: one JSON line for each recipient, pulled by the reader a page at a time, so that
+ * neither the store nor the memory feels how long it is. */
+#include <errno.h>
+#include <stdlib.h>
+
+#include "api/call.h"
+#include "api/json_of.h"
+#include "api/route.h"
+#include "base/number.h"
+#include "conf/conf.h"
+#include "store/announcement.h"
+#include "store/delivery.h"
+
+enum { PAGE_BYTES = 64 * 1024 };
+
+struct report {
+    int64_t id, cursor;
+    bool not_delivered, started, ended, asked;
+    struct buf page;
+    int error;
+};
+
+static void report_free(void *state) {
+    struct report *r = state;
+    buf_done(&r->page);
+    free(r);
+}
+
+static int on_row(void *user, const struct delivery_row *row) {
+    struct report *r = user;
+    json_t *line = json_of_delivery(row);
+    int error = line ? json_print(line, &r->page) : -ENOMEM;
+    json_decref(line);
+    buf_putc(&r->page, '\n');
+    return error < 0 ? error : r->page.len > PAGE_BYTES ? 1 : 0;
+}
+
+static int step_page(struct store_job *job, struct db *db) {
+    struct call *c = (struct call *)job;
+    struct report *r = c->state;
+    if (!r->started) {
+        struct announcement_row row;
+        int found = announcement_get(db, r->id, &c->arena, &row);
+        const struct conf_list *list = found == 1 ? conf_find_list_id(c->conf, row.list) : NULL;
+        if (found < 0)
+            return found;
+        if (found == 0 || !(list ? rights_on_list(&c->rights, list) : c->rights.all))
+            return why_set(&job->why, -ENOENT, "there is no announcement %lld", (long long)r->id);
+    }
+    /* One slice is one page: the next one is fetched when this one was read. */
+    int more = delivery_report(db, r->id, r->not_delivered, &r->cursor, on_row, r);
+    if (more == STORE_DONE)
+        r->ended = true;
+    return more < 0 ? more : STORE_DONE;
+}
+
+static int next(void *user, struct http_request *http, size_t room, struct buf *to);
+
+static void on_page(struct store_job *job, int result) {
+    struct call *c = (struct call *)job;
+    struct report *r = c->state;
+    r->asked = false;
+    if (result < 0 && !r->started) {
+        call_finish(c, result);
+        return;
+    }
+    r->error = result;
+    bool first = !r->started;
+    r->started = true;
+    c->in_store = false;
+    if (!c->http) {
+        call_finish(c, result);
+        return;
+    }
+    if (first) {
+        c->answered = true;
+        http_set_deadline(c->http, 0); /* a long report takes the time its reader takes */
+        http_answer_stream(c->http, 200, "application/jsonl", next, c);
+    } else
+        http_more(c->http);
+}
+
+static void ask(struct call *c) {
+    struct report *r = c->state;
+    r->asked = true;
+    call_run_with(c, STORE_NORMAL, step_page, on_page);
+}
+
+static int next(void *user, struct http_request *http, size_t room, struct buf *to) {
+    (void)http;
+    struct call *c = user;
+    struct report *r = c->state;
+    if (r->error < 0)
+        return r->error;
+    if (r->page.len == 0 && r->ended)
+        return 0;
+    if (r->page.len == 0) {
+        if (!r->asked)
+            ask(c);
+        return -EAGAIN;
+    }
+    struct view piece = view_slice(buf_view(&r->page), 0, room);
+    buf_add_view(to, piece);
+    buf_consume(&r->page, piece.len);
+    return 1;
+}
+
+void route_report(struct call *c) {
+    struct report *r = calloc(1, sizeof *r);
+    if (!r) {
+        call_refuse(c, 500, "out of memory", NULL);
+        return;
+    }
+    buf_init(&r->page, 4 << 20);
+    c->state = r;
+    c->free_state = report_free;
+    r->not_delivered = call_flag(c, "not_delivered");
+    if (number_parse_i64(view_of(c->argument), &r->id) < 0)
+        call_refuse(c, 404, "there is no such announcement", "`rundbrief status` shows them with their numbers");
+    else
+        ask(c);
+}

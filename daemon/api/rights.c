@@ -1,0 +1,38 @@
+#include "api/rights.h"
+
+#include <grp.h>
+#include <pwd.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include "conf/conf.h"
+
+static bool in_group(const struct rights *r, const char *name) {
+    char memory[16384];
+    struct group group, *found = NULL;
+    if (name[0] == '\0' || getgrnam_r(name, &group, memory, sizeof memory, &found) != 0 || !found)
+        return false;
+    for (int i = 0; i < r->group_count; i++)
+        if (r->groups[i] == group.gr_gid)
+            return true;
+    return false;
+}
+
+void rights_of(uid_t uid, gid_t gid, const struct conf *conf, struct rights *ret) {
+    char memory[16384];
+    struct passwd user, *found = NULL;
+    *ret = (struct rights){.uid = uid, .group_count = 1};
+    ret->groups[0] = gid;
+    (void)snprintf(ret->name, sizeof ret->name, "uid %u", (unsigned)uid); /* bounded */
+    if (getpwuid_r(uid, &user, memory, sizeof memory, &found) == 0 && found) {
+        (void)snprintf(ret->name, sizeof ret->name, "%s", user.pw_name); /* cut is fine: it is for reading */
+        ret->group_count = RIGHTS_GROUPS_MAX;
+        if (getgrouplist(user.pw_name, gid, ret->groups, &ret->group_count) < 0)
+            ret->group_count = RIGHTS_GROUPS_MAX; /* the first ones count */
+    }
+    ret->all = uid == 0 || uid == geteuid() || in_group(ret, conf->group);
+}
+
+bool rights_on_list(const struct rights *r, const struct conf_list *list) {
+    return r->all || in_group(r, list->group) || in_group(r, list->sender->group);
+}

@@ -1,0 +1,23 @@
+/* Who a caller is and what they may do. Root, the daemon's own user and members of [daemon] group may do everything;
+ * members of a list's or its sender's group what concerns that list. A list without any group is for the former only.
+ */
+#pragma once
+#include <stdbool.h>
+#include <sys/types.h>
+
+struct conf;
+struct conf_list;
+
+enum { RIGHTS_GROUPS_MAX = 256, RIGHTS_NAME_MAX = 64 };
+
+struct rights {
+    uid_t uid;
+    char name[RIGHTS_NAME_MAX]; /* for the record: who did it */
+    gid_t groups[RIGHTS_GROUPS_MAX];
+    int group_count;
+    bool all;
+};
+
+/* Looks the user up; one that the system does not know has the groups of the socket's peer only. */
+void rights_of(uid_t uid, gid_t gid, const struct conf *conf, struct rights *ret);
+bool rights_on_list(const struct rights *r, const struct conf_list *list);

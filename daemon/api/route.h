@@ -1,0 +1,33 @@
+/* The routes of the API: one row each. */
+#pragma once
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "net/http_server.h"
+
+struct call;
+
+struct route {
+    enum http_method method;
+    const char *path; /* "*" stands for one segment: the call's argument */
+    uint64_t body_max;
+    bool stream;                 /* on_body of the call is given pieces */
+    void (*run)(struct call *c); /* at the head for streams, else when the body is whole */
+    void (*end)(struct call *c); /* streams: the body is through */
+};
+
+void route_status(struct call *c);
+void route_announcement(struct call *c);
+void route_report(struct call *c);
+void route_queue(struct call *c);
+void route_release(struct call *c);
+void route_pause(struct call *c);
+void route_resume(struct call *c);
+void route_stop(struct call *c);
+void route_lists(struct call *c);
+void route_import(struct call *c);
+void route_import_end(struct call *c);
+void route_subscribers(struct call *c);
+void route_subscriber(struct call *c);
+void route_change_subscriber(struct call *c);
+void route_test_token(struct call *c);
