@@ -639,3 +639,7 @@ size_t compiled_size(const struct compiled *c) {
 const char *compiled_subject(const struct compiled *c) {
     return draft_text(draft_of(c), DRAFT_SUBJECT);
 }
+
+const char *compiled_sender_address(const struct compiled *c) {
+    return c->list->sender->address;
+}

@@ -44,5 +44,8 @@ size_t compiled_size(const struct compiled *c);
 /* The subject with its fields left out, for lists and logs of coordinators. */
 const char *compiled_subject(const struct compiled *c);
 
+/* The sender's address as the bundle froze it: the plain return path. */
+const char *compiled_sender_address(const struct compiled *c);
+
 /* List-Id's identifier (RFC 2919): name.domain-of-the-sender. */
 void compile_list_id(const struct conf_list *list, struct buf *to);
