@@ -1,0 +1,60 @@
+/* Everything at a glance: announcements that are not over and the newest that are, relays, the store. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "api/call.h"
+#include "api/json_of.h"
+#include "api/route.h"
+#include "base/clock.h"
+#include "conf/conf.h"
+#include "send/dispatch.h"
+#include "store/announcement.h"
+
+enum { SHOWN_MAX = 20, LOOKED_MAX = 500 };
+
+static int on_announcement(void *user, const struct announcement_row *row) {
+    struct call *c = user;
+    json_t *rows = json_object_get(c->result, "announcements");
+    const struct conf_list *list = conf_find_list_id(c->conf, row->list);
+    bool live = row->state != ANNOUNCEMENT_DONE && row->state != ANNOUNCEMENT_STOPPED;
+    if (row->state == ANNOUNCEMENT_INTAKE || !(list ? rights_on_list(&c->rights, list) : c->rights.all))
+        return 0;
+    if (live || json_array_size(rows) < SHOWN_MAX)
+        (void)json_array_append_new(rows, json_of_announcement(row));
+    return 0;
+}
+
+static int step(struct store_job *job, struct db *db) {
+    struct call *c = (struct call *)job;
+    (void)json_array_clear(json_object_get(c->result, "announcements"));
+    return announcement_each(db, false, LOOKED_MAX, on_announcement, c);
+}
+
+static json_t *relay_documents(const struct dispatch_stats *stats) {
+    json_t *relays = json_array();
+    for (size_t i = 0; i < stats->relay_count; i++) {
+        const struct dispatch_relay *r = &stats->relays[i];
+        (void)json_array_append_new(
+            relays, json_pack("{s:s, s:s, s:i, s:i, s:s, s:I, s:I, s:I, s:I}", "name", r->name, "state", r->state,
+                              "sessions", (int)r->sessions, "in_flight", (int)r->in_flight, "failure", r->failure,
+                              "delivered", (json_int_t)r->delivered, "deferred", (json_int_t)r->deferred, "refused",
+                              (json_int_t)r->refused, "in_doubt", (json_int_t)r->in_doubt));
+    }
+    return relays;
+}
+
+void route_status(struct call *c) {
+    struct dispatch_stats stats;
+    int trouble = store_trouble(c->parts->store);
+    dispatch_stats(c->parts->dispatch, &stats);
+    c->result =
+        json_pack("{s:[], s:o, s:i, s:i, s:s}", "announcements", "relays", relay_documents(&stats), "claimed",
+                  (int)stats.claimed, "window", (int)stats.window, "store", trouble ? strerror(-trouble) : "ok");
+    if (!c->result) {
+        call_refuse(c, 500, "out of memory", NULL);
+        return;
+    }
+    json_set_moment(c->result, "now", clock_now_usec());
+    call_run(c, STORE_NORMAL, step);
+}
