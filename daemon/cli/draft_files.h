@@ -1,0 +1,9 @@
+/* An announcement's files read for a verb: what is wrong is said on err. */
+#pragma once
+#include "announce/source.h"
+
+struct cli;
+struct conf;
+
+/* An exit code; on EX_OK source_done() is the caller's. */
+int draft_files_read(struct cli *cli, const struct conf *conf, const char *path, struct source *ret);

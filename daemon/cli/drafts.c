@@ -1,0 +1,224 @@
+/* new, check, preview: what coordinators do before anything is queued. They need the configuration and the templates,
+ * no daemon. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sysexits.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "announce/compile.h"
+#include "announce/intake.h"
+#include "base/clock.h"
+#include "base/files.h"
+#include "base/text.h"
+#include "cli/draft_files.h"
+#include "cli/verb.h"
+#include "conf/conf.h"
+#include "mail/address.h"
+#include "mail/words.h"
+
+static const char skeleton_head[] =
+    "; An announcement: settings up to the line ---, then the text in Markdown.\n"
+    "; Translations lie beside it: NAME.fr.md, NAME.pl.md … and hold only what differs.\n"
+    "[announcement]\n"
+    "subject = \n"
+    "; list    = (where the folder or --list does not say it)\n"
+    "; send-at = 5.8.2025 09:00        (left out: at once after release)\n"
+    "; attach  = programme.pdf, map.png (files beside this one)\n"
+    "\n";
+static const char skeleton_event[] = "[event]\n"
+                                     "title    = \n"
+                                     "start    = 2.9.2025 10:00\n"
+                                     "end      = 2.9.2025 15:30\n"
+                                     "location = \n"
+                                     "; url      = https://\n"
+                                     "; timezone = Europe/Berlin   (where it is not the list's)\n"
+                                     "\n";
+static const char skeleton_tail[] = "[contact]\n"
+                                    "name  = \n"
+                                    "; phone = \n"
+                                    "mail  = \n"
+                                    "---\n"
+                                    "{{salutation}},\n"
+                                    "\n"
+                                    "\n";
+
+int verb_new(struct cli *cli, int argc, char **argv) {
+    struct cli_option options[] = {{.name = "--event"}};
+    int count = cli_options(cli, argc, argv, options, 1);
+    if (count < 0 || count > 1)
+        return count < 0 ? EX_USAGE : cli_refuse(cli, EX_USAGE, "one file at a time", "rundbrief new [--event] [FILE]");
+    AUTOBUF struct buf text = BUF_INIT(8192);
+    buf_puts(&text, skeleton_head);
+    if (options[0].value)
+        buf_puts(&text, skeleton_event);
+    buf_puts(&text, skeleton_tail);
+    if (count == 0)
+        return fputs(buf_str(&text), cli->out) < 0 ? EX_IOERR : EX_OK;
+    int r = files_write_new(AT_FDCWD, argv[0], buf_view(&text), 0644);
+    if (r < 0) {
+        struct why why;
+        (void)why_set(&why, r, r == -EEXIST ? "this file is there already" : "cannot write the file: %s", strerror(-r));
+        why_where(&why, "%s", argv[0]);
+        if (r == -EEXIST)
+            why_todo(&why, "Choose another name");
+        return cli_fail(cli, EX_CANTCREAT, &why);
+    }
+    (void)fprintf(cli->out, "%s: fill it in, then look at it with: rundbrief check %s\n", argv[0], argv[0]);
+    return EX_OK;
+}
+
+int draft_files_read(struct cli *cli, const struct conf *conf, const char *path, struct source *ret) {
+    char **codes = NULL;
+    struct languages languages = {0};
+    struct why why;
+    int r = intake_languages(conf, &codes, &languages.count);
+    languages.codes = codes;
+    if (r < 0)
+        (void)why_set(&why, r, "cannot read the templates: %s", strerror(-r));
+    else
+        r = source_read(AT_FDCWD, path, &languages, ret, &why);
+    files_free_names(codes, languages.count);
+    return r < 0 ? cli_fail(cli, r == -ENOENT ? EX_NOINPUT : EX_DATAERR, &why) : EX_OK;
+}
+
+/* A draft checked here, without a daemon. */
+struct checked {
+    struct conf *conf;
+    struct source source;
+    struct problems *problems;
+    struct intake_result result;
+    struct words *words;
+    int error;
+};
+
+static void checked_done(struct checked *k) {
+    if (k->error == 0)
+        intake_result_done(&k->result);
+    if (k->problems)
+        problems_done(k->problems);
+    free(k->problems);
+    source_done(&k->source);
+    (void)words_free(k->words);
+    (void)conf_unref(k->conf);
+}
+
+/* Exit code; the problems are printed. */
+static int check(struct cli *cli, const char *path, const char *list, bool allow_past, struct checked *k) {
+    struct why why;
+    k->error = -EINVAL;
+    k->conf = cli_conf(cli);
+    if (!k->conf)
+        return EX_CONFIG;
+    /* Where there is one list only, there is nothing to ask. */
+    if (!list && k->conf->list_count == 1)
+        list = k->conf->lists[0].name;
+    int code = draft_files_read(cli, k->conf, path, &k->source);
+    if (code)
+        return code;
+    const struct conf_list *known = list ? conf_find_list(k->conf, view_of(list)) : NULL;
+    const char *language = cli_language(k->conf, known ? known->languages.items[0] : k->conf->language);
+    if (words_load(k->conf->templates_local, k->conf->templates, language, &why, &k->words) < 0)
+        return cli_fail(cli, EX_CONFIG, &why);
+    k->problems = calloc(1, sizeof *k->problems);
+    if (!k->problems)
+        return cli_refuse(cli, EX_OSERR, "out of memory", NULL);
+    const struct intake_options options = {
+        .conf = k->conf,
+        .list = list,
+        .now_usec = clock_now_usec(),
+        .allow_past = allow_past,
+    };
+    k->error = intake_check(&k->source, &options, k->problems, &k->result);
+    AUTOBUF struct buf text = BUF_INIT(1 << 20);
+    problems_print(k->problems, k->words, &text);
+    (void)fputs(buf_str(&text), cli->err);
+    if (k->error == 0)
+        return EX_OK;
+    if (k->error == -EINVAL)
+        return EX_DATAERR;
+    (void)why_set(&why, k->error, "the announcement could not be checked: %s", strerror(-k->error));
+    return cli_fail(cli, EX_OSERR, &why);
+}
+
+int verb_check(struct cli *cli, int argc, char **argv) {
+    struct cli_option options[] = {{.name = "--list", .takes_value = true}};
+    int count = cli_options(cli, argc, argv, options, 1);
+    if (count != 1)
+        return count < 0 ? EX_USAGE : cli_refuse(cli, EX_USAGE, "which file?", "rundbrief check FILE [--list LIST]");
+    struct checked k = {0};
+    int code = check(cli, argv[0], options[0].value, false, &k);
+    if (code == EX_OK) {
+        AUTOBUF struct buf text = BUF_INIT(1 << 20);
+        intake_say(&k.result, k.conf, k.words, &text);
+        for (size_t i = 0; i < k.result.head.language_count; i++)
+            buf_printf(&text, "  %-4s %s\n", k.result.head.languages[i], k.result.head.texts[i]);
+        (void)fputs(buf_str(&text), cli->out);
+        (void)fputs("All is well. How many people it reaches is said by `rundbrief queue`, which asks before anything "
+                    "happens.\n",
+                    cli->err);
+    }
+    checked_done(&k);
+    return code;
+}
+
+enum form { FORM_TEXT, FORM_HTML, FORM_EML };
+
+static int print_preview(struct cli *cli, struct checked *k, const char *language, const char *to, enum form form) {
+    const struct compile_options options = {.preview = true};
+    struct compiled *c = NULL;
+    struct why why;
+    int r = compile(&k->result.bundle, language, &options, &why, &c);
+    if (r < 0)
+        return cli_fail(cli, EX_DATAERR, &why);
+    const struct compose_recipient recipient = {
+        .address = view_of(to),
+        .contact = {.given_name = VIEW("Vera"), .family_name = VIEW("Muster")},
+        .token = VIEW("PREVIEW"),
+        .message_id = VIEW("preview"),
+        .date_usec = clock_now_usec(),
+    };
+    AUTOBUF struct buf text = BUF_INIT(96 << 20);
+    r = form == FORM_EML ? compose(c, &recipient, &text) : compose_part(c, &recipient, form == FORM_HTML, &text);
+    (void)compiled_free(c);
+    if (r < 0) {
+        (void)why_set(&why, r, "the preview could not be made: %s", strerror(-r));
+        return cli_fail(cli, EX_DATAERR, &why);
+    }
+    return fwrite(buf_str(&text), 1, text.len, cli->out) == text.len ? EX_OK : EX_IOERR;
+}
+
+int verb_preview(struct cli *cli, int argc, char **argv) {
+    struct cli_option o[] = {{.name = "--lang", .takes_value = true},
+                             {.name = "--to", .takes_value = true},
+                             {.name = "--list", .takes_value = true},
+                             {.name = "--eml"},
+                             {.name = "--html"},
+                             {.name = "--text"}};
+    int count = cli_options(cli, argc, argv, o, 6);
+    if (count != 1)
+        return count < 0 ? EX_USAGE
+                         : cli_refuse(cli, EX_USAGE, "which file?",
+                                      "rundbrief preview FILE [--lang L] [--to ADDRESS] [--eml|--html|--text]");
+    if (!!o[3].value + !!o[4].value + !!o[5].value > 1)
+        return cli_refuse(cli, EX_USAGE, "one of --eml, --html and --text", NULL);
+    struct address address;
+    if (o[1].value && address_parse(view_of(o[1].value), &address) != ADDRESS_OK)
+        return cli_refuse(cli, EX_USAGE, "--to is not a mail address", NULL);
+    struct checked k = {0};
+    int code = check(cli, argv[0], o[2].value, true, &k);
+    if (code == EX_OK)
+        code = print_preview(cli, &k, o[0].value ? o[0].value : k.result.head.languages[0],
+                             o[1].value ? address.spelled : "vera.muster@subscribers.example",
+                             o[3].value   ? FORM_EML
+                             : o[4].value ? FORM_HTML
+                                          : FORM_TEXT);
+    if (code == EX_OK && cli->terminal)
+        (void)fputs("\n(A preview: the person is made up, and its links lead nowhere. `rundbrief test FILE --to "
+                    "ADDRESS` sends it.)\n",
+                    cli->err);
+    checked_done(&k);
+    return code;
+}
