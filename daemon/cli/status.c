@@ -1,0 +1,162 @@
+/* status: everything at a glance, or one announcement, once or until it is over. */
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sysexits.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/text.h"
+#include "cli/client.h"
+#include "cli/verb.h"
+
+static const char *const counts[] = {"delivered", "pending", "deferred", "refused", "in_doubt", "left_out"};
+
+static int get(struct cli *cli, const char *id, json_t **ret) {
+    AUTOBUF struct buf path = BUF_INIT(1024);
+    buf_puts(&path, id ? "/v1/announcements/" : "/v1/status");
+    if (id)
+        http_client_escape(view_of(id), &path);
+    struct http_client_request request = {.method = "GET", .path = buf_str(&path)};
+    return client_call(cli, &request, ret, NULL);
+}
+
+/* What comes from people and relays is shown without its control characters. */
+static void print_safe(FILE *out, const char *text) {
+    AUTOBUF struct buf safe = BUF_INIT(64 * 1024);
+    text_add_safe(&safe, view_of(text));
+    (void)fputs(buf_str(&safe), out);
+}
+
+static void print_counts(FILE *out, const json_t *a) {
+    (void)fprintf(out, "%lld of %lld delivered", (long long)json_number(a, "delivered", 0),
+                  (long long)json_number(a, "total", 0));
+    for (size_t i = 1; i < sizeof counts / sizeof counts[0]; i++) {
+        long long n = (long long)json_number(a, counts[i], 0);
+        AUTOFREE char *name = strdup(counts[i]);
+        for (char *p = name; p && *p; p++)
+            if (*p == '_')
+                *p = ' ';
+        if (n && name)
+            (void)fprintf(out, ", %lld %s", n, name);
+    }
+}
+
+static void print_one(FILE *out, const json_t *a) {
+    (void)fprintf(out, "%5lld  %-9s  ", (long long)json_number(a, "id", 0), json_text(a, "state"));
+    print_safe(out, json_text(a, "list"));
+    (void)fputs("  ", out);
+    print_safe(out, json_text(a, "subject"));
+    (void)fputs("\n       ", out);
+    if (json_number(a, "total", 0))
+        print_counts(out, a);
+    else if (json_text(a, "send_at")[0] && strcmp(json_text(a, "state"), "scheduled") == 0)
+        (void)fprintf(out, "goes out at %s", json_text(a, "send_at"));
+    else
+        (void)fputs("nobody written to yet", out);
+    if (json_text(a, "why")[0]) {
+        (void)fputs(" (", out);
+        print_safe(out, json_text(a, "why"));
+        (void)fputc(')', out);
+    }
+    (void)fputc('\n', out);
+}
+
+static void print_relay(FILE *out, const json_t *r) {
+    (void)fprintf(out, "relay ");
+    print_safe(out, json_text(r, "name"));
+    (void)fprintf(out, ": %s, %lld connections, %lld on the wire", json_text(r, "state"),
+                  (long long)json_number(r, "sessions", 0), (long long)json_number(r, "in_flight", 0));
+    if (json_text(r, "failure")[0]) {
+        (void)fputs("; last failure: ", out);
+        print_safe(out, json_text(r, "failure"));
+    }
+    (void)fputc('\n', out);
+}
+
+static int overview(struct cli *cli) {
+    json_t *status = NULL;
+    int code = get(cli, NULL, &status);
+    if (code == EX_OK && cli->json)
+        code = client_print(cli, status);
+    else if (code == EX_OK) {
+        size_t i;
+        json_t *item;
+        if (json_array_size(json_object_get(status, "announcements")) == 0)
+            (void)fputs("No announcements yet. `rundbrief new --event workshop.md` writes one to begin with.\n",
+                        cli->out);
+        json_array_foreach(json_object_get(status, "announcements"), i, item) print_one(cli->out, item);
+        json_array_foreach(json_object_get(status, "relays"), i, item) print_relay(cli->out, item);
+        if (strcmp(json_text(status, "store"), "ok") != 0)
+            (void)fprintf(cli->out, "THE STORE CANNOT BE WRITTEN: %s. Sending waits.\n", json_text(status, "store"));
+        (void)fprintf(cli->out, "Claimed and not yet recorded: %lld (at most %lld).\n",
+                      (long long)json_number(status, "claimed", 0), (long long)json_number(status, "window", 0));
+    }
+    json_decref(status);
+    return code;
+}
+
+static bool is_over(const json_t *a) {
+    const char *state = json_text(a, "state");
+    return strcmp(state, "done") == 0 || strcmp(state, "stopped") == 0;
+}
+
+static void draw_bar(struct cli *cli, const json_t *a) {
+    struct winsize size;
+    unsigned columns = ioctl(fileno(cli->out), TIOCGWINSZ, &size) == 0 && size.ws_col > 40 ? size.ws_col : 80;
+    unsigned width = columns > 90 ? 40 : columns / 3;
+    int64_t total = json_number(a, "total", 0), open = json_number(a, "pending", 0) + json_number(a, "deferred", 0);
+    unsigned full = total > 0 ? (unsigned)((total - open) * width / total) : 0;
+    (void)fputs("\r\033[K", cli->out);
+    for (unsigned i = 0; i < width; i++)
+        (void)fputs(i < full ? "█" : "░", cli->out);
+    (void)fprintf(cli->out, " %s ", json_text(a, "state"));
+    print_counts(cli->out, a);
+    (void)fflush(cli->out);
+}
+
+static int watch(struct cli *cli, const char *id) {
+    const struct timespec pause = {.tv_nsec = 250 * 1000 * 1000};
+    for (;;) {
+        json_t *a = NULL;
+        int code = get(cli, id, &a);
+        if (code != EX_OK)
+            return code;
+        bool over = is_over(a);
+        if (cli->terminal && !cli->json)
+            draw_bar(cli, a);
+        if (over) {
+            if (cli->terminal && !cli->json)
+                (void)fputc('\n', cli->out);
+            if (cli->json)
+                code = client_print(cli, a);
+            else
+                print_one(cli->out, a);
+        }
+        json_decref(a);
+        if (over)
+            return code;
+        (void)nanosleep(&pause, NULL); /* an early wake-up only looks sooner */
+    }
+}
+
+int verb_status(struct cli *cli, int argc, char **argv) {
+    struct cli_option o[] = {{.name = "--watch"}};
+    int count = cli_options(cli, argc, argv, o, 1);
+    if (count < 0)
+        return EX_USAGE;
+    if (count > 1 || (o[0].value && count == 0))
+        return cli_refuse(cli, EX_USAGE, "one announcement's number, please", "rundbrief status [ID [--watch]]");
+    if (count == 0)
+        return overview(cli);
+    if (o[0].value)
+        return watch(cli, argv[0]);
+    json_t *a = NULL;
+    int code = get(cli, argv[0], &a);
+    if (code == EX_OK && cli->json)
+        code = client_print(cli, a);
+    else if (code == EX_OK)
+        print_one(cli->out, a);
+    json_decref(a);
+    return code;
+}

@@ -1,0 +1,39 @@
+/* The table of verbs. What the design promises and nothing serves yet is refused by name. */
+#include <sysexits.h>
+
+#include "cli/verb.h"
+
+const struct verb verbs[] = {
+    {"new", "[--event] [FILE]", "write an announcement to begin with", verb_new},
+    {"check", "FILE [--list LIST]", "say everything that is wrong with it, and what would happen", verb_check},
+    {"preview", "FILE [--lang L] [--to ADDRESS] [--eml|--html|--text]", "the mail as it would be", verb_preview},
+    {"test", "FILE --to ADDRESS [--list LIST] [--lang L]", "send it to one address, marked as a test", verb_test},
+    {"queue", "FILE [--list LIST] [--at TIME] [--yes] [--again] [--hold]", "show what will happen, ask, and send",
+     verb_queue},
+    {"release", "ID …", "let a held announcement go", verb_release},
+    {"pause", "ID …", "hold on", verb_pause},
+    {"resume", "ID …", "go on", verb_resume},
+    {"stop", "ID …", "end it for good; who was not yet written to is left out", verb_stop},
+    {"status", "[ID [--watch]]", "everything at a glance, or one announcement", verb_status},
+    {"report", "ID [--not-delivered] [--csv]", "who got it when, who did not and why", verb_report},
+    {"list", "", "the lists, with how many people they reach", verb_list},
+    {"import",
+     "LIST FILE --basis consent|membership|public-task|other --evidence TEXT [--dry-run] [--skip-bad] [--charset NAME]",
+     "take people into a list from a CSV file", verb_import},
+    {"subscriber", "show|find|add|change|leave|remove …", "one person", verb_subscriber},
+    {"key", "init|list|new|activate ID", "the keys that sign links", verb_key},
+    {"token", "make|verify …", "look into a link", verb_token},
+    {"resend", "", "", verb_not_served},
+    {"suppress", "", "", verb_not_served},
+    {"unsuppress", "", "", verb_not_served},
+    {"bounce", "", "", verb_not_served},
+    {"backup", "", "", verb_not_served},
+    {"doctor", "", "", verb_not_served},
+};
+const unsigned verb_count = sizeof verbs / sizeof verbs[0];
+
+int verb_not_served(struct cli *cli, int argc, char **argv) {
+    (void)argc;
+    (void)argv;
+    return cli_refuse(cli, EX_UNAVAILABLE, "this verb is not supported yet", "`rundbrief --help` shows those that are");
+}
