@@ -234,8 +234,8 @@ static void on_recovered(struct store_job *job, int result) {
         fail(d, &why, EX_IOERR);
         return;
     }
-    const struct requests_watch_parts parts = {d->loop, d->store, d->spool, d->keys, d->dispatch};
-    int r = requests_watch_new(&parts, d->conf, on_requests_applied, d, &why, &d->requests);
+    const struct requests_watch_parts parts = {d->loop, d->store, d->spool, d->keys};
+    int r = requests_watch_new(&parts, on_requests_applied, d, &why, &d->requests);
     if (r < 0)
         fail(d, &why, EX_OSERR);
 }
@@ -272,8 +272,6 @@ static void reload(struct daemon *d) {
         dispatch_set_conf(d->dispatch, conf);
         if (d->api)
             api_set_conf(d->api, conf);
-        if (d->requests)
-            requests_watch_set_conf(d->requests, conf);
         if (d->incoming && (r = incoming_set_conf(d->incoming, conf)) < 0)
             log_error("drop-folders-not-watched", LOG_TEXT("reason", strerror(-r)));
         if (publish_lists(d, &why) < 0)

@@ -1,0 +1,22 @@
+/* Watches the folders that the doors write to, and has what comes in applied: all that waits at the start, then
+ * whatever arrives. A failure (a full disk) is tried again every ten seconds. */
+#pragma once
+#include "base/why.h"
+
+struct keyring;
+struct loop;
+struct requests_watch;
+struct spool;
+struct store;
+
+struct requests_watch_parts {
+    struct loop *loop;
+    struct store *store;
+    struct spool *spool;
+    const struct keyring *keys;
+};
+
+/* on_first is called once, with the result of applying all that waited. */
+int requests_watch_new(const struct requests_watch_parts *parts, void (*on_first)(void *user, int result), void *user,
+                       struct why *why, struct requests_watch **ret);
+struct requests_watch *requests_watch_free(struct requests_watch *w);

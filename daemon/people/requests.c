@@ -1,0 +1,279 @@
+#include "people/requests.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+
+#include "base/clock.h"
+#include "base/files.h"
+#include "base/log.h"
+#include "base/number.h"
+#include "spool/request.h"
+#include "spool/spool.h"
+#include "store/applied.h"
+#include "store/db.h"
+#include "store/subscription.h"
+#include "trust/token.h"
+
+#include "base/banned.h"
+
+enum { APPLY, MOVE, PURGE };
+enum { NAMES_MAX = 1000000 };
+static const char *const doors[] = {"requests/web", "requests/mail"};
+
+static int leave_list(struct requests *r, const struct request *q, uint32_t list, int64_t subscriber, int64_t at,
+                      bool *did) {
+    struct subscription s;
+    int found = subscription_get(r->db, list, subscriber, &s);
+    if (found <= 0)
+        return found;
+    const struct consent consent = {
+        .what = "left",
+        .how = q->how == REQUEST_ONE_CLICK ? "one-click" : "link",
+        .origin = "web",
+        .request = q->id,
+    };
+    int error = subscription_set(r->db, list, subscriber, SUBSCRIPTION_LEFT, at, &consent);
+    if (error == 0)
+        *did = true;
+    return error == -ESTALE ? 0 : error;
+}
+
+/* The list through which the announcement came, where it is not the token's own. */
+static int list_of_delivery(struct requests *r, const struct request *q, int64_t subscriber, int64_t *ret_list) {
+    return q->announcement <= 0
+               ? 0
+               : db_get_int(r->db, "SELECT list FROM delivery WHERE announcement = ? AND subscriber = ?", ret_list,
+                            "ii", q->announcement, subscriber);
+}
+
+static int leave(struct requests *r, const struct request *q, const struct token *t, int64_t at,
+                 const char **ret_result) {
+    int64_t list = t->list, subscriber = (int64_t)t->subscriber;
+    bool did = false;
+    int error = leave_list(r, q, t->list, subscriber, at, &did);
+    if (error == 0)
+        error = list_of_delivery(r, q, subscriber, &list);
+    if (error >= 0 && list != (int64_t)t->list)
+        error = leave_list(r, q, (uint32_t)list, subscriber, at, &did);
+    *ret_result = did ? "left" : "nothing";
+    return error < 0 ? error : 0;
+}
+
+static int undo(struct requests *r, const struct request *q, const struct token *t, int64_t at,
+                const char **ret_result) {
+    int64_t lists[2] = {t->list, t->list}, subscriber = (int64_t)t->subscriber;
+    const struct consent consent = {.what = "undone", .how = "link", .origin = "web", .request = q->id};
+    int error = list_of_delivery(r, q, subscriber, &lists[1]);
+    if (error < 0)
+        return error;
+    *ret_result = "nothing";
+    for (size_t i = 0; i < (lists[0] == lists[1] ? 1 : 2); i++) {
+        error = subscription_undo_leave(r->db, (uint32_t)lists[i], subscriber, at, REQUESTS_UNDO_USEC, &consent);
+        if (error == 0)
+            *ret_result = "undone";
+        else if (error != -ESTALE && error != -ETIME && error != -ENOENT)
+            return error;
+    }
+    return 0;
+}
+
+static int apply(struct requests *r, const struct request *q) {
+    int64_t now = clock_now_usec(), at = q->at_usec < now ? q->at_usec : now;
+    const char *result = "refused";
+    struct token t;
+    int error = applied_seen(r->db, q->id);
+    if (error != 0)
+        return error < 0 ? error : 0;
+    if (token_verify(r->keys, q->token, &t) == 0) {
+        if (t.purpose == TOKEN_TEST)
+            result = "test";
+        else if (t.purpose == TOKEN_RECIPIENT && q->verb == REQUEST_LEAVE)
+            error = leave(r, q, &t, at, &result);
+        else if (t.purpose == TOKEN_RECIPIENT && q->verb == REQUEST_UNDO)
+            error = undo(r, q, &t, at, &result);
+    }
+    if (error < 0)
+        return error;
+    if (strcmp(result, "refused") == 0)
+        r->refused++;
+    else
+        r->applied++;
+    return applied_keep(r->db, q->id, now, result);
+}
+
+static int on_record(void *user, const struct request *q) {
+    struct requests *r = user;
+    if (r->record++ < r->skip)
+        return 0;
+    int error = apply(r, q);
+    return error < 0 ? error : store_slice_over(r->db) ? STORE_MORE : 0;
+}
+
+static int reject(struct requests *r, const char *path, unsigned line) {
+    AUTOBUF struct buf reason = BUF_INIT(256);
+    buf_printf(&reason,
+               "line %u is not of the format that spool/README.md describes; nothing of this file was applied\n", line);
+    log_warning("request-file-rejected", LOG_NUM("line", line));
+    r->rejected++;
+    return spool_reject(r->spool, path, buf_view(&reason));
+}
+
+/* STORE_MORE: the slice is over within the file. */
+static int apply_file(struct requests *r, const char *path) {
+    AUTOBUF struct buf content = BUF_INIT(REQUEST_FILE_MAX_BYTES);
+    unsigned line = 0;
+    r->record = 0;
+    int error = files_read_regular(r->spool->dirfd, path, &content);
+    if (error == -ENOENT)
+        return 0;
+    if (error == -EIO || error == -ENOMEM || error == -EMFILE || error == -ENFILE || error == -EACCES)
+        return error;
+    if (error == 0)
+        error = request_read(buf_view(&content), on_record, r, &line);
+    if (error == -EBADMSG || error == -EMSGSIZE || error == -EINVAL || error == -ELOOP)
+        return reject(r, path, line);
+    if (error == STORE_MORE) {
+        r->skip = r->record;
+        return STORE_MORE;
+    }
+    r->skip = 0;
+    if (error == 0) {
+        r->files++;
+        r->batch[r->count] = strdup(path);
+        return r->batch[r->count] ? (r->count++, 0) : -ENOMEM;
+    }
+    return error;
+}
+
+static int apply_folder(struct requests *r, const char *folder) {
+    char **names;
+    size_t count;
+    int error = files_list(r->spool->dirfd, folder, NAMES_MAX, &names, &count);
+    if (error < 0)
+        return error;
+    for (size_t i = 0; error == 0 && i < count && r->count < REQUESTS_BATCH; i++) {
+        char path[PATH_MAX];
+        if (!view_ends(view_of(names[i]), ".req") ||
+            snprintf(path, sizeof path, "%s/%s", folder, names[i]) >= (int)sizeof path)
+            continue;
+        /* A long file goes on where its last slice ended; it is still the first. */
+        if (r->unfinished && strcmp(r->unfinished, path) != 0)
+            r->skip = 0;
+        error = apply_file(r, path);
+        if (error == STORE_MORE) {
+            free(r->unfinished);
+            r->unfinished = strdup(path);
+        } else if (error == 0 && store_slice_over(r->db))
+            break;
+    }
+    files_free_names(names, count);
+    return error;
+}
+
+static void clear_batch(struct requests *r) {
+    for (unsigned i = 0; i < r->count; i++)
+        free(r->batch[i]);
+    r->count = 0;
+}
+
+static int sync_folder(struct requests *r, const char *path) {
+    AUTOCLOSE int fd = files_open_dir(r->spool->dirfd, path);
+    return fd < 0 ? fd : files_fsync_dir(fd);
+}
+
+/* The batch's effects are durable now. */
+static int move_batch(struct requests *r) {
+    int error = 0;
+    for (unsigned i = 0; error == 0 && i < r->count; i++) {
+        char to[PATH_MAX];
+        if (snprintf(to, sizeof to, "applied/%s", strrchr(r->batch[i], '/') + 1) >= (int)sizeof to)
+            error = -ENAMETOOLONG;
+        else if (renameat(r->spool->dirfd, r->batch[i], r->spool->dirfd, to) < 0 && errno != ENOENT)
+            error = -errno;
+    }
+    clear_batch(r);
+    if (error == 0)
+        error = sync_folder(r, "applied");
+    return error;
+}
+
+/* Names begin with the time: older ones sort before it. */
+static int purge_applied(struct requests *r) {
+    AUTOBUF struct buf text = BUF_INIT(64);
+    char **names, limit[32];
+    size_t count;
+    clock_print_utc(&text, (int64_t)time(NULL) * USEC_PER_SEC - REQUESTS_KEEP_USEC);
+    size_t n = 0;
+    for (const char *p = buf_str(&text); *p && n < sizeof limit - 1; p++)
+        if (*p != '-' && *p != ':')
+            limit[n++] = *p;
+    limit[n] = '\0';
+    int error = files_list(r->spool->dirfd, "applied", NAMES_MAX, &names, &count);
+    for (size_t i = 0; error == 0 && i < count && strcmp(names[i], limit) < 0; i++) {
+        char path[PATH_MAX];
+        if (snprintf(path, sizeof path, "applied/%s", names[i]) < (int)sizeof path &&
+            unlinkat(r->spool->dirfd, path, 0) < 0 && errno != ENOENT)
+            error = -errno;
+    }
+    if (error == 0)
+        files_free_names(names, count);
+    return error;
+}
+
+static void remove_half_written(struct requests *r, const char *folder) {
+    char **names;
+    size_t count;
+    if (files_list(r->spool->dirfd, folder, NAMES_MAX, &names, &count) < 0)
+        return;
+    for (size_t i = 0; i < count; i++) {
+        char path[PATH_MAX];
+        struct stat st;
+        if (view_ends(view_of(names[i]), ".tmp") &&
+            snprintf(path, sizeof path, "%s/%s", folder, names[i]) < (int)sizeof path &&
+            fstatat(r->spool->dirfd, path, &st, AT_SYMLINK_NOFOLLOW) == 0 && st.st_mtime < time(NULL) - 24 * 3600)
+            (void)unlinkat(r->spool->dirfd, path, 0); /* the next run tries again */
+    }
+    files_free_names(names, count);
+}
+
+static int step(struct store_job *job, struct db *db) {
+    struct requests *r = (struct requests *)job;
+    int error = 0;
+    r->db = db;
+    switch (r->phase) {
+    case APPLY:
+        for (size_t i = 0; error == 0 && i < COUNT_OF(doors) && r->count < REQUESTS_BATCH; i++)
+            error = apply_folder(r, doors[i]);
+        if (error < 0)
+            return error;
+        r->phase = r->count || error == STORE_MORE ? MOVE : PURGE;
+        return STORE_MORE;
+    case MOVE:
+        error = move_batch(r);
+        r->phase = APPLY;
+        return error < 0 ? error : STORE_MORE;
+    case PURGE:
+        for (size_t i = 0; i < COUNT_OF(doors); i++)
+            remove_half_written(r, doors[i]);
+        error = applied_purge(db, clock_now_usec() - REQUESTS_KEEP_USEC);
+        return error == STORE_DONE ? purge_applied(r) : error;
+    }
+    return -EINVAL;
+}
+
+void requests_init(struct requests *r) {
+    r->job.lane = STORE_NORMAL;
+    r->job.step = step;
+}
+
+void requests_done(struct requests *r) {
+    clear_batch(r);
+    free(r->unfinished);
+    r->unfinished = NULL;
+}
