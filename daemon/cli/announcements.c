@@ -57,7 +57,8 @@ static int read_upload(struct cli *cli, const char *path, const char *list, cons
 
 static int send_upload(struct cli *cli, const struct upload *u, struct view path, json_t **ret) {
     AUTOFREE char *copy = view_dup(path);
-    struct http_client_request request = {.method = "POST", .path = copy, .body = buf_view(&u->body)};
+    struct http_client_request request = {
+        .method = "POST", .path = copy, .content_type = "application/octet-stream", .body = buf_view(&u->body)};
     json_t *error = NULL;
     int code = client_call(cli, &request, ret, &error);
     if (error) {
@@ -187,7 +188,7 @@ static int move(struct cli *cli, int argc, char **argv, const char *verb) {
         AUTOBUF struct buf path = BUF_INIT(1024);
         json_t *answer = NULL;
         buf_puts(&path, "/v1/announcements/");
-        http_client_escape(view_of(argv[i]), &path);
+        http_client_encode(&path, view_of(argv[i]));
         buf_printf(&path, "/%s", verb);
         struct http_client_request request = {.method = "POST", .path = buf_str(&path)};
         int one = client_call(cli, &request, &answer, NULL);

@@ -25,7 +25,7 @@ void client_query(struct buf *path, const char *key, const char *value) {
         return;
     buf_putc(path, memchr(buf_str(path), '?', path->len) ? '&' : '?');
     buf_printf(path, "%s=", key);
-    http_client_escape(view_of(value), path);
+    http_client_encode(path, view_of(value));
 }
 
 static int code_of(unsigned status) {
@@ -52,28 +52,20 @@ static void print_error(struct cli *cli, const json_t *document) {
     (void)cli_fail(cli, 0, &why);
 }
 
-int client_call(struct cli *cli, struct http_client_request *request, json_t **ret, json_t **ret_error) {
-    AUTOBUF struct buf answer = BUF_INIT(HTTP_CLIENT_ANSWER_MAX);
-    struct why why;
-    unsigned status = 0;
-    request->socket_path = client_socket(cli);
-    if (!request->socket_path)
-        return EX_CONFIG;
-    int r = http_client_run(request, &status, &answer, &why);
-    if (r < 0)
-        return cli_fail(cli, r == -ECONNREFUSED ? EX_UNAVAILABLE : r == -EACCES ? EX_NOPERM : EX_IOERR, &why);
-    if (status == 200 && request->on_piece)
+static int take_answer(struct cli *cli, const struct http_client_request *request,
+                       const struct http_client_answer *answer, json_t **ret, json_t **ret_error) {
+    bool good = answer->status == 200;
+    if (good && request->on_data)
         return EX_OK;
-    json_t *document = json_read(buf_view(&answer));
+    json_t *document = json_read(buf_view(&answer->body));
     if (!document) {
-        (void)why_set(&why, 0, "the daemon's answer (status %u) is not JSON", status);
+        struct why why;
+        (void)why_set(&why, 0, "the daemon's answer (status %u) is not JSON", answer->status);
         return cli_fail(cli, EX_PROTOCOL, &why);
     }
-    if (status == 200) {
+    if (good)
         *ret = document;
-        return EX_OK;
-    }
-    if (ret_error)
+    else if (ret_error)
         *ret_error = document;
     else {
         if (cli->json)
@@ -81,7 +73,30 @@ int client_call(struct cli *cli, struct http_client_request *request, json_t **r
         print_error(cli, document);
         json_decref(document);
     }
-    return code_of(status);
+    return good ? EX_OK : code_of(answer->status);
+}
+
+int client_call(struct cli *cli, const struct http_client_request *request, json_t **ret, json_t **ret_error) {
+    const char *socket_path = client_socket(cli);
+    struct http_client_answer answer = {.body = BUF_INIT(HTTP_CLIENT_ANSWER_MAX_BYTES)};
+    struct http_client *client = NULL;
+    struct why why;
+    if (!socket_path)
+        return EX_CONFIG;
+    int r = http_client_new(socket_path, &client);
+    if (r < 0)
+        (void)why_set(&why, r, "cannot make a connection: %s", strerror(-r));
+    else
+        r = http_client_call(client, request, &answer, &why);
+    (void)http_client_free(client);
+    int code = r < 0 ? cli_fail(cli,
+                                r == -EACCES                         ? EX_NOPERM
+                                : r == -ENOENT || r == -ECONNREFUSED ? EX_UNAVAILABLE
+                                                                     : EX_IOERR,
+                                &why)
+                     : take_answer(cli, request, &answer, ret, ret_error);
+    buf_done(&answer.body);
+    return code;
 }
 
 int client_print(struct cli *cli, const json_t *document) {

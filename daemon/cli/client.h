@@ -7,10 +7,10 @@ struct cli;
 
 /* The socket to use: --socket, or the configuration's. NULL after saying why. */
 const char *client_socket(struct cli *cli);
-/* Runs a request (socket_path is filled in here). An exit code; on EX_OK the answer in *ret (owned; NULL where it was
+/* Runs a request. An exit code; on EX_OK the answer in *ret (owned; NULL where it was
  * streamed). Errors print problems and reason; ret_error (may be NULL) keeps the error's document, and then nothing is
  * printed. */
-int client_call(struct cli *cli, struct http_client_request *request, json_t **ret, json_t **ret_error);
+int client_call(struct cli *cli, const struct http_client_request *request, json_t **ret, json_t **ret_error);
 /* "/v1/x?key=value&…": adds one query parameter, escaped; a NULL value adds nothing. */
 void client_query(struct buf *path, const char *key, const char *value);
 /* The document itself on out, indented: what --json prints. */

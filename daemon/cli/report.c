@@ -124,10 +124,10 @@ int verb_report(struct cli *cli, int argc, char **argv) {
                          .line = BUF_INIT(1 << 20)};
     AUTOBUF struct buf path = BUF_INIT(1024);
     buf_puts(&path, "/v1/announcements/");
-    http_client_escape(view_of(argv[0]), &path);
+    http_client_encode(&path, view_of(argv[0]));
     buf_puts(&path, "/report");
     client_query(&path, "not_delivered", o[0].value ? "1" : NULL);
-    struct http_client_request request = {.method = "GET", .path = buf_str(&path), .on_piece = on_piece, .user = &p};
+    struct http_client_request request = {.method = "GET", .path = buf_str(&path), .on_data = on_piece, .user = &p};
     json_t *answer = NULL;
     if (p.form == FORM_JSON)
         (void)fputs("[\n", cli->out);

@@ -16,7 +16,7 @@ static int get(struct cli *cli, const char *id, json_t **ret) {
     AUTOBUF struct buf path = BUF_INIT(1024);
     buf_puts(&path, id ? "/v1/announcements/" : "/v1/status");
     if (id)
-        http_client_escape(view_of(id), &path);
+        http_client_encode(&path, view_of(id));
     struct http_client_request request = {.method = "GET", .path = buf_str(&path)};
     return client_call(cli, &request, ret, NULL);
 }
