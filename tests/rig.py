@@ -1,0 +1,371 @@
+"""A house to test in: a configuration, the daemon, the web door, a mail server, all in one folder of their own.
+
+Flow tests are folders tests/flow/NN-name with a program `run`. They use this module, run from the repository's root, exit with 0 when all
+is well, 77 when the machine lacks what they need (and say what), and anything else when not. Everything listens on loopback and is ended
+by its process id. RB_BUILD names the build that is tested (default: build).
+"""
+import atexit
+import contextlib
+import csv
+import email
+import email.policy
+import glob
+import http.client
+import json
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+
+ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+BUILD = os.path.join(ROOT, os.environ.get("RB_BUILD", "build"))
+TOOLS = os.path.join(ROOT, "build", "tools")
+SKIP = 77
+
+
+def skip(why):
+    print("skipped:", why)
+    sys.exit(SKIP)
+
+
+def check(truth, what):
+    if not truth:
+        raise AssertionError(what)
+
+
+def equal(is_, should, what=""):
+    if is_ != should:
+        raise AssertionError(f"{what}: is {is_!r}, should be {should!r}")
+
+
+def until(what, condition, seconds=20, step=0.05):
+    """Waits until condition() is true; returns its value."""
+    end = time.monotonic() + seconds
+    while True:
+        value = condition()
+        if value:
+            return value
+        if time.monotonic() > end:
+            raise AssertionError(f"waited {seconds} s for: {what}")
+        time.sleep(step)
+
+
+def free_port():
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
+
+
+class Process:
+    """A child that ends with this program, and whose log is a file."""
+
+    def __init__(self, name, arguments, folder, env=None):
+        self.name = name
+        self.log = os.path.join(folder, name + ".log")
+        with open(self.log, "ab") as log:
+            self.child = subprocess.Popen(arguments, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=env, cwd=ROOT)
+        self.pid = self.child.pid
+
+    def alive(self):
+        return self.child.poll() is None
+
+    def signal(self, number):
+        if self.alive():
+            os.kill(self.pid, number)
+
+    def end(self, number=signal.SIGTERM, seconds=30):
+        """Ends it; returns its exit status (negative: the signal)."""
+        self.signal(number)
+        try:
+            return self.child.wait(seconds)
+        except subprocess.TimeoutExpired:
+            self.child.kill()
+            self.child.wait()
+            raise AssertionError(f"{self.name} did not end within {seconds} s")
+
+    def logged(self):
+        with open(self.log, errors="replace") as f:
+            return f.read()
+
+
+class Sink:
+    """tests/tools/sink: an SMTP server that keeps a ledger and misbehaves as told."""
+
+    def __init__(self, folder, *arguments, name="sink", port=0):
+        self.folder = os.path.join(folder, name)
+        os.makedirs(os.path.join(self.folder, "mail"), exist_ok=True)
+        self.ledger_file = os.path.join(self.folder, "ledger")
+        port_file = os.path.join(self.folder, "port")
+        with contextlib.suppress(FileNotFoundError):
+            os.remove(port_file)
+        self.process = Process(name, [os.path.join(TOOLS, "sink"), "--port", str(port), "--port-file", port_file,
+                                      "--ledger", self.ledger_file, "--mail", os.path.join(self.folder, "mail"),
+                                      "--die-with-parent", *arguments], self.folder)
+        self.port = int(until("the sink listens", lambda: os.path.exists(port_file) and open(port_file).read().strip()))
+
+    def ledger(self):
+        """Lines as dicts, in the order of acceptance."""
+        keys = ("number", "sender", "recipient", "size", "message_id", "connection")
+        if not os.path.exists(self.ledger_file):
+            return []
+        with open(self.ledger_file) as f:
+            return [dict(zip(keys, line.rstrip("\n").split("\t"))) for line in f]
+
+    def recipients(self):
+        return [line["recipient"] for line in self.ledger()]
+
+    def mails(self):
+        return [read_mail(path) for path in sorted(glob.glob(os.path.join(self.folder, "mail", "*.eml")))]
+
+    def url(self):
+        return f"smtp://127.0.0.1:{self.port}"
+
+
+class Mta:
+    """tests/tools/mta: Postfix and Dovecot."""
+
+    def __init__(self, folder, port=None):
+        if os.geteuid() != 0:
+            skip("Postfix needs root")
+        if not shutil.which("postfix") and not os.path.exists("/usr/sbin/postfix"):
+            skip("Postfix is not installed")
+        self.folder = os.path.join(folder, "mta")
+        self.port = port or free_port()
+        self.start()
+        atexit.register(self.stop)
+
+    def start(self):
+        subprocess.run([os.path.join(ROOT, "tests/tools/mta"), "start", self.folder, str(self.port)], check=True,
+                       stdin=subprocess.DEVNULL, env={**os.environ, "PATH": os.environ["PATH"] + ":/usr/sbin"})
+
+    def stop(self):
+        subprocess.run([os.path.join(ROOT, "tests/tools/mta"), "stop", self.folder], stdin=subprocess.DEVNULL,
+                       env={**os.environ, "PATH": os.environ["PATH"] + ":/usr/sbin"})
+
+    def relay(self):
+        """The keys of a [relay] section."""
+        return {"url": f"smtp://localhost:{self.port}", "ca-file": self.folder + "/tls/ca.pem", "username": "sender@relay.test",
+                "password-file": self.folder + "/password"}
+
+    def paths(self, address=None):
+        return sorted(glob.glob(os.path.join(self.folder, "mail", glob.escape(address.lower()) if address else "*", "new", "*")))
+
+    def mails(self, address=None):
+        return [read_mail(path) for path in self.paths(address)]
+
+
+def read_mail(path):
+    with open(path, "rb") as f:
+        mail = email.message_from_binary_file(f, policy=email.policy.SMTP)
+    mail.path = path
+    return mail
+
+
+def text_of(mail, kind="plain"):
+    return mail.get_body((kind,)).get_content()
+
+
+def unsubscribe_url(mail):
+    return re.search(r"<(https?://[^>]+)>", mail["List-Unsubscribe"]).group(1)
+
+
+class House:
+    """One rundbrief with everything around it."""
+
+    def __init__(self, name, clock="2025-07-01T08:00:00Z"):
+        self.folder = os.path.join(ROOT, "build", "flow", name)
+        shutil.rmtree(self.folder, ignore_errors=True)
+        os.makedirs(self.folder)
+        self.clock = clock
+        self.web_port = free_port()
+        self.processes = []
+        self.daemon = self.web = None
+        self.config = {
+            "daemon": {"state-dir": self.path("state"), "spool-dir": self.path("spool"), "templates": os.path.join(ROOT, "templates"),
+                       "local-templates": self.path("templates"), "socket": self.path("api.sock"), "language": "en",
+                       "timezone": "Europe/Berlin", "alert": "admin@rundbrief.test"},
+            "sender office": {"name": "Koordinierungsstelle Städtepartnerschaften", "address": "rundbrief@partnerschaften.example",
+                              "organisation": "Netzwerk Städtepartnerschaften", "postal-address": "Rathausplatz 1, 31134 Hildesheim",
+                              "reply-to": "kontakt@partnerschaften.example",
+                              "public-url": f"http://127.0.0.1:{self.web_port}",
+                              "imprint-url": "https://partnerschaften.example/impressum",
+                              "privacy-url": "https://partnerschaften.example/datenschutz"},
+            "list workshops": {"sender": "office", "title": "Workshops", "languages": "de, en, fr, it, pl, uk",
+                               "coordinators": "vera@coordinators.test"},
+            "web": {"listen": f"127.0.0.1:{self.web_port}"},
+        }
+        os.makedirs(self.path("templates"))
+        atexit.register(self.stop)
+
+    def path(self, *parts):
+        return os.path.join(self.folder, *parts)
+
+    @property
+    def config_path(self):
+        return self.path("rundbrief.ini")
+
+    def relay(self, name="main", **keys):
+        self.config["relay " + name] = {key.replace("_", "-"): str(value) for key, value in keys.items()}
+
+    def use_sink(self, *arguments, name="sink", port=0, **keys):
+        sink = Sink(self.folder, *arguments, name=name, port=port)
+        self.processes.append(sink.process)
+        self.relay("main" if name == "sink" else name, **{"url": sink.url(), "tls": "none", **keys})
+        return sink
+
+    def use_mta(self, **keys):
+        mta = Mta(self.folder)
+        self.config["relay main"] = {**mta.relay(), **keys}
+        return mta
+
+    def write_config(self):
+        with open(self.config_path, "w") as f:
+            for section, keys in self.config.items():
+                f.write(f"[{section}]\n")
+                for key, value in keys.items():
+                    f.write(f"{key} = {value}\n")
+                f.write("\n")
+
+    def run(self, program, *arguments, check_=True, input_=None, timeout=120):
+        done = subprocess.run([os.path.join(BUILD, program), *arguments], cwd=ROOT, capture_output=True, timeout=timeout,
+                              input=input_, stdin=None if input_ is not None else subprocess.DEVNULL,
+                              env={**os.environ, "LANG": "C.UTF-8", "LC_ALL": "C.UTF-8"})
+        done.stdout, done.stderr = done.stdout.decode(errors="replace"), done.stderr.decode(errors="replace")
+        if check_ and done.returncode != 0:
+            raise AssertionError(f"{program} {' '.join(arguments)} ended with {done.returncode}\n{done.stdout}{done.stderr}")
+        return done
+
+    def cli(self, *arguments, **options):
+        return self.run("rundbrief", "--config", self.config_path, *arguments, **options)
+
+    def json(self, *arguments, **options):
+        return json.loads(self.cli("--json", *arguments, **options).stdout)
+
+    def start(self, *arguments, wait=True, prefix=(), env=None):
+        """Starts the daemon; makes the keys the first time."""
+        self.write_config()
+        if not os.path.exists(self.path("state", "keys", "master.key")):
+            self.cli("key", "init")
+        clock = ["--clock", self.clock] if self.clock else []
+        self.daemon = Process("rundbriefd", [*prefix, os.path.join(BUILD, "rundbriefd"), "--config", self.config_path, *clock, *arguments],
+                              self.folder, env=env)
+        if wait:
+            until("the daemon answers", lambda: self.answers() or not self.daemon.alive())
+            if not self.daemon.alive():
+                raise AssertionError("the daemon did not start:\n" + self.daemon.logged()[-4000:])
+        return self.daemon
+
+    def answers(self):
+        try:
+            with socket.socket(socket.AF_UNIX) as s:
+                s.connect(self.path("api.sock"))
+            return self.cli("status", check_=False).returncode == 0
+        except OSError:
+            return False
+
+    def start_web(self):
+        self.write_config()
+        self.web = Process("rundbrief-web", [os.path.join(BUILD, "rundbrief-web"), "--config", self.config_path], self.folder)
+        until("the web door answers", lambda: self.get("/healthz", quiet=True) == 200 or not self.web.alive())
+        check(self.web.alive(), "the web door did not start:\n" + self.web.logged()[-4000:])
+
+    def request(self, method, path, body=None, headers=None):
+        """(status, headers, text) of the web door; path may be a whole URL of it."""
+        path = re.sub(r"^https?://[^/]+", "", path)
+        connection = http.client.HTTPConnection("127.0.0.1", self.web_port, timeout=30)
+        try:
+            connection.request(method, path, body=body, headers=headers or {})
+            answer = connection.getresponse()
+            return answer.status, dict(answer.getheaders()), answer.read().decode()
+        finally:
+            connection.close()
+
+    def get(self, path, quiet=False):
+        try:
+            return self.request("GET", path)[0]
+        except OSError:
+            if quiet:
+                return 0
+            raise
+
+    def one_click(self, url):
+        return self.request("POST", url, "List-Unsubscribe=One-Click", {"Content-Type": "application/x-www-form-urlencoded"})
+
+    def status(self, number):
+        return self.json("status", str(number))
+
+    def wait_for(self, number, state="done", seconds=60):
+        return until(f"announcement {number} is {state}", lambda: (lambda s: s if s["state"] == state else None)(self.status(number)),
+                     seconds, 0.1)
+
+    def wait_counts(self, number, seconds=60, **counts):
+        def look():
+            s = self.status(number)
+            return s if all(s[key] == value for key, value in counts.items()) else None
+        try:
+            return until(f"announcement {number} has {counts}", look, seconds, 0.1)
+        except AssertionError as error:
+            raise AssertionError(f"{error}; it has {self.status(number)}") from None
+
+    def import_people(self, people, list_="workshops", **options):
+        """people: dicts with email and whatever columns; or a number of made-up ones."""
+        path = self.path("people.csv")
+        if isinstance(people, int):
+            people = [{"email": f"p{i:06}@subscribers.example", "first name": f"Person{i}", "last name": "Muster", "language": "en"}
+                      for i in range(people)]
+        with open(path, "w", newline="") as f:
+            writer = csv.DictWriter(f, people[0].keys())
+            writer.writeheader()
+            writer.writerows(people)
+        return self.cli("import", list_, path, "--basis", "consent", "--evidence", "test", **options)
+
+    def write(self, name, text):
+        path = self.path(name)
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        with open(path, "w") as f:
+            f.write(text)
+        return path
+
+    def announcement(self, name="hello.md", subject="Hallo zusammen", body="{{salutation}},\n\nkurz gesagt: alles gut.\n", head=""):
+        return self.write(name, f"[announcement]\nsubject = {subject}\n{head}\n---\n{body}")
+
+    def queue(self, path, list_="workshops", *arguments):
+        return self.json("queue", path, "--list", list_, "--yes", *arguments)["id"]
+
+    def report(self, number, *arguments):
+        return self.json("report", str(number), *arguments)
+
+    def sums(self, number):
+        """The promise: each recipient is in exactly one state, and the states sum to the total."""
+        s = self.status(number)
+        equal(sum(s[key] for key in ("pending", "delivered", "deferred", "refused", "in_doubt", "left_out")), s["total"], "the six sums")
+        rows = self.report(number)
+        equal(len(rows), s["total"], "rows of the report")
+        equal(len({row["address"] for row in rows}), s["total"], "each once")
+        return s
+
+    def stop(self):
+        for process in (self.daemon, self.web, *self.processes):
+            if process and process.alive():
+                with contextlib.suppress(AssertionError):
+                    process.end()
+        self.daemon = self.web = None
+        self.processes = []
+
+    def stop_daemon(self, number=signal.SIGTERM, seconds=60):
+        status = self.daemon.end(number, seconds)
+        self.daemon = None
+        return status
+
+
+def judge(paths):
+    """Every mail is judged by parsers that are not ours."""
+    for start in range(0, len(paths), 200):
+        some = paths[start:start + 200]
+        for judge_ in ([os.path.join(TOOLS, "judge_mime")], [sys.executable, os.path.join(ROOT, "tests/tools/judge_mime.py")]):
+            done = subprocess.run([*judge_, *some], capture_output=True, text=True)
+            check(done.returncode == 0, f"{os.path.basename(judge_[-1])}: {done.stdout[-3000:]}{done.stderr[-3000:]}")
