@@ -36,10 +36,11 @@ endif
 PKG_CFLAGS = $(eval PKG_CFLAGS := $(shell pkg-config --cflags $(PACKAGES)))$(PKG_CFLAGS)
 PKG_LIBS   = $(eval PKG_LIBS := $(shell pkg-config --libs $(PACKAGES)))$(PKG_LIBS)
 
-LIB_SRC   := $(filter-out daemon/app/%,$(wildcard daemon/*/*.c))
+MAINS     := $(wildcard daemon/app/rundbrief*.c)
+LIB_SRC   := $(filter-out $(MAINS),$(wildcard daemon/*/*.c))
 LIB_OBJ   := $(LIB_SRC:daemon/%.c=$(B)/obj/%.o)
 LIB       := $(B)/librundbrief.a
-PROGRAMS  := $(patsubst daemon/app/%.c,$(B)/%,$(wildcard daemon/app/*.c))
+PROGRAMS  := $(MAINS:daemon/app/%.c=$(B)/%)
 UNIT      := $(patsubst tests/unit/%.c,$(B)/unit/%,$(wildcard tests/unit/test_*.c))
 FUZZERS   := $(patsubst tests/fuzz/%.c,$(B)/replay/%,$(wildcard tests/fuzz/fuzz_*.c))
 TOOLS     := $(patsubst tests/tools/%.c,$(B)/tools/%,$(wildcard tests/tools/*.c))
@@ -50,7 +51,7 @@ GENERATED := $(B)/generated/schema_sql.h
 .DELETE_ON_ERROR:
 .SECONDARY:
 
-all: $(PROGRAMS) ## build the programs into build/
+all: $(PROGRAMS) $(LIB) ## build the programs into build/
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 16

@@ -618,6 +618,16 @@ static void on_outcome(void *user, struct session *session, uint64_t cookie, con
     wake(d);
 }
 
+static void on_unsent(void *user, uint64_t cookie) {
+    struct dispatch *d = user;
+    struct item *item = (struct item *)(uintptr_t)cookie;
+    if (item->sending)
+        item->sending->on_wire--;
+    (void)destination_done(d->destinations, view_of(item->domain), DESTINATION_OTHER, clock_mono_usec());
+    give_back(d, item, clock_now_usec());
+    wake(d);
+}
+
 /* ---- composing and sending ----------------------------------------------------------------------------------- */
 
 static int make_token(struct dispatch *d, struct claim *c, struct buf *to) {
@@ -879,7 +889,7 @@ static void on_relays_alert(void *user, const char *key, const char *relay, cons
     d->handlers->on_alert(d->user, key, relay, text);
 }
 
-static const struct relays_handlers relays_handlers = {on_relays_ready, on_outcome, on_relays_alert};
+static const struct relays_handlers relays_handlers = {on_relays_ready, on_outcome, on_unsent, on_relays_alert};
 
 int dispatch_new(struct loop *loop, struct store *store, struct conf *conf, const struct keyring *keys,
                  struct spool *spool, const struct dispatch_handlers *handlers, void *user, struct why *why,
@@ -1002,14 +1012,12 @@ void dispatch_set_conf(struct dispatch *d, struct conf *conf) {
     survey(d);
 }
 
+/* What has no reply by now is in doubt. */
 static void on_stop_deadline(void *user) {
     struct dispatch *d = user;
-    if (!d->on_stopped)
-        return;
     log_warning("stopped-with-messages-on-the-wire", LOG_NUM("messages", relays_in_flight(d->relays)));
-    void (*on_stopped)(void *) = d->on_stopped;
-    d->on_stopped = NULL;
-    on_stopped(d->on_stopped_user);
+    relays_abort(d->relays);
+    wake(d);
 }
 
 void dispatch_stop(struct dispatch *d, int64_t deadline_mono_usec, void (*on_stopped)(void *user), void *user) {

@@ -52,8 +52,9 @@ struct relays {
 
 static void on_ready(void *user, struct session *s);
 static void on_outcome(void *user, struct session *s, uint64_t cookie, const struct outcome *outcome);
+static void on_unsent(void *user, struct session *s, uint64_t cookie);
 static void on_closed(void *user, struct session *s, const struct outcome *why);
-static const struct session_handlers session_handlers = {on_ready, on_outcome, on_closed};
+static const struct session_handlers session_handlers = {on_ready, on_outcome, on_unsent, on_closed};
 
 static struct relay *relay_new(struct relays *all, const struct conf_relay *conf) {
     struct relay *r = calloc(1, sizeof *r);
@@ -343,6 +344,12 @@ static void on_outcome(void *user, struct session *s, uint64_t cookie, const str
     slot->relay->all->handlers->on_outcome(slot->relay->all->user, s, cookie, outcome);
 }
 
+static void on_unsent(void *user, struct session *s, uint64_t cookie) {
+    (void)s;
+    struct slot *slot = user;
+    slot->relay->all->handlers->on_unsent(slot->relay->all->user, cookie);
+}
+
 static void keep_failure(struct relay *r, const struct outcome *o) {
     struct buf text = BUF_INIT(sizeof r->failure - 1);
     if (o->code)
@@ -369,7 +376,7 @@ static void on_closed(void *user, struct session *s, const struct outcome *why) 
     struct slot *slot = user;
     struct relay *r = slot->relay;
     /* A session that was ready and is closed later (idle, 421 after good work) says nothing of the relay. */
-    if (!slot->ready)
+    if (!slot->ready && why)
         relay_failed(r, why, clock_mono_usec());
     slot->is_closed = true;
     loop_post(r->all->sweep);
@@ -425,6 +432,19 @@ int64_t relays_close_idle(struct relays *r, int64_t now_usec) {
 void relays_quit(struct relays *r) {
     for (size_t i = 0; i < r->count; i++)
         quit_all(r->items[i]);
+}
+
+static void abort_all(struct relay *r) {
+    for (size_t i = 0; i < SESSIONS_MAX; i++)
+        if (r->slots[i].session && !r->slots[i].is_closed)
+            session_abort(r->slots[i].session);
+}
+
+void relays_abort(struct relays *r) {
+    for (size_t i = 0; i < r->count; i++)
+        abort_all(r->items[i]);
+    for (size_t i = 0; i < r->retired_count; i++)
+        abort_all(r->retired[i]);
 }
 
 unsigned relays_in_flight(const struct relays *r) {

@@ -12,6 +12,7 @@ struct relays;
 struct relays_handlers {
     void (*on_ready)(void *user); /* some session takes messages */
     void (*on_outcome)(void *user, struct session *s, uint64_t cookie, const struct outcome *outcome);
+    void (*on_unsent)(void *user, uint64_t cookie); /* instead of an outcome: the relay never heard of it */
     void (*on_alert)(void *user, const char *key, const char *relay, const char *text);
 };
 
@@ -38,6 +39,8 @@ bool relays_judge(struct relays *r, struct session *s, const struct outcome *out
 int64_t relays_close_idle(struct relays *r, int64_t now_usec);
 /* QUIT on all; on the wire stays what is. */
 void relays_quit(struct relays *r);
+/* Closes all connections now; each message on the wire still gets its answer. */
+void relays_abort(struct relays *r);
 unsigned relays_in_flight(const struct relays *r);
 unsigned relays_sessions(const struct relays *r);
 unsigned relays_window(const struct relays *r); /* 2 x connections x in-flight of all relays */
