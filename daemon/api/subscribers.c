@@ -1,0 +1,269 @@
+/* Routes about single subscribers. What a caller sees and changes is bounded by the lists they may use: a person on
+ * none of them is as unknown as one who is not there. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "api/call.h"
+#include "api/json_of.h"
+#include "api/languages.h"
+#include "api/route.h"
+#include "base/clock.h"
+#include "conf/conf.h"
+#include "mail/attributes.h"
+#include "people/member.h"
+
+enum { FOUND_MAX = 200, FIELDS_MAX = 64 };
+
+/* The ids of the lists that the caller may use. */
+static size_t lists_of(const struct call *c, uint32_t *ids) {
+    size_t count = 0;
+    for (size_t i = 0; i < c->conf->list_count; i++)
+        if (rights_on_list(&c->rights, &c->conf->lists[i]))
+            ids[count++] = c->conf->lists[i].id;
+    return count;
+}
+
+static json_t *attributes_document(const char *attributes) {
+    json_t *o = json_object();
+    struct view rest = view_of(attributes), name, value;
+    while (attributes_next(&rest, &name, &value)) {
+        AUTOFREE char *key = view_dup(name);
+        if (key)
+            (void)json_object_set_new(o, key, json_stringn(value.ptr, value.len));
+    }
+    return o;
+}
+
+static json_t *person_document(const struct person *p) {
+    json_t *o = json_pack("{s:I, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:o}", "id", (json_int_t)p->id, "address",
+                          p->address, "language", p->language, "form", p->form, "title", p->title, "given_name",
+                          p->given_name, "family_name", p->family_name, "salutation", p->salutation, "organisation",
+                          p->organisation, "attributes", attributes_document(p->attributes));
+    if (o) {
+        json_set_moment(o, "created", p->created_usec);
+        json_set_moment(o, "changed", p->changed_usec);
+    }
+    return o;
+}
+
+struct finding {
+    const char *text;
+    uint32_t *lists;
+    size_t list_count;
+    int64_t cursor;
+};
+
+static void finding_free(void *state) {
+    struct finding *f = state;
+    free(f->lists);
+    free(f);
+}
+
+static int on_person(void *user, const struct person *p) {
+    struct call *c = user;
+    json_t *found = json_object_get(c->result, "subscribers");
+    (void)json_array_append_new(found, person_document(p));
+    return json_array_size(found) >= FOUND_MAX ? 2 : 0;
+}
+
+static int step_find(struct store_job *job, struct db *db) {
+    struct call *c = (struct call *)job;
+    struct finding *f = c->state;
+    int r = person_search(db, view_of(f->text), f->lists, f->list_count, &f->cursor, on_person, c);
+    if (r == 2)
+        (void)json_object_set_new(c->result, "more", json_true());
+    return r == 2 ? STORE_DONE : r;
+}
+
+void route_subscribers(struct call *c) {
+    const char *text = http_query(c->http, "find");
+    struct finding *f = calloc(1, sizeof *f);
+    uint32_t *lists = calloc(c->conf->list_count + 1, sizeof *lists);
+    c->result = json_pack("{s:[], s:b}", "subscribers", "more", 0);
+    if (!f || !lists || !c->result) {
+        free(f);
+        free(lists);
+        call_refuse(c, 500, "out of memory", NULL);
+        return;
+    }
+    f->text = call_keep(c, text);
+    f->lists = lists;
+    f->list_count = c->rights.all ? 0 : lists_of(c, lists);
+    c->state = f;
+    c->free_state = finding_free;
+    if (!c->rights.all && f->list_count == 0)
+        call_refuse(c, 403, "you may not see the subscribers of any list",
+                    "Ask the admin to put you into a list's group");
+    else
+        call_run(c, STORE_NORMAL, step_find);
+}
+
+static bool may_see(const struct call *c, const struct member_record *m) {
+    if (c->rights.all)
+        return true;
+    for (size_t i = 0; i < m->subscription_count; i++) {
+        const struct conf_list *list = conf_find_list_id(c->conf, m->subscriptions[i].list);
+        if (list && rights_on_list(&c->rights, list))
+            return true;
+    }
+    return false;
+}
+
+/* Of a list that the caller may not see, nothing is said. */
+static const char *list_name(const struct call *c, uint32_t id) {
+    const struct conf_list *list = conf_find_list_id(c->conf, id);
+    if (!list)
+        return c->rights.all ? "" : NULL;
+    return rights_on_list(&c->rights, list) ? list->name : NULL;
+}
+
+static json_t *record_document(const struct call *c, const struct member_record *m) {
+    json_t *o = person_document(&m->person), *subscriptions = json_array(), *record = json_array();
+    for (size_t i = 0; i < m->subscription_count; i++) {
+        const struct subscription *s = &m->subscriptions[i];
+        const char *name = list_name(c, s->list);
+        json_t *one = name ? json_pack("{s:s, s:s}", "list", name, "state", subscription_state_name(s->state)) : NULL;
+        if (!one)
+            continue;
+        json_set_moment(one, "since", s->since_usec);
+        (void)json_array_append_new(subscriptions, one);
+    }
+    for (size_t i = 0; i < m->consent_count; i++) {
+        const struct consent_row *row = &m->consents[i];
+        const char *name = row->list ? list_name(c, row->list) : "";
+        json_t *one = name ? json_pack("{s:s, s:s, s:s, s:s, s:s, s:s}", "list", name, "what", row->what, "how",
+                                       row->how, "origin", row->origin, "basis", row->basis, "evidence", row->evidence)
+                           : NULL;
+        if (!one)
+            continue;
+        json_set_moment(one, "at", row->at_usec);
+        (void)json_array_append_new(record, one);
+    }
+    (void)json_object_set_new(o, "suppressed", m->suppressed ? json_string(m->suppressed) : json_null());
+    (void)json_object_set_new(o, "subscriptions", subscriptions);
+    (void)json_object_set_new(o, "record", record);
+    return o;
+}
+
+static int show(struct call *c, struct db *db, struct view address) {
+    struct member_record m;
+    int r = member_show(db, address, &c->arena, &m, &c->job.why);
+    if (r == 0 && !may_see(c, &m))
+        r = why_set(&c->job.why, -ENOENT, "nobody has this address");
+    if (r == 0) {
+        json_decref(c->result);
+        c->result = record_document(c, &m);
+    }
+    return r;
+}
+
+static int step_show(struct store_job *job, struct db *db) {
+    struct call *c = (struct call *)job;
+    return show(c, db, view_of(c->argument));
+}
+
+void route_subscriber(struct call *c) {
+    call_run(c, STORE_NORMAL, step_show);
+}
+
+/* A change: what the body says, read before the job runs. */
+struct changing {
+    json_t *body;
+    uint32_t list;
+    struct api_languages languages;
+    struct member_field fields[FIELDS_MAX];
+    size_t field_count;
+};
+
+static void changing_free(void *state) {
+    struct changing *m = state;
+    json_decref(m->body);
+    api_languages_done(&m->languages);
+    free(m);
+}
+
+static int step_change(struct store_job *job, struct db *db) {
+    struct call *c = (struct call *)job;
+    struct changing *m = c->state;
+    const char *what = json_text(m->body, "do");
+    struct view address = view_of(json_text(m->body, "address"));
+    const struct words *const *words = (const struct words *const *)m->languages.items;
+    const struct member_act act = {
+        .by = c->rights.name,
+        .basis = json_text(m->body, "basis"),
+        .evidence = json_text(m->body, "evidence"),
+        .now_usec = clock_now_usec(),
+    };
+    int r = 0;
+    bool is_new;
+    /* Whoever is to be changed must be somebody that the caller may see. */
+    if (strcmp(what, "add") != 0)
+        r = show(c, db, address);
+    if (r < 0)
+        return r;
+    if (strcmp(what, "add") == 0)
+        r = member_add(db, m->list, address, m->fields, m->field_count, words, m->languages.count,
+                       json_flag(m->body, "again"), &act, &job->why, &is_new);
+    else if (strcmp(what, "change") == 0)
+        r = member_change(db, address, m->fields, m->field_count, words, m->languages.count, &act, &job->why);
+    else if (strcmp(what, "change-address") == 0) {
+        r = member_change_address(db, address, view_of(json_text(m->body, "new_address")), &act, &job->why);
+        address = view_of(json_text(m->body, "new_address"));
+    } else if (strcmp(what, "leave") == 0)
+        r = member_leave(db, m->list, address, json_text(m->body, "how"), &act, &job->why);
+    else if (strcmp(what, "remove") == 0)
+        r = member_remove(db, m->list, address, &act, &job->why);
+    else
+        r = member_restore(db, m->list, address, &act, &job->why);
+    return r < 0 ? r : show(c, db, address);
+}
+
+static bool take_fields(struct call *c, struct changing *m) {
+    const char *key;
+    json_t *value;
+    json_object_foreach(json_object_get(m->body, "fields"), key, value) {
+        if (m->field_count == FIELDS_MAX || !json_is_string(value)) {
+            call_refuse(c, 400, "the fields are not texts, or too many", NULL);
+            return false;
+        }
+        m->fields[m->field_count++] = (struct member_field){key, json_string_value(value)};
+    }
+    return true;
+}
+
+static bool take_list(struct call *c, struct changing *m) {
+    const char *what = json_text(m->body, "do"), *name = json_text(m->body, "list");
+    bool needs = strcmp(what, "change") != 0 && strcmp(what, "change-address") != 0;
+    bool may_do_without = strcmp(what, "leave") == 0 && c->rights.all;
+    if (!needs || (may_do_without && name[0] == '\0'))
+        return true;
+    const struct conf_list *list = call_list(c, name);
+    if (list)
+        m->list = list->id;
+    return list != NULL;
+}
+
+void route_change_subscriber(struct call *c) {
+    static const char *const known[] = {"add", "change", "change-address", "leave", "remove", "restore"};
+    struct changing *m = calloc(1, sizeof *m);
+    struct why why;
+    if (!m) {
+        call_refuse(c, 500, "out of memory", NULL);
+        return;
+    }
+    c->state = m;
+    c->free_state = changing_free;
+    m->body = json_read(http_body(c->http));
+    bool is_known = false;
+    for (size_t i = 0; m->body && i < COUNT_OF(known); i++)
+        is_known |= strcmp(json_text(m->body, "do"), known[i]) == 0;
+    if (!is_known)
+        call_refuse(c, 400, "the body does not say what to do", NULL);
+    else if (!take_list(c, m) || !take_fields(c, m))
+        return;
+    else if (api_languages_load(c->conf, &m->languages, &why) < 0)
+        call_fail(c, 500, &why);
+    else
+        call_run(c, STORE_NORMAL, step_change);
+}

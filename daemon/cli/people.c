@@ -1,0 +1,337 @@
+/* list, import, subscriber: who gets what. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sysexits.h>
+
+#include "base/text.h"
+#include "cli/client.h"
+#include "cli/verb.h"
+
+static void print_safe(FILE *out, const char *text) {
+    AUTOBUF struct buf safe = BUF_INIT(64 * 1024);
+    text_add_safe(&safe, view_of(text));
+    (void)fputs(buf_str(&safe), out);
+}
+
+int verb_list(struct cli *cli, int argc, char **argv) {
+    if (cli_options(cli, argc, argv, NULL, 0) != 0)
+        return cli_refuse(cli, EX_USAGE, "this verb takes nothing", "rundbrief list");
+    const struct http_client_request request = {.path = "/v1/lists"};
+    json_t *answer = NULL, *list, *language;
+    size_t i, k;
+    int code = client_call(cli, &request, &answer, NULL);
+    if (code == EX_OK && cli->json)
+        code = client_print(cli, answer);
+    else if (code == EX_OK) {
+        if (json_array_size(json_object_get(answer, "lists")) == 0)
+            (void)fputs("There is no list that you may use.\n", cli->out);
+        json_array_foreach(json_object_get(answer, "lists"), i, list) {
+            (void)fprintf(cli->out, "%-20s %7lld people  ", json_text(list, "name"),
+                          (long long)json_number(list, "active", 0));
+            json_array_foreach(json_object_get(list, "languages"), k, language)(void)
+                fprintf(cli->out, "%s%s", k ? " " : "", json_string_value(language));
+            (void)fputs("  ", cli->out);
+            print_safe(cli->out, json_text(list, "title"));
+            (void)fputc('\n', cli->out);
+        }
+    }
+    json_decref(answer);
+    return code;
+}
+
+/* ---- import ---------------------------------------------------------------------------------------------------- */
+
+static int on_progress(void *user, uint64_t sent, uint64_t total) {
+    struct cli *cli = user;
+    if (total)
+        (void)fprintf(cli->err, "\r\033[K%3u %%  %.1f of %.1f MB", (unsigned)(sent * 100 / total),
+                      (double)sent / 1048576.0, (double)total / 1048576.0);
+    return 0;
+}
+
+static void print_import_problems(struct cli *cli, const json_t *answer, const char *file) {
+    size_t i;
+    json_t *p;
+    json_array_foreach(json_object_get(answer, "problems_listed"), i, p) {
+        (void)fprintf(cli->err, "%s, line %lld: %s", file, (long long)json_number(p, "line", 0),
+                      json_flag(p, "bad") ? "" : "(note) ");
+        print_safe(cli->err, json_text(p, "text"));
+        (void)fputc('\n', cli->err);
+    }
+    if (json_number(answer, "problems_unlisted", 0))
+        (void)fprintf(cli->err, "and %lld more\n", (long long)json_number(answer, "problems_unlisted", 0));
+    if (json_flag(answer, "charset_guessed")) {
+        (void)fputs("The file says no charset and is not UTF-8; it was read as windows-1252. Are these names right?",
+                    cli->err);
+        json_array_foreach(json_object_get(answer, "samples"), i, p) {
+            (void)fputs(i ? ", " : " ", cli->err);
+            print_safe(cli->err, json_string_value(p));
+        }
+        (void)fputs("\nIf not, say which it is with --charset.\n", cli->err);
+    }
+}
+
+static void print_import(struct cli *cli, const json_t *answer, bool dry_run) {
+    static const struct {
+        const char *key, *say;
+    } rows[] = {{"added", "new on the list"},
+                {"changed", "known, with changes"},
+                {"known", "known already"},
+                {"couples", "second names at one address: both are greeted"},
+                {"repeated", "said twice in the file"},
+                {"no_address", "without an address: left out"},
+                {"left", "left the list before: left out"},
+                {"suppressed", "suppressed: left out"},
+                {"no_consent", "without consent: left out"},
+                {"crowd", "third names at one address: left out"},
+                {"bad", "bad rows: left out"}};
+    (void)fprintf(cli->out, "%lld rows%s\n", (long long)json_number(answer, "rows", 0),
+                  dry_run ? " looked at; nothing was written" : "");
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
+        if (json_number(answer, rows[i].key, 0) || i == 0)
+            (void)fprintf(cli->out, "%8lld %s\n", (long long)json_number(answer, rows[i].key, 0), rows[i].say);
+    const char *code;
+    json_t *count;
+    (void)fputs("languages:", cli->out);
+    json_object_foreach(json_object_get(answer, "languages"), code, count)(void)
+        fprintf(cli->out, " %s %lld", code[0] ? code : "(not said)", (long long)json_integer_value(count));
+    (void)fputc('\n', cli->out);
+    size_t i;
+    json_t *name;
+    json_array_foreach(json_object_get(answer, "attributes"), i, name) {
+        (void)fputs(i ? ", " : "fields of their own: ", cli->out);
+        (void)fprintf(cli->out, "attr.");
+        print_safe(cli->out, json_string_value(name));
+    }
+    if (i)
+        (void)fputc('\n', cli->out);
+}
+
+int verb_import(struct cli *cli, int argc, char **argv) {
+    struct cli_option o[] = {{.name = "--basis", .takes_value = true},
+                             {.name = "--evidence", .takes_value = true},
+                             {.name = "--charset", .takes_value = true},
+                             {.name = "--dry-run"},
+                             {.name = "--skip-bad"}};
+    int count = cli_options(cli, argc, argv, o, 5);
+    if (count < 0)
+        return EX_USAGE;
+    if (count != 2 || !o[0].value || !o[1].value)
+        return cli_refuse(cli, EX_USAGE, "which list, which file, on what basis, and what shows it?",
+                          "rundbrief import LIST FILE --basis consent|membership|public-task|other --evidence TEXT");
+    AUTOFCLOSE FILE *file = fopen(argv[1], "rbe");
+    struct stat st;
+    struct why why;
+    if (!file || fstat(fileno(file), &st) < 0 || S_ISDIR(st.st_mode)) {
+        (void)why_set(&why, 0, "cannot read the file: %s", file ? strerror(EISDIR) : strerror(errno));
+        why_where(&why, "%s", argv[1]);
+        return cli_fail(cli, EX_NOINPUT, &why);
+    }
+    const char *slash = strrchr(argv[1], '/');
+    AUTOBUF struct buf path = BUF_INIT(32 * 1024);
+    buf_puts(&path, "/v1/lists/");
+    http_client_encode(&path, view_of(argv[0]));
+    buf_puts(&path, "/import");
+    client_query(&path, "file", slash ? slash + 1 : argv[1]);
+    client_query(&path, "basis", o[0].value);
+    client_query(&path, "evidence", o[1].value);
+    client_query(&path, "charset", o[2].value);
+    client_query(&path, "dry_run", o[3].value ? "1" : NULL);
+    client_query(&path, "skip_bad", o[4].value ? "1" : NULL);
+    const struct http_client_request request = {.method = "POST",
+                                                .path = buf_str(&path),
+                                                .content_type = "text/csv",
+                                                .file = file,
+                                                .on_progress =
+                                                    cli->terminal && st.st_size > 1 << 20 ? on_progress : NULL,
+                                                .user = cli};
+    json_t *answer = NULL, *error = NULL;
+    int code = client_call(cli, &request, &answer, &error);
+    if (request.on_progress)
+        (void)fputs("\r\033[K", cli->err);
+    const json_t *document = answer ? answer : error;
+    if (document)
+        print_import_problems(cli, document, argv[1]);
+    if (document && cli->json)
+        (void)client_print(cli, document);
+    if (error)
+        (void)cli_refuse(cli, code, json_text(json_object_get(error, "error"), "what"),
+                         json_text(json_object_get(error, "error"), "todo"));
+    else if (answer && !cli->json)
+        print_import(cli, answer, o[3].value != NULL);
+    json_decref(answer);
+    json_decref(error);
+    return code;
+}
+
+/* ---- subscriber ------------------------------------------------------------------------------------------------ */
+
+static void print_person(FILE *out, const json_t *p) {
+    print_safe(out, json_text(p, "address"));
+    (void)fputs("  ", out);
+    print_safe(out, json_text(p, "given_name"));
+    (void)fputc(' ', out);
+    print_safe(out, json_text(p, "family_name"));
+    (void)fputs("  ", out);
+    print_safe(out, json_text(p, "organisation"));
+    (void)fprintf(out, "  %s\n", json_text(p, "language"));
+}
+
+static void print_record(FILE *out, const json_t *p) {
+    size_t i;
+    json_t *row, *value;
+    const char *key;
+    print_person(out, p);
+    json_object_foreach(json_object_get(p, "attributes"), key, value) {
+        (void)fputs("  attr.", out);
+        print_safe(out, key);
+        (void)fputs(" = ", out);
+        print_safe(out, json_string_value(value));
+        (void)fputc('\n', out);
+    }
+    if (json_is_string(json_object_get(p, "suppressed")))
+        (void)fprintf(out, "  SUPPRESSED: %s\n", json_text(p, "suppressed"));
+    json_array_foreach(json_object_get(p, "subscriptions"), i, row)(void) fprintf(
+        out, "  %-20s %-8s since %s\n", json_text(row, "list"), json_text(row, "state"), json_text(row, "since"));
+    (void)fputs("  record:\n", out);
+    json_array_foreach(json_object_get(p, "record"), i, row) {
+        (void)fprintf(out, "    %s  %s %s by %s", json_text(row, "at"), json_text(row, "list"), json_text(row, "what"),
+                      json_text(row, "how"));
+        const char *const more[] = {"origin", "basis", "evidence"};
+        for (size_t k = 0; k < sizeof more / sizeof more[0]; k++)
+            if (json_text(row, more[k])[0]) {
+                (void)fputs(", ", out);
+                print_safe(out, json_text(row, more[k]));
+            }
+        (void)fputc('\n', out);
+    }
+}
+
+static int find(struct cli *cli, const char *text) {
+    AUTOBUF struct buf path = BUF_INIT(8192);
+    buf_puts(&path, "/v1/subscribers");
+    client_query(&path, "find", text);
+    const struct http_client_request request = {.path = buf_str(&path)};
+    json_t *answer = NULL, *p;
+    size_t i;
+    int code = client_call(cli, &request, &answer, NULL);
+    if (code == EX_OK && cli->json)
+        code = client_print(cli, answer);
+    else if (code == EX_OK) {
+        json_array_foreach(json_object_get(answer, "subscribers"), i, p) print_person(cli->out, p);
+        if (json_array_size(json_object_get(answer, "subscribers")) == 0)
+            (void)fputs("Nobody.\n", cli->out);
+        if (json_flag(answer, "more"))
+            (void)fputs("… and more; say more of the name or address.\n", cli->out);
+    }
+    json_decref(answer);
+    return code;
+}
+
+static int answer_person(struct cli *cli, const struct http_client_request *request) {
+    json_t *answer = NULL;
+    int code = client_call(cli, request, &answer, NULL);
+    if (code == EX_OK && cli->json)
+        code = client_print(cli, answer);
+    else if (code == EX_OK)
+        print_record(cli->out, answer);
+    json_decref(answer);
+    return code;
+}
+
+static int show(struct cli *cli, const char *address) {
+    AUTOBUF struct buf path = BUF_INIT(8192);
+    buf_puts(&path, "/v1/subscribers/");
+    http_client_encode(&path, view_of(address));
+    const struct http_client_request request = {.path = buf_str(&path)};
+    return answer_person(cli, &request);
+}
+
+/* NAME=VALUE arguments into the document's fields. */
+static int take_fields(struct cli *cli, int argc, char **argv, json_t *body) {
+    json_t *fields = json_object();
+    for (int i = 0; i < argc; i++) {
+        struct view v = view_of(argv[i]);
+        size_t equals = view_find(v, '=');
+        AUTOFREE char *name = view_dup(view_slice(v, 0, equals));
+        if (equals == v.len || equals == 0 || !name ||
+            json_object_set_new(fields, name, json_string(argv[i] + equals + 1)) < 0) {
+            json_decref(fields);
+            return cli_refuse(cli, EX_USAGE, "fields are written NAME=VALUE",
+                              "For example family_name=Müller attr.city=Celle");
+        }
+    }
+    (void)json_object_set_new(body, "fields", fields);
+    return EX_OK;
+}
+
+static int post(struct cli *cli, json_t *body) {
+    AUTOBUF struct buf text = BUF_INIT(1 << 20);
+    int r = json_print(body, &text);
+    json_decref(body);
+    if (r < 0)
+        return cli_refuse(cli, EX_DATAERR, "this is not text in UTF-8", NULL);
+    const struct http_client_request request = {
+        .method = "POST", .path = "/v1/subscribers", .content_type = "application/json", .body = buf_view(&text)};
+    return answer_person(cli, &request);
+}
+
+static const char usage[] =
+    "show ADDRESS | find TEXT | add LIST ADDRESS [NAME=VALUE …] --basis B --evidence TEXT [--again] | "
+    "change ADDRESS NAME=VALUE … | change OLD NEW | leave ADDRESS --by phone|letter|mail [--list LIST] | "
+    "remove LIST ADDRESS | restore LIST ADDRESS";
+
+static int change(struct cli *cli, int count, char **argv) {
+    if (count == 3 && strchr(argv[2], '=') == NULL)
+        return post(cli,
+                    json_pack("{s:s, s:s, s:s}", "do", "change-address", "address", argv[1], "new_address", argv[2]));
+    json_t *body = json_pack("{s:s, s:s}", "do", "change", "address", argv[1]);
+    int code = take_fields(cli, count - 2, argv + 2, body);
+    if (code != EX_OK) {
+        json_decref(body);
+        return code;
+    }
+    return post(cli, body);
+}
+
+static int add(struct cli *cli, int count, char **argv, const struct cli_option *o) {
+    json_t *body =
+        json_pack("{s:s, s:s, s:s, s:s, s:s, s:b}", "do", "add", "list", argv[1], "address", argv[2], "basis",
+                  o[0].value ? o[0].value : "", "evidence", o[1].value ? o[1].value : "", "again", o[2].value != NULL);
+    int code = take_fields(cli, count - 3, argv + 3, body);
+    if (code != EX_OK) {
+        json_decref(body);
+        return code;
+    }
+    return post(cli, body);
+}
+
+int verb_subscriber(struct cli *cli, int argc, char **argv) {
+    struct cli_option o[] = {{.name = "--basis", .takes_value = true},
+                             {.name = "--evidence", .takes_value = true},
+                             {.name = "--again"},
+                             {.name = "--by", .takes_value = true},
+                             {.name = "--list", .takes_value = true}};
+    int count = cli_options(cli, argc, argv, o, 5);
+    if (count < 0)
+        return EX_USAGE;
+    const char *what = count ? argv[0] : "";
+    if (strcmp(what, "show") == 0 && count == 2)
+        return show(cli, argv[1]);
+    if (strcmp(what, "find") == 0 && count == 2)
+        return find(cli, argv[1]);
+    if (strcmp(what, "add") == 0 && count >= 3)
+        return add(cli, count, argv, o);
+    if (strcmp(what, "change") == 0 && count >= 3)
+        return change(cli, count, argv);
+    if (strcmp(what, "leave") == 0 && count == 2 && o[3].value)
+        return post(cli, json_pack("{s:s, s:s, s:s, s:s}", "do", "leave", "address", argv[1], "how", o[3].value, "list",
+                                   o[4].value ? o[4].value : ""));
+    if ((strcmp(what, "remove") == 0 || strcmp(what, "restore") == 0) && count == 3)
+        return post(cli, json_pack("{s:s, s:s, s:s}", "do", what, "list", argv[1], "address", argv[2]));
+    if (strcmp(what, "export") == 0 || strcmp(what, "erase") == 0)
+        return cli_refuse(cli, EX_UNAVAILABLE, "this is not supported yet", NULL);
+    return cli_refuse(cli, EX_USAGE, "what about which subscriber?", usage);
+}
