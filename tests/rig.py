@@ -73,13 +73,13 @@ class Process:
     def alive(self):
         return self.child.poll() is None
 
-    def signal(self, number):
+    def kill(self, number):
         if self.alive():
             os.kill(self.pid, number)
 
     def end(self, number=signal.SIGTERM, seconds=30):
         """Ends it; returns its exit status (negative: the signal)."""
-        self.signal(number)
+        self.kill(number)
         try:
             return self.child.wait(seconds)
         except subprocess.TimeoutExpired:
