@@ -202,10 +202,10 @@ static const struct rule rules[] = {
     {TALK, "421", NULL, NULL, OUTCOME_DEFERRED, OUTCOME_OF_DESTINATION},
     {TALK, "4..", "4.7.*", NULL, OUTCOME_DEFERRED, OUTCOME_OF_DESTINATION},
 
-    /* All other temporary answers. Full disks and the like (4.3.x), doubts about our domain (4.1.7, 4.1.8) and whatever
-     * MAIL is told concern more than one recipient. */
-    {TALK, "4..", "4.3.*|4.1.7|4.1.8", NULL, OUTCOME_DEFERRED, OUTCOME_OF_DESTINATION},
-    {ON(REPLY_MAIL), "4..", NULL, NULL, OUTCOME_DEFERRED, OUTCOME_OF_DESTINATION},
+    /* All other temporary answers. A full disk or a closed door (4.3.1, 4.3.2) concerns everyone at that destination;
+     * what MAIL is told, the relay that we speak with. */
+    {ON(REPLY_MAIL), "4..", NULL, NULL, OUTCOME_DEFERRED, OUTCOME_OF_CONNECTION},
+    {TALK, "4..", "4.3.1|4.3.2", NULL, OUTCOME_DEFERRED, OUTCOME_OF_DESTINATION},
     {VERDICT, "4..", NULL, NULL, OUTCOME_DEFERRED, OUTCOME_OF_RECIPIENT},
 
     /* A permanent answer to MAIL refuses nobody: it speaks of us, or of the size that we announced (RFC 1870 §6.1). */

@@ -246,7 +246,7 @@ static void test_outcome(void **state) {
         {"552 Message size exceeds fixed limit", REPLY_MAIL, D, MESSAGE},
         {"421 4.7.0 too many", REPLY_MAIL, D, DESTINATION},
         {"451 4.7.1 slow", REPLY_MAIL, D, DESTINATION},
-        {"452 4.3.1 Insufficient system storage", REPLY_MAIL, D, DESTINATION},
+        {"452 4.3.1 Insufficient system storage", REPLY_MAIL, D, CONNECTION},
         {"450 4.1.8 Sender address rejected: Domain not found", REPLY_MAIL, D, DESTINATION},
         {"451 local error", REPLY_MAIL, D, DESTINATION},
         /* RCPT: the person */
@@ -315,6 +315,7 @@ static void test_outcome(void **state) {
         {"550 5.2.1 The user you are trying to contact is receiving mail at a rate that", REPLY_RCPT, D, DESTINATION},
         {"450 4.2.1 The user you are trying to contact is receiving mail too quickly", REPLY_RCPT, D, DESTINATION},
         {"452 4.3.1 Insufficient system storage", REPLY_RCPT, D, DESTINATION},
+        {"451 4.3.0 not now", REPLY_RCPT, D, RECIPIENT},
         {"451 4.7.0 try again", REPLY_RCPT, D, DESTINATION},
         {"421 closing", REPLY_RCPT, D, DESTINATION},
         {"421 4.4.2 timeout", REPLY_DATA, D, CONNECTION},
