@@ -158,8 +158,10 @@ static void on_completed(void *cls, struct MHD_Connection *mhd, void **request, 
 
 static void on_drained(void *user) {
     struct http_server *s = user;
-    if (s->on_drained)
-        s->on_drained(s->drained_user);
+    void (*on_done)(void *) = s->on_drained;
+    s->on_drained = NULL; /* once */
+    if (on_done)
+        on_done(s->drained_user);
 }
 
 static int copy_proxies(struct http_server *s, const struct http_limits *limits) {

@@ -21,7 +21,7 @@ static const char end_line[] = "end";
 static const char *const verb_names[] = {[REQUEST_LEAVE] = "leave", [REQUEST_UNDO] = "undo"};
 static const char *const how_names[] = {[REQUEST_BY_LINK] = "link", [REQUEST_ONE_CLICK] = "one-click"};
 
-enum { LANGUAGE_MAX = 16, FIELDS = 7 };
+enum { FIELDS = 7 };
 
 static bool is_of(struct view v, size_t max, const char *also) {
     for (size_t i = 0; i < v.len; i++) {
@@ -38,7 +38,7 @@ bool request_is_token(struct view token) {
 }
 
 bool request_is_language(struct view language) {
-    return language.len == 0 || (is_of(language, LANGUAGE_MAX, "-") && language.ptr[0] != '-');
+    return language.len == 0 || (is_of(language, REQUEST_LANGUAGE_MAX, "-") && language.ptr[0] != '-');
 }
 
 /* ---- printing ---- */

@@ -23,7 +23,7 @@
 
 enum request_verb { REQUEST_LEAVE, REQUEST_UNDO };
 enum request_how { REQUEST_BY_LINK, REQUEST_ONE_CLICK };
-enum { REQUEST_FILE_MAX_BYTES = 1 << 20, REQUEST_TOKEN_MAX = 200 };
+enum { REQUEST_FILE_MAX_BYTES = 1 << 20, REQUEST_TOKEN_MAX = 200, REQUEST_LANGUAGE_MAX = 16 };
 
 struct request {
     uint8_t id[16];

@@ -1,0 +1,51 @@
+/* The web door's pages: words and templates/common/page.html of every language, loaded once, rendered for each answer.
+ *
+ * Loading tries every page in every language, so that a template that cannot be rendered is found then and not by a
+ * reader; such a language is left out, with a line in the log. What a page shows is text of ours, the list's title and
+ * the sender's organisation; never an address. */
+#pragma once
+#include <stdbool.h>
+
+#include "base/buf.h"
+#include "base/view.h"
+#include "base/why.h"
+
+struct pages;
+struct public_list;
+
+enum page_kind {
+    PAGE_ASK,         /* one button: leave */
+    PAGE_DONE,        /* left; one button: undo */
+    PAGE_UNDONE,      /* taken back */
+    PAGE_LATE,        /* too late for that */
+    PAGE_TEST,        /* the link of a sample copy */
+    PAGE_INVALID,     /* not a token of ours, whatever is wrong with it */
+    PAGE_UNAVAILABLE, /* could not be stored; one button: the same again */
+    PAGE_NOT_FOUND,
+    PAGE_KINDS,
+};
+
+struct page_field {
+    const char *name, *value;
+};
+
+struct page {
+    enum page_kind kind;
+    const char *language;           /* of pages_language() */
+    const struct public_list *list; /* NULL: a text without its name, no footer */
+    const char *root;               /* from the page to the door's root: "./", "../", "../../" … */
+    const char *action;             /* where a form posts to, below the root */
+    struct page_field fields[3];    /* of the form; name NULL ends them */
+};
+
+enum { PAGE_MAX_BYTES = 1024 * 1024 };
+
+/* Reads local_dir (may be "") and shipped_dir. Fails where no language is whole. */
+int pages_load(const char *local_dir, const char *shipped_dir, struct why *why, struct pages **ret);
+struct pages *pages_free(struct pages *p);
+
+/* The first of these that there are pages for: the one named, the one that Accept-Language prefers (may be NULL), the
+ * list's, English, any. Borrowed. */
+const char *pages_language(const struct pages *p, struct view named, const char *accept, const char *list_language);
+int pages_render(const struct pages *p, const struct page *page, struct buf *to);
+struct view pages_style(const struct pages *p);

@@ -1,0 +1,35 @@
+#include "door/path.h"
+
+#include "base/number.h"
+
+#include "mail/words.h"
+
+#include "base/banned.h"
+
+static void read_leave(struct view rest, struct path *ret) {
+    struct view announcement = {0}, language = {0}, more = {0};
+    uint64_t number;
+    if (!view_split(&rest, '/', &ret->token) || ret->token.len == 0)
+        return;
+    if (view_split(&rest, '/', &announcement) && view_split(&rest, '/', &language) && view_split(&rest, '/', &more) &&
+        (more.len > 0 || rest.ptr))
+        return; /* too deep to be a damaged link of ours */
+    ret->place = PATH_LEAVE;
+    if (number_parse_u64(announcement, INT64_MAX, &number) == 0)
+        ret->announcement = (int64_t)number;
+    if (words_is_code(language))
+        ret->language = language;
+}
+
+void path_read(const char *path, struct path *ret) {
+    *ret = (struct path){.place = PATH_NOT_FOUND, .language = VIEW("")};
+    struct view v = view_of(path);
+    for (size_t i = 1; i < v.len; i++)
+        ret->depth += v.ptr[i] == '/';
+    if (view_starts(v, "/u/"))
+        read_leave(view_slice(v, 3, v.len), ret);
+    else if (view_eq_str(v, "/healthz"))
+        ret->place = PATH_HEALTH;
+    else if (view_eq_str(v, "/style.css"))
+        ret->place = PATH_STYLE;
+}

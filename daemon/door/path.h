@@ -1,0 +1,23 @@
+/* What a request to the web door asks for, by its path. A pure function over hostile input. */
+#pragma once
+#include <stdint.h>
+
+#include "base/view.h"
+
+enum path_place {
+    PATH_NOT_FOUND,
+    PATH_LEAVE,  /* /u/TOKEN[/ANNOUNCEMENT[/LANGUAGE]] */
+    PATH_HEALTH, /* /healthz */
+    PATH_STYLE,  /* /style.css */
+};
+
+/* Views into the path. Only the token decides what happens; what stands behind it helps and grants nothing, so a
+ * damaged rest (mail programs cut links and add to them) is read as absent. */
+struct path {
+    enum path_place place;
+    struct view token;
+    int64_t announcement; /* 0: none */
+    struct view language; /* "" : none; else it may name a language (words_is_code) */
+    unsigned depth;       /* how many folders below the root the page stands */
+};
+void path_read(const char *path, struct path *ret);

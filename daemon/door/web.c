@@ -1,0 +1,415 @@
+#include "door/web.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/files.h"
+#include "base/log.h"
+#include "base/number.h"
+
+#include "conf/conf.h"
+#include "net/http_server.h"
+#include "trust/keys.h"
+#include "trust/token.h"
+
+#include "door/fresh.h"
+#include "door/lists.h"
+#include "door/pages.h"
+#include "door/path.h"
+#include "door/writer.h"
+
+#include "base/banned.h"
+
+struct web {
+    struct loop *loop;
+    struct conf *conf;
+    char *keys_path, *lists_path;
+    struct pages *pages;
+    struct keyring *keys;       /* NULL: none could be read */
+    struct public_lists *lists; /* NULL: none */
+    struct fresh keys_fresh, lists_fresh;
+    struct writer *writer;
+    struct http_server *servers[WEB_SOCKETS_MAX];
+    size_t server_count, draining;
+    void (*on_drained)(void *user);
+    void *drained_user;
+};
+
+/* A POST whose request is being written. */
+struct post {
+    struct web *web;
+    struct http_request *http;
+    struct writer_job *job;
+    enum request_verb verb;
+    uint32_t list;
+};
+
+/* ---- what was published ---- */
+
+static void read_lists(struct web *w) {
+    struct public_lists *lists = NULL;
+    AUTOBUF struct buf text = BUF_INIT(LISTS_FILE_MAX_BYTES);
+    int r = files_read(AT_FDCWD, w->lists_path, &text);
+    if (r == 0)
+        r = public_lists_read(buf_view(&text), &lists);
+    if (r < 0 && r != -ENOENT) {
+        log_warning("lists-not-read", LOG_TEXT("error", strerror(-r)));
+        return; /* the ones known are better than none */
+    }
+    (void)public_lists_free(w->lists);
+    w->lists = lists;
+}
+
+static int read_keys(struct web *w, struct why *why) {
+    struct keyring *keys;
+    int r = keyring_load_public(w->keys_path, why, &keys);
+    if (r < 0)
+        return r;
+    (void)keyring_free(w->keys);
+    w->keys = keys;
+    return 0;
+}
+
+static const struct public_list *find_list(struct web *w, uint32_t id) {
+    if (fresh_changed(&w->lists_fresh, w->lists_path))
+        read_lists(w);
+    return public_lists_find(w->lists, id);
+}
+
+/* A token that is not ours may have been signed with a key that is younger than our reading of them. */
+static int verify(struct web *w, struct view text, struct token *ret) {
+    int r = w->keys ? token_verify(w->keys, text, ret) : -ENOKEY;
+    if (r == 0 || !fresh_changed(&w->keys_fresh, w->keys_path))
+        return r;
+    struct why why;
+    if (read_keys(w, &why) < 0)
+        log_why(LOG_WARNING, "keys-not-read", &why);
+    return w->keys ? token_verify(w->keys, text, ret) : -ENOKEY;
+}
+
+/* ---- answers ---- */
+
+static void add_headers(struct http_request *r, const char *cache) {
+    http_add_header(r, "Cache-Control", cache);
+    http_add_header(r, "Referrer-Policy", "no-referrer");
+    http_add_header(r, "X-Robots-Tag", "noindex, nofollow");
+    http_add_header(r, "X-Content-Type-Options", "nosniff");
+    http_add_header(
+        r, "Content-Security-Policy",
+        "default-src 'none'; style-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'");
+}
+
+static void answer_text(struct http_request *r, unsigned status, const char *type, const char *cache,
+                        struct view body) {
+    add_headers(r, cache);
+    http_answer(r, status, type, body);
+}
+
+/* "./", "../", "../../" … */
+static void add_root(const struct path *path, struct buf *to) {
+    enum { DEEPEST = 16 }; /* links of ours are less deep: there it does not matter where the style is found */
+    if (path->depth == 0 || path->depth > DEEPEST)
+        buf_puts(to, path->depth ? "/" : "./");
+    else
+        for (unsigned i = 0; i < path->depth; i++)
+            buf_puts(to, "../");
+}
+
+static void add_action(const struct path *path, struct buf *to) {
+    buf_puts(to, "u/");
+    buf_add_view(to, path->token);
+    if (path->announcement || path->language.len)
+        buf_printf(to, "/%lld", (long long)path->announcement);
+    if (path->language.len)
+        buf_printf(to, "/%.*s", (int)path->language.len, path->language.ptr);
+}
+
+static const char *field(enum request_verb verb) {
+    return verb == REQUEST_UNDO ? "undo" : "leave";
+}
+
+/* verb: what the page's form asks for. */
+static void answer_page(struct web *w, struct http_request *r, unsigned status, enum page_kind kind,
+                        const struct public_list *list, enum request_verb verb) {
+    struct path path;
+    path_read(http_path(r), &path);
+    AUTOBUF struct buf root = BUF_INIT(256), action = BUF_INIT(8192), since = BUF_INIT(32);
+    AUTOBUF struct buf html = BUF_INIT(PAGE_MAX_BYTES);
+    add_root(&path, &root);
+    add_action(&path, &action);
+    const char *retried = http_form(r, "since").ptr ? "since" : NULL;
+    struct view before = http_form(r, "since");
+    if (kind == PAGE_UNAVAILABLE && retried)
+        buf_add_view(&since, view_slice(before, 0, 20));
+    else
+        buf_printf(&since, "%lld", (long long)(clock_now_usec() / USEC_PER_SEC));
+    const struct page page = {
+        .kind = kind,
+        .list = list,
+        .language =
+            pages_language(w->pages, path.language, http_header(r, "Accept-Language"), list ? list->language : ""),
+        .root = buf_str(&root),
+        .action = buf_str(&action),
+        .fields = {{"action", field(verb)}, {verb == REQUEST_UNDO ? "since" : NULL, buf_str(&since)}},
+    };
+    int error = pages_render(w->pages, &page, &html);
+    if (error < 0) {
+        log_error("page-not-rendered", LOG_TEXT("error", strerror(-error)));
+        buf_clear(&html); /* the status still tells a machine what it must know */
+    }
+    answer_text(r, status, "text/html; charset=utf-8", "no-store", buf_view(&html));
+}
+
+static void answer_unavailable(struct web *w, struct http_request *r, const struct public_list *list,
+                               enum request_verb verb) {
+    AUTOBUF struct buf after = BUF_INIT(16);
+    buf_printf(&after, "%d", WEB_RETRY_AFTER_SEC);
+    http_add_header(r, "Retry-After", buf_str(&after));
+    answer_page(w, r, 503, PAGE_UNAVAILABLE, list, verb);
+}
+
+/* What a link means before anything is asked of it: true where it is a recipient's. Else the request is answered. */
+static bool admit(struct web *w, struct http_request *r, const struct path *path, uint32_t *ret_list) {
+    struct token token;
+    int error = verify(w, path->token, &token);
+    if (error == -ENOKEY) {
+        answer_unavailable(w, r, NULL, REQUEST_LEAVE);
+        return false;
+    }
+    if (error == 0 && token.purpose == TOKEN_RECIPIENT) {
+        *ret_list = token.list;
+        return true;
+    }
+    if (error == 0 && token.purpose == TOKEN_TEST)
+        answer_page(w, r, 200, PAGE_TEST, find_list(w, token.list), REQUEST_LEAVE);
+    else
+        answer_page(w, r, 404, PAGE_INVALID, NULL, REQUEST_LEAVE);
+    return false;
+}
+
+/* ---- POST ---- */
+
+static void on_written(void *user, int result) {
+    struct post *post = user;
+    struct web *w = post->web;
+    const struct public_list *list = find_list(w, post->list);
+    struct http_request *http = post->http;
+    enum request_verb verb = post->verb;
+    http_set_user(http, NULL);
+    free(post);
+    if (result < 0)
+        answer_unavailable(w, http, list, verb);
+    else if (verb == REQUEST_UNDO)
+        answer_page(w, http, 200, PAGE_UNDONE, list, REQUEST_LEAVE);
+    else
+        answer_page(w, http, 200, PAGE_DONE, list, REQUEST_UNDO);
+}
+
+/* What the form asks for; false where it is none of ours. */
+static bool read_form(struct http_request *r, enum request_verb *ret_verb, enum request_how *ret_how) {
+    struct view action = http_form(r, "action");
+    *ret_verb = view_eq_str(action, "undo") ? REQUEST_UNDO : REQUEST_LEAVE;
+    *ret_how = REQUEST_BY_LINK;
+    if (view_eq_str(action, "undo") || view_eq_str(action, "leave"))
+        return true;
+    *ret_how = REQUEST_ONE_CLICK;
+    return view_eq_nocase(view_trim(http_form(r, "List-Unsubscribe")), "One-Click");
+}
+
+/* Whether the hour since the leave is over, as far as the form says: the daemon decides, but would not tell anyone. */
+static bool is_late(struct http_request *r) {
+    uint64_t since;
+    if (number_parse_u64(http_form(r, "since"), INT64_MAX / USEC_PER_SEC, &since) < 0)
+        return true;
+    return clock_now_usec() / USEC_PER_SEC - (int64_t)since > WEB_UNDO_SEC;
+}
+
+static void on_post(struct web *w, struct http_request *r) {
+    struct path path;
+    uint32_t list_id;
+    enum request_verb verb;
+    enum request_how how;
+    path_read(http_path(r), &path);
+    if (!admit(w, r, &path, &list_id))
+        return;
+    const struct public_list *list = find_list(w, list_id);
+    if (!read_form(r, &verb, &how)) {
+        answer_page(w, r, 400, PAGE_ASK, list, REQUEST_LEAVE);
+        return;
+    }
+    if (verb == REQUEST_UNDO && is_late(r)) {
+        answer_page(w, r, 409, PAGE_LATE, list, REQUEST_LEAVE);
+        return;
+    }
+    const char *shown =
+        pages_language(w->pages, path.language, http_header(r, "Accept-Language"), list ? list->language : "");
+    struct view language = how == REQUEST_BY_LINK ? view_of(shown) : path.language;
+    struct post *post = calloc(1, sizeof *post);
+    const struct request request = {.verb = verb,
+                                    .token = path.token,
+                                    .announcement = path.announcement,
+                                    .how = how,
+                                    .language = request_is_language(language) ? language : VIEW("")};
+    if (post)
+        *post = (struct post){.web = w, .http = r, .verb = verb, .list = list_id};
+    if (!post || writer_add(w->writer, &request, on_written, post, &post->job) < 0) {
+        free(post);
+        answer_unavailable(w, r, list, verb);
+        return;
+    }
+    http_set_user(r, post);
+}
+
+/* ---- the server's events ---- */
+
+static void on_head(void *user, struct http_request *r, uint64_t *ret_body_max, bool *ret_stream) {
+    struct web *w = user;
+    (void)ret_stream;
+    struct path path;
+    uint32_t list;
+    path_read(http_path(r), &path);
+    enum http_method method = http_method(r);
+    bool reads = method == HTTP_GET || method == HTTP_HEAD;
+    if (path.place == PATH_NOT_FOUND) {
+        answer_page(w, r, 404, PAGE_NOT_FOUND, NULL, REQUEST_LEAVE);
+    } else if (path.place == PATH_LEAVE && method == HTTP_POST) {
+        *ret_body_max = WEB_BODY_MAX_BYTES;
+    } else if (!reads) {
+        http_add_header(r, "Allow", path.place == PATH_LEAVE ? "GET, HEAD, POST" : "GET, HEAD");
+        answer_page(w, r, 405, PAGE_NOT_FOUND, NULL, REQUEST_LEAVE);
+    } else if (path.place == PATH_HEALTH) {
+        answer_text(r, 200, "text/plain; charset=utf-8", "no-store", VIEW("ok\n"));
+    } else if (path.place == PATH_STYLE) {
+        answer_text(r, 200, "text/css; charset=utf-8", "public, max-age=3600", pages_style(w->pages));
+    } else if (admit(w, r, &path, &list)) {
+        answer_page(w, r, 200, PAGE_ASK, find_list(w, list), REQUEST_LEAVE);
+    }
+}
+
+static void on_request(void *user, struct http_request *r) {
+    on_post(user, r); /* all others were answered at their heads */
+}
+
+static void on_end(void *user, struct http_request *r) {
+    (void)user;
+    struct post *post = http_user(r);
+    if (post) {
+        writer_forget(post->job);
+        free(post);
+    }
+}
+
+/* ---- the door ---- */
+
+static char *below(const char *folder, const char *name) {
+    struct buf path = BUF_INIT(8192);
+    buf_printf(&path, "%s/%s", folder, name);
+    return buf_steal(&path);
+}
+
+static int load_pages(const struct conf *conf, struct why *why, struct pages **ret) {
+    int r = pages_load(conf->templates_local, conf->templates, why, ret);
+    if (r == 0 || conf->templates_local[0] == '\0')
+        return r;
+    /* What an admin broke must not keep anyone from leaving. */
+    log_why(LOG_ERR, "own-templates-left-out", why);
+    return pages_load("", conf->templates, why, ret);
+}
+
+int web_new(struct loop *loop, const struct conf *conf, struct why *why, struct web **ret) {
+    struct web *w = calloc(1, sizeof *w);
+    if (!w)
+        return why_set(why, -ENOMEM, "memory runs out");
+    w->loop = loop;
+    w->conf = conf_ref(conf);
+    AUTOBUF struct buf keys = BUF_INIT(8192);
+    keyring_public_dir(conf->spool_dir, &keys);
+    w->keys_path = buf_steal(&keys);
+    w->lists_path = below(conf->spool_dir, "public/lists");
+    AUTOFREE char *requests = below(conf->spool_dir, "requests/web");
+    int r = w->keys_path && w->lists_path && requests ? 0 : why_set(why, -ENOMEM, "memory runs out");
+    if (r == 0)
+        r = load_pages(conf, why, &w->pages);
+    if (r == 0) {
+        r = writer_new(loop, requests, &w->writer);
+        if (r < 0)
+            (void)why_set(why, r, "the writing thread cannot be started: %s", strerror(-r));
+    }
+    if (r < 0) {
+        (void)web_free(w);
+        return r;
+    }
+    /* These may come later than the door, and are looked for at each request. */
+    struct why missing;
+    if (access(requests, W_OK) < 0)
+        log_warning("requests-not-writable", LOG_TEXT("path", requests), LOG_TEXT("error", strerror(errno)));
+    (void)fresh_changed(&w->keys_fresh, w->keys_path);
+    if (read_keys(w, &missing) < 0)
+        log_why(LOG_WARNING, "keys-not-read", &missing);
+    *ret = w;
+    return 0;
+}
+
+struct web *web_free(struct web *w) {
+    if (!w)
+        return NULL;
+    for (size_t i = 0; i < w->server_count; i++)
+        (void)http_server_free(w->servers[i]);
+    (void)writer_free(w->writer);
+    (void)pages_free(w->pages);
+    (void)keyring_free(w->keys);
+    (void)public_lists_free(w->lists);
+    (void)conf_unref(w->conf);
+    free(w->keys_path);
+    free(w->lists_path);
+    free(w);
+    return NULL;
+}
+
+int web_listen(struct web *w, int listen_fd) {
+    static const struct http_handlers handlers = {.on_head = on_head, .on_request = on_request, .on_end = on_end};
+    const struct http_limits limits = {.connections = WEB_CONNECTIONS,
+                                       .connections_per_source = WEB_CONNECTIONS_PER_SOURCE,
+                                       .request_deadline_usec = WEB_DEADLINE_SEC * USEC_PER_SEC,
+                                       .proxies = w->conf->web_proxies.items,
+                                       .proxy_count = w->conf->web_proxies.count};
+    if (w->server_count == WEB_SOCKETS_MAX) {
+        (void)close(listen_fd); /* nobody was served on it */
+        return -E2BIG;
+    }
+    int r = http_server_new(w->loop, listen_fd, &limits, &handlers, w, &w->servers[w->server_count]);
+    if (r == 0)
+        w->server_count++;
+    return r;
+}
+
+int web_reload(struct web *w, struct why *why) {
+    struct pages *pages;
+    read_lists(w);
+    int r = read_keys(w, why);
+    int r2 = load_pages(w->conf, why, &pages);
+    if (r2 == 0) {
+        (void)pages_free(w->pages);
+        w->pages = pages;
+    }
+    return r < 0 ? r : r2;
+}
+
+static void on_server_drained(void *user) {
+    struct web *w = user;
+    if (--w->draining == 0)
+        w->on_drained(w->drained_user);
+}
+
+void web_drain(struct web *w, void (*on_drained)(void *user), void *user) {
+    if (w->draining)
+        return;
+    w->on_drained = on_drained;
+    w->drained_user = user;
+    w->draining = w->server_count;
+    for (size_t i = 0; i < w->server_count; i++)
+        http_server_drain(w->servers[i], on_server_drained, w);
+}

@@ -1,0 +1,63 @@
+#include "door/path.h"
+
+#include "unit.h"
+
+static void paths_mean_places(void **state) {
+    (void)state;
+    static const struct {
+        const char *path;
+        enum path_place place;
+        const char *token, *language;
+        int64_t announcement;
+        unsigned depth;
+    } cases[] = {
+        {"/u/T", PATH_LEAVE, "T", "", 0, 1},
+        {"/u/T/", PATH_LEAVE, "T", "", 0, 2},
+        {"/u/T/7", PATH_LEAVE, "T", "", 7, 2},
+        {"/u/T/7/", PATH_LEAVE, "T", "", 7, 3},
+        {"/u/T/7/de", PATH_LEAVE, "T", "de", 7, 3},
+        {"/u/T/7/pt-BR/", PATH_LEAVE, "T", "pt-BR", 7, 4},
+        {"/u/T/9223372036854775807/de", PATH_LEAVE, "T", "de", INT64_MAX, 3},
+        /* a damaged rest is absent, and what is left of it counts */
+        {"/u/T/9223372036854775808/de", PATH_LEAVE, "T", "de", 0, 3},
+        {"/u/T/x/de", PATH_LEAVE, "T", "de", 0, 3},
+        {"/u/T//de", PATH_LEAVE, "T", "de", 0, 3},
+        {"/u/T/-7/de", PATH_LEAVE, "T", "de", 0, 3},
+        {"/u/T/7/d", PATH_LEAVE, "T", "", 7, 3},
+        {"/u/T/7/de.", PATH_LEAVE, "T", "", 7, 3},
+        {"/u/T/7/../../x", PATH_NOT_FOUND, NULL, "", 0, 5},
+        {"/u/T/7/\xc3\xbc", PATH_LEAVE, "T", "", 7, 3},
+        {"/u/a b<", PATH_LEAVE, "a b<", "", 0, 1}, /* verifying is not done here */
+        {"/u/T/7/de/x", PATH_NOT_FOUND, NULL, "", 0, 4},
+        {"/u/T/7/de//", PATH_NOT_FOUND, NULL, "", 0, 5},
+        {"/u/", PATH_NOT_FOUND, NULL, "", 0, 1},
+        {"/u//7", PATH_NOT_FOUND, NULL, "", 0, 2},
+        {"/u", PATH_NOT_FOUND, NULL, "", 0, 0},
+        {"/U/T", PATH_NOT_FOUND, NULL, "", 0, 1},
+        {"//u/T", PATH_NOT_FOUND, NULL, "", 0, 2},
+        {"/", PATH_NOT_FOUND, NULL, "", 0, 0},
+        {"/p/T", PATH_NOT_FOUND, NULL, "", 0, 1},
+        {"/c/T", PATH_NOT_FOUND, NULL, "", 0, 1},
+        {"/r/T", PATH_NOT_FOUND, NULL, "", 0, 1},
+        {"/healthz", PATH_HEALTH, NULL, "", 0, 0},
+        {"/healthz/", PATH_NOT_FOUND, NULL, "", 0, 1},
+        {"/style.css", PATH_STYLE, NULL, "", 0, 0},
+        {"/style.css/x", PATH_NOT_FOUND, NULL, "", 0, 1},
+    };
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        struct path path;
+        path_read(cases[i].path, &path);
+        unit_int(cases[i].path, path.place, cases[i].place);
+        unit_int(cases[i].path, path.depth, cases[i].depth);
+        if (path.place != PATH_LEAVE)
+            continue;
+        unit_int(cases[i].path, view_eq_str(path.token, cases[i].token), true);
+        unit_int(cases[i].path, view_eq_str(path.language, cases[i].language), true);
+        unit_int(cases[i].path, path.announcement, cases[i].announcement);
+    }
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {cmocka_unit_test(paths_mean_places)};
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
