@@ -165,7 +165,8 @@ struct rule {
 /* The receiver wants fewer, with whatever code: Gmail's "receiving mail at a rate" comes with 550 too. */
 #define TOO_FAST                                                                                                       \
     "receiving mail at a rate|receiving mail too quickly|rate limit|ratelimit|rate-limit|unusual rate|throttl|"        \
-    "too many messages|too many connections|too many concurrent|too many simultaneous|too many sessions|too fast|"     \
+    "frequency limited|too many messages|too many connections|too many concurrent|too many simultaneous|too many "     \
+    "sessions|too fast|"                                                                                               \
     "temporarily deferred due to|temporarily rate|[ts|tss0|(rp-00"
 
 #define TOO_LARGE                                                                                                      \
@@ -177,7 +178,7 @@ struct rule {
     "unable to relay|authentication required|not authenticated|spam|blacklist|black list|blocklist|block list|"        \
     "blocked|dnsbl| rbl |rbl.|.rbl|spamhaus|spamcop|reputation|dmarc|dkim|spf|policy|not authorized|unauthorized|"     \
     "not allowed to send|content rejected|message rejected|junk|virus|sender rejected|sender address rejected|"        \
-    "sender verify|sender denied|ptr record|reverse dns"
+    "sender verify|sender denied|unauthenticated|client ip|ptr record|reverse dns"
 
 /* The table of MAIL-RULES §2 and §3. The first row that fits is taken; the last rows fit whatever came. */
 static const struct rule rules[] = {
@@ -229,9 +230,11 @@ static const struct rule rules[] = {
     {VERDICT, "552", UNSAID, TOO_LARGE, OUTCOME_REFUSED, OUTCOME_OF_MESSAGE},
 
     /* Policy. 5.7.13, .17 and .18 (RFC 7293 and the registry: account disabled, owner changed), 5.7.2 (a mailing list)
-     * and Exchange's 5.7.124 to .136 (a group that takes mail from few) speak of the recipient after all. */
+     * and Exchange's 5.7.124 to .136 or RESOLVER.RST (a group that takes mail from few) speak of the recipient after
+     * all. */
     {VERDICT, "5..", "5.7.13|5.7.17|5.7.18|5.7.2", NULL, OUTCOME_REFUSED, OUTCOME_OF_RECIPIENT},
     {VERDICT, "5..", "5.7.124|5.7.129|5.7.133|5.7.134|5.7.135|5.7.136", NULL, OUTCOME_REFUSED, OUTCOME_OF_RECIPIENT},
+    {VERDICT, "5..", "5.7.*", "resolver.rst.", OUTCOME_REFUSED, OUTCOME_OF_RECIPIENT},
     {VERDICT, "5..", "5.7.*", USER_UNKNOWN, OUTCOME_REFUSED, OUTCOME_OF_RECIPIENT},
     {VERDICT, "5..", "5.7.*", NULL, OUTCOME_DEFERRED, OUTCOME_OF_SENDER},
 

@@ -277,6 +277,7 @@ static void test_outcome(void **state) {
         {"550 5.7.18 domain owner has changed", REPLY_RCPT, R, RECIPIENT},
         {"550 5.7.2 list expansion prohibited", REPLY_RCPT, R, RECIPIENT},
         {"550 5.7.133 sender not authenticated for group", REPLY_RCPT, R, RECIPIENT},
+        {"550 5.7.1 RESOLVER.RST.AuthRequired; authentication required", REPLY_RCPT, R, RECIPIENT},
         {"550 5.7.1 Recipient address rejected: User unknown", REPLY_RCPT, R, RECIPIENT},
         {"550 5.7.1 The account that you tried to reach does not exist", REPLY_END, R, RECIPIENT},
         {"450 4.2.0 Greylisted", REPLY_RCPT, D, RECIPIENT},
@@ -298,6 +299,7 @@ static void test_outcome(void **state) {
         {"550 Relaying denied", REPLY_RCPT, D, SENDER},
         {"554 Message rejected as spam", REPLY_END, D, SENDER},
         {"554 5.0.0 blocked using zen.spamhaus.example", REPLY_RCPT, D, SENDER},
+        {"550 Unauthenticated senders not allowed", REPLY_RCPT, D, SENDER},
         {"550 5.1.7 bad sender", REPLY_RCPT, D, SENDER},
         {"550 5.1.8 bad sender domain", REPLY_RCPT, D, SENDER},
         {"550 5.1.0 <n@x.example> sender rejected", REPLY_RCPT, D, SENDER},
@@ -320,6 +322,7 @@ static void test_outcome(void **state) {
         {"421 closing", REPLY_RCPT, D, DESTINATION},
         {"421 4.4.2 timeout", REPLY_DATA, D, CONNECTION},
         {"421 4.3.2 shutting down", REPLY_END, D, CONNECTION},
+        {"550 Ip frequency limited [Blocked IP 192.0.2.22]", REPLY_RCPT, D, DESTINATION},
         {"554 too many connections", REPLY_RCPT, D, DESTINATION},
         /* the message */
         {"552 5.3.4 too big", REPLY_RCPT, R, MESSAGE},
