@@ -69,6 +69,11 @@ static void log_conf_error(void *user, const struct why *why) {
     log_why(LOG_ERR, "configuration-error", why);
 }
 
+static void log_restart(void *user, const struct why *why) {
+    (void)user;
+    log_why(LOG_WARNING, "restart-needed", why);
+}
+
 static void fail(struct daemon *d, const struct why *why, int code) {
     log_why(LOG_ERR, "start-failed", why);
     d->exit_code = code;
@@ -259,10 +264,8 @@ static void reload(struct daemon *d) {
     int r = conf_load(d->config_path, log_conf_error, NULL, &conf);
     if (r == 0)
         r = conf_check_machine(conf, log_conf_error, NULL);
-    if (r == 0 && (strcmp(conf->state_dir, d->conf->state_dir) != 0 ||
-                   strcmp(conf->spool_dir, d->conf->spool_dir) != 0 || strcmp(conf->socket, d->conf->socket) != 0))
-        log_warning("reload-needs-restart",
-                    LOG_TEXT("what", "state-dir, spool-dir and socket change with a restart only"));
+    if (r == 0)
+        conf_needs_restart(d->conf, conf, log_restart, NULL);
     if (r < 0) {
         log_error("reload-refused", LOG_TEXT("what", "the running configuration stays in force"));
         (void)conf_unref(conf);
