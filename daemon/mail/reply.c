@@ -236,7 +236,7 @@ static const struct rule rules[] = {
     {VERDICT, "5..", "5.7.124|5.7.129|5.7.133|5.7.134|5.7.135|5.7.136", NULL, OUTCOME_REFUSED, OUTCOME_OF_RECIPIENT},
     {VERDICT, "5..", "5.7.*", "resolver.rst.", OUTCOME_REFUSED, OUTCOME_OF_RECIPIENT},
     {VERDICT, "5..", "5.7.*", USER_UNKNOWN, OUTCOME_REFUSED, OUTCOME_OF_RECIPIENT},
-    {VERDICT, "5..", "5.7.*", NULL, OUTCOME_DEFERRED, OUTCOME_OF_SENDER},
+    {VERDICT, "5..", "5.7.*", NULL, OUTCOME_DEFERRED, OUTCOME_OF_DESTINATION},
 
     /* No enhanced code that says anything: the text decides. */
     {VERDICT, "5..", UNSAID, USER_UNKNOWN, OUTCOME_REFUSED, OUTCOME_OF_RECIPIENT},

@@ -597,13 +597,16 @@ static void on_outcome(void *user, struct session *session, uint64_t cookie, con
     enum destination_verdict verdict = outcome->class == OUTCOME_DELIVERED          ? DESTINATION_DELIVERED
                                        : outcome->subject == OUTCOME_OF_DESTINATION ? DESTINATION_SLOW_DOWN
                                                                                     : DESTINATION_OTHER;
-    if (destination_done(d->destinations, view_of(item->domain), verdict, now))
+    if (destination_done(d->destinations, view_of(item->domain), verdict, now)) {
         log_info("destination-slows-down", LOG_TEXT("domain", item->domain));
+        if (outcome->code >= 500) /* a policy: it wants a person to look */
+            d->handlers->on_alert(d->user, "alert-destination-paused", item->domain, outcome->text);
+    }
     bool of_us = relays_judge(d->relays, session, outcome, now, &run);
     if (of_us) {
         flush_withheld(d, true);
         give_back(d, item, clock_now_usec() + reconnect_usec);
-    } else if (outcome->subject == OUTCOME_OF_MESSAGE && outcome->class == OUTCOME_REFUSED && item->sending) {
+    } else if (outcome->subject == OUTCOME_OF_MESSAGE && outcome->code >= 500 && item->sending) {
         int64_t id = item->sending->id;
         give_back(d, item, 0);
         hold(d, id, outcome->text);

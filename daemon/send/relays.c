@@ -401,16 +401,20 @@ bool relays_judge(struct relays *r, struct session *s, const struct outcome *out
             return false;
         break;
     case OUTCOME_DEFERRED:
-    case OUTCOME_IN_DOUBT:
-        pace_relay_run_ends(&relay->pace);
-        if (outcome->subject != OUTCOME_OF_SENDER)
-            return false;
-        break;
+        if (outcome->subject == OUTCOME_OF_SENDER)
+            break;
+        /* A policy that one destination has is its own affair; the same words ten times in a row are about us. */
+        if (outcome->code >= 500 && pace_relay_refused(&relay->pace, outcome) >= PACE_RUN)
+            break;
+        if (outcome->code < 500)
+            pace_relay_run_ends(&relay->pace);
+        return false;
+    case OUTCOME_IN_DOUBT: pace_relay_run_ends(&relay->pace); return false;
     }
     struct outcome of_us = *outcome;
     of_us.subject = OUTCOME_OF_SENDER;
     relay_failed(relay, &of_us, now_usec);
-    return outcome->class != OUTCOME_IN_DOUBT;
+    return true;
 }
 
 int64_t relays_close_idle(struct relays *r, int64_t now_usec) {
