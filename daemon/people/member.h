@@ -20,13 +20,14 @@ struct words;
 /* Who acts, and what is to be kept of it. */
 struct member_act {
     const char *by;       /* user name */
-    const char *basis;    /* add and restore: consent, membership, public-task or other */
-    const char *evidence; /* in words; needed where basis is */
+    const char *basis;    /* consent, membership, public-task or other; needed by member_add() */
+    const char *evidence; /* in words; needed by member_add() */
     int64_t now_usec;
 };
 
-/* A field as the command line names it: address is not among them. "attr.NAME" sets an attribute; an empty value
- * clears. Languages and forms are understood as in imports. */
+/* A field by its name ("given_name", "given-name") or as a column of an import is called in any language ("Vorname");
+ * the address is not among them. "attr.NAME" sets an attribute. An empty value clears. Languages and forms of address
+ * are understood as in imports. */
 struct member_field {
     const char *name, *value;
 };

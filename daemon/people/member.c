@@ -1,0 +1,321 @@
+#include "people/member.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "base/clock.h"
+#include "mail/address.h"
+#include "people/member_fields.h"
+#include "store/suppression.h"
+
+#include "base/banned.h"
+
+enum { EVIDENCE_MAX_BYTES = 8192 };
+
+/* What the record says of a command. */
+static struct consent command(const char *what, const struct member_act *act) {
+    return (struct consent){
+        .what = what, .how = "command", .origin = act->by, .basis = act->basis, .evidence = act->evidence};
+}
+
+static int store_failed(struct why *why, int error) {
+    return why->what[0] ? error : why_set(why, error, "the store cannot be changed: %s", strerror(-error));
+}
+
+static int parse(struct view written, struct address *ret, struct why *why) {
+    enum address_fault fault = address_parse_mailbox(written, ret, NULL);
+    return fault == ADDRESS_OK ? 0 : why_set(why, -EINVAL, "%s", address_fault_text(fault));
+}
+
+int member_find(struct db *db, struct view address, struct arena *arena, struct person *ret, struct why *why) {
+    *why = (struct why){0};
+    struct address a;
+    int r = parse(address, &a, why);
+    if (r < 0)
+        return r;
+    r = person_find(db, a.key, arena, ret);
+    if (r == 0)
+        return why_set(why, -ENOENT, "nobody has this address");
+    return r < 0 ? store_failed(why, r) : 0;
+}
+
+/* --- Joining -------------------------------------------------------------------------------------------------- */
+
+static int check_act(const struct member_act *act, struct why *why) {
+    static const char *const bases[] = {"consent", "membership", "public-task", "other"};
+    bool known = false;
+    for (size_t i = 0; i < COUNT_OF(bases); i++)
+        known |= act->basis && strcmp(act->basis, bases[i]) == 0;
+    if (known && act->evidence && act->evidence[0])
+        return 0;
+    (void)why_set(why, -EINVAL, "why may this person be written to, and where does it show?");
+    why_todo(why, "Give --basis consent|membership|public-task|other and --evidence TEXT");
+    return -EINVAL;
+}
+
+static int check_suppression(struct db *db, const struct address *a, struct arena *arena, struct why *why) {
+    const char *reason;
+    int r = suppression_get(db, a->key, arena, &reason);
+    if (r <= 0)
+        return r;
+    (void)why_set(why, -ESTALE, "nothing is sent to this address any more (%s)", reason);
+    why_todo(why, "If that is over: rundbrief unsuppress ADDRESS");
+    return -ESTALE;
+}
+
+static int refuse_left(const struct subscription *s, struct why *why) {
+    AUTOBUF struct buf date = BUF_INIT(64);
+    clock_print_utc(&date, s->since_usec);
+    (void)why_set(why, -ESTALE, "this person left the list on %.10s", buf_str(&date));
+    why_todo(why, "If they asked to come back: rundbrief subscriber add --again");
+    return -ESTALE;
+}
+
+static int join(struct db *db, uint32_t list, int64_t id, bool again, const struct member_act *act, struct why *why) {
+    struct subscription s = {0};
+    int r = subscription_get(db, list, id, &s);
+    if (r < 0)
+        return r;
+    if (r == 1 && s.state == SUBSCRIPTION_ACTIVE)
+        return why_set(why, -ESTALE, "this person is on the list already");
+    if (r == 1 && s.state == SUBSCRIPTION_LEFT && !again)
+        return refuse_left(&s, why);
+    struct consent consent = command(r == 1 && s.state == SUBSCRIPTION_REMOVED ? "restored" : "subscribed", act);
+    return subscription_set(db, list, id, SUBSCRIPTION_ACTIVE, act->now_usec, &consent);
+}
+
+int member_add(struct db *db, uint32_t list, struct view address, const struct member_field *fields, size_t count,
+               const struct words *const *words, size_t words_count, bool again, const struct member_act *act,
+               struct why *why, bool *ret_new) {
+    *why = (struct why){0};
+    AUTOARENA struct arena arena = {0};
+    AUTOBUF struct buf changed = BUF_INIT(EVIDENCE_MAX_BYTES);
+    struct address a;
+    struct person base = {0}, p;
+    int64_t id;
+    int r = check_act(act, why);
+    if (r == 0)
+        r = parse(address, &a, why);
+    if (r == 0)
+        r = check_suppression(db, &a, &arena, why);
+    if (r == 0 && (r = person_find(db, a.key, &arena, &base)) >= 0)
+        r = member_read_fields(&base, fields, count, words, words_count, &arena, &p, &changed, why);
+    if (r < 0)
+        return store_failed(why, r);
+    p.address_key = a.key;
+    p.address = base.id ? NULL : a.spelled;
+    r = person_save(db, &p, act->now_usec, &id, ret_new);
+    if (r == 0)
+        r = join(db, list, id, again, act, why);
+    return r < 0 ? store_failed(why, r) : 0;
+}
+
+/* --- Changes -------------------------------------------------------------------------------------------------- */
+
+int member_change(struct db *db, struct view address, const struct member_field *fields, size_t count,
+                  const struct words *const *words, size_t words_count, const struct member_act *act, struct why *why) {
+    *why = (struct why){0};
+    AUTOARENA struct arena arena = {0};
+    AUTOBUF struct buf changed = BUF_INIT(EVIDENCE_MAX_BYTES);
+    struct person base, p;
+    bool is_new;
+    int64_t id;
+    int r = member_find(db, address, &arena, &base, why);
+    if (r == 0)
+        r = member_read_fields(&base, fields, count, words, words_count, &arena, &p, &changed, why);
+    if (r < 0)
+        return store_failed(why, r);
+    if (changed.len == 0)
+        return why_set(why, -ESTALE, "this changes nothing");
+    p.address_key = base.address_key;
+    r = person_save(db, &p, act->now_usec, &id, &is_new);
+    struct consent consent = command("changed", act);
+    consent.evidence = buf_str(&changed);
+    if (r == 0)
+        r = consent_add(db, base.id, 0, act->now_usec, &consent);
+    return r < 0 ? store_failed(why, r) : 0;
+}
+
+int member_change_address(struct db *db, struct view old_address, struct view new_address, const struct member_act *act,
+                          struct why *why) {
+    *why = (struct why){0};
+    AUTOARENA struct arena arena = {0};
+    struct address a;
+    struct person p;
+    int r = member_find(db, old_address, &arena, &p, why);
+    if (r == 0)
+        r = parse(new_address, &a, why);
+    if (r < 0)
+        return r;
+    if (strcmp(p.address, a.spelled) == 0)
+        return why_set(why, -ESTALE, "this is the address already");
+    r = person_change_address(db, p.id, a.key, a.spelled, act->now_usec);
+    if (r == -EEXIST) {
+        (void)why_set(why, r, "somebody else has the new address");
+        why_todo(why, "If it is the same person, remove one of the two");
+        return r;
+    }
+    AUTOBUF struct buf evidence = BUF_INIT(EVIDENCE_MAX_BYTES);
+    buf_printf(&evidence, "address: %s, before %s", a.spelled, p.address);
+    struct consent consent = command("changed", act);
+    consent.evidence = buf_str(&evidence);
+    if (r == 0)
+        r = consent_add(db, p.id, 0, act->now_usec, &consent);
+    return r < 0 ? store_failed(why, r) : 0;
+}
+
+/* --- Leaving and coming back ---------------------------------------------------------------------------------- */
+
+static int not_on_list(struct why *why) {
+    return why_set(why, -ENOENT, "this person is not on the list");
+}
+
+/* The subscription of whoever has the address. */
+static int find_member(struct db *db, uint32_t list, struct view address, struct subscription *ret, struct why *why) {
+    AUTOARENA struct arena arena = {0};
+    struct person p;
+    int r = member_find(db, address, &arena, &p, why);
+    if (r == 0 && (r = subscription_get(db, list, p.id, ret)) == 0)
+        return not_on_list(why);
+    return r < 0 ? store_failed(why, r) : 0;
+}
+
+static int set(struct db *db, const struct subscription *s, enum subscription_state state,
+               const struct consent *consent, const struct member_act *act, struct why *why) {
+    int r = subscription_set(db, s->list, s->subscriber, state, act->now_usec, consent);
+    return r < 0 ? store_failed(why, r) : 0;
+}
+
+enum { LISTS_MAX = 256 };
+struct lists {
+    uint32_t items[LISTS_MAX];
+    size_t count;
+};
+
+static int collect_list(void *user, const struct subscription *s) {
+    struct lists *lists = user;
+    if (s->state != SUBSCRIPTION_LEFT && lists->count < LISTS_MAX)
+        lists->items[lists->count++] = s->list;
+    return 0;
+}
+
+static int leave_all(struct db *db, struct view address, const struct consent *consent, const struct member_act *act,
+                     struct why *why) {
+    AUTOARENA struct arena arena = {0};
+    struct person p;
+    struct lists lists = {.count = 0};
+    int r = member_find(db, address, &arena, &p, why);
+    if (r == 0)
+        r = subscription_each_of(db, p.id, collect_list, &lists);
+    for (size_t i = 0; i < lists.count && r == 0; i++)
+        r = subscription_set(db, lists.items[i], p.id, SUBSCRIPTION_LEFT, act->now_usec, consent);
+    if (r == 0 && lists.count == 0)
+        return why_set(why, -ESTALE, "this person is on no list");
+    return r < 0 ? store_failed(why, r) : 0;
+}
+
+int member_leave(struct db *db, uint32_t list, struct view address, const char *how, const struct member_act *act,
+                 struct why *why) {
+    *why = (struct why){0};
+    struct consent consent = command("left", act);
+    consent.how = how;
+    if (strcmp(how, "phone") != 0 && strcmp(how, "letter") != 0 && strcmp(how, "mail") != 0) {
+        (void)why_set(why, -EINVAL, "how did they tell us?");
+        why_todo(why, "Give --by phone, letter or mail; use “remove” where it is our decision");
+        return -EINVAL;
+    }
+    if (list == 0)
+        return leave_all(db, address, &consent, act, why);
+    struct subscription s;
+    int r = find_member(db, list, address, &s, why);
+    if (r < 0)
+        return r;
+    if (s.state == SUBSCRIPTION_LEFT)
+        return why_set(why, -ESTALE, "this person has left the list already");
+    return set(db, &s, SUBSCRIPTION_LEFT, &consent, act, why);
+}
+
+int member_remove(struct db *db, uint32_t list, struct view address, const struct member_act *act, struct why *why) {
+    *why = (struct why){0};
+    struct consent consent = command("removed", act);
+    struct subscription s;
+    int r = find_member(db, list, address, &s, why);
+    if (r < 0)
+        return r;
+    if (s.state == SUBSCRIPTION_LEFT || s.state == SUBSCRIPTION_REMOVED)
+        return why_set(why, -ESTALE, "this person %s already",
+                       s.state == SUBSCRIPTION_LEFT ? "has left the list" : "was removed");
+    return set(db, &s, SUBSCRIPTION_REMOVED, &consent, act, why);
+}
+
+int member_restore(struct db *db, uint32_t list, struct view address, const struct member_act *act, struct why *why) {
+    *why = (struct why){0};
+    struct consent consent = command("restored", act);
+    struct subscription s;
+    int r = find_member(db, list, address, &s, why);
+    if (r < 0)
+        return r;
+    if (s.state == SUBSCRIPTION_LEFT)
+        return refuse_left(&s, why);
+    if (s.state != SUBSCRIPTION_REMOVED)
+        return why_set(why, -ESTALE, "this person was not removed");
+    return set(db, &s, SUBSCRIPTION_ACTIVE, &consent, act, why);
+}
+
+/* --- Showing -------------------------------------------------------------------------------------------------- */
+
+struct showing {
+    struct arena *arena;
+    struct member_record *to;
+};
+
+/* items with room for one more: twice the room whenever it is used up. */
+static void *with_room(struct arena *arena, void *items, size_t count, size_t size) {
+    if (count & (count - 1))
+        return items;
+    char *more = arena_alloc(arena, (count ? count * 2 : 1) * size);
+    if (more && count)
+        memcpy(more, items, count * size);
+    return more;
+}
+
+static int add_subscription(void *user, const struct subscription *s) {
+    struct showing *k = user;
+    struct subscription *more =
+        with_room(k->arena, k->to->subscriptions, k->to->subscription_count, sizeof *k->to->subscriptions);
+    if (!more)
+        return -ENOMEM;
+    more[k->to->subscription_count++] = *s;
+    k->to->subscriptions = more;
+    return 0;
+}
+
+static int add_consent(void *user, const struct consent_row *row) {
+    struct showing *k = user;
+    struct consent_row kept = *row,
+                       *more = with_room(k->arena, k->to->consents, k->to->consent_count, sizeof *k->to->consents);
+    const char **const strings[] = {&kept.what, &kept.how, &kept.origin, &kept.basis, &kept.evidence};
+    for (size_t i = 0; i < COUNT_OF(strings); i++)
+        *strings[i] = arena_strdup(k->arena, *strings[i]);
+    if (!more || arena_failed(k->arena))
+        return -ENOMEM;
+    more[k->to->consent_count++] = kept;
+    k->to->consents = more;
+    return 0;
+}
+
+int member_show(struct db *db, struct view address, struct arena *arena, struct member_record *ret, struct why *why) {
+    *why = (struct why){0};
+    *ret = (struct member_record){0};
+    struct showing k = {.arena = arena, .to = ret};
+    int r = member_find(db, address, arena, &ret->person, why);
+    if (r < 0)
+        return r;
+    r = suppression_get(db, ret->person.address_key, arena, &ret->suppressed);
+    if (r >= 0)
+        r = subscription_each_of(db, ret->person.id, add_subscription, &k);
+    if (r == 0)
+        r = consent_each(db, ret->person.id, add_consent, &k);
+    return r < 0 ? store_failed(why, r) : 0;
+}
