@@ -97,6 +97,25 @@ int delivery_unclaim(struct db *db, int64_t announcement, int64_t subscriber, en
     return r;
 }
 
+int delivery_put_off(struct db *db, int64_t announcement, int64_t subscriber, enum delivery_state from,
+                     int64_t due_usec, const char *why) {
+    enum delivery_state to = from == DELIVERY_IN_DOUBT ? DELIVERY_IN_DOUBT : DELIVERY_DEFERRED;
+    int64_t state = 0, changed = 0;
+    int r = state_of_announcement(db, announcement, &state);
+    if (r < 0)
+        return r;
+    if (state == ANNOUNCEMENT_STOPPED)
+        return leave_out_claimed(db, announcement, subscriber);
+    /* first_claim stays: the mail's Date is fixed. */
+    r = db_run(db,
+               "UPDATE delivery SET state = ?, attempts = attempts - 1, due = ?, text = ? "
+               "WHERE announcement = ? AND subscriber = ? AND state = 1",
+               &changed, "ditii", (int)to, due_usec, why, announcement, subscriber);
+    if (r == 0 && !changed)
+        return -ESTALE;
+    return r < 0 ? r : tally_move(db, announcement, DELIVERY_CLAIMED, (int)to, 1);
+}
+
 /* --- Ends that are not outcomes ------------------------------------------------------------------------------- */
 
 static int claim_cursor(struct db *db, int64_t announcement, int64_t *ret) {

@@ -32,6 +32,7 @@ struct claim {
     uint32_t list;
     enum delivery_state from; /* what it was before */
     unsigned attempts;        /* before this one */
+    unsigned code;            /* the reply to the last one, 0 for none */
     int64_t first_claim_usec; /* fixed at the first claim */
     char language[16];
     uint8_t key_id; /* 0: no signature kept */
@@ -56,6 +57,9 @@ int delivery_claim(struct db *db, int64_t announcement, int64_t now_usec, unsign
 /* Gives an unsent claim back as it was (no attempt counted); where the announcement was stopped meanwhile it is left
  * out. */
 int delivery_unclaim(struct db *db, int64_t announcement, int64_t subscriber, enum delivery_state from);
+/* The same, but deferred (or still in doubt) until due_usec: it has to wait for its turn. */
+int delivery_put_off(struct db *db, int64_t announcement, int64_t subscriber, enum delivery_state from,
+                     int64_t due_usec, const char *why);
 /* The outcome of a claimed delivery. retry_usec: when a deferred (or in-doubt, with resend) one is due again; 0 for
  * never. A signature made on the way is kept with the subscription where key_id is not 0. */
 int delivery_record(struct db *db, int64_t announcement, int64_t subscriber, const struct outcome *outcome,

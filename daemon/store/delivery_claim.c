@@ -34,7 +34,8 @@ struct claiming {
 
 /* The columns of both queries. */
 #define COLUMNS                                                                                                        \
-    "SELECT d.subscriber, d.list, d.language, d.state, d.attempts, d.first_claim, u.state, u.key_id, u.signature, "    \
+    "SELECT d.subscriber, d.list, d.language, d.state, d.attempts, d.first_claim, d.code, u.state, u.key_id, "         \
+    "u.signature, "                                                                                                    \
     "x.address_key IS NOT NULL, s.address, s.form, s.title, s.given_name, s.family_name, s.salutation, "               \
     "s.organisation, s.timezone, s.attributes FROM delivery d "                                                        \
     "LEFT JOIN subscriber s ON s.id = d.subscriber "                                                                   \
@@ -47,6 +48,7 @@ enum {
     COLUMN_STATE,
     COLUMN_ATTEMPTS,
     COLUMN_FIRST_CLAIM,
+    COLUMN_CODE,
     COLUMN_MEMBER_STATE,
     COLUMN_KEY_ID,
     COLUMN_SIGNATURE,
@@ -103,6 +105,7 @@ static int keep(struct claiming *k, const struct row *row) {
     c->list = (uint32_t)row_int(row, COLUMN_LIST);
     c->from = (enum delivery_state)row_int(row, COLUMN_STATE);
     c->attempts = (unsigned)row_int(row, COLUMN_ATTEMPTS);
+    c->code = (unsigned)row_int(row, COLUMN_CODE);
     c->first_claim_usec = row_is_null(row, COLUMN_FIRST_CLAIM) ? k->now_usec : row_int(row, COLUMN_FIRST_CLAIM);
     (void)snprintf(c->language, sizeof c->language, "%s", row_text(row, COLUMN_LANGUAGE)); /* codes are shorter */
     struct view signature = row_view(row, COLUMN_SIGNATURE);

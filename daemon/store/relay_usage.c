@@ -10,6 +10,17 @@ int relay_usage_add(struct db *db, const char *relay, int64_t now_usec, uint64_t
                   NULL, "tiu", relay, now_usec / USEC_PER_HOUR, messages);
 }
 
+int relay_usage_hours(struct db *db, const char *relay, int64_t now_usec, relay_usage_on_hour *on_hour, void *user) {
+    struct row *row;
+    int r = db_query(db, "SELECT hour, messages FROM relay_usage WHERE relay = ? AND hour >= ?", &row, "ti", relay,
+                     now_usec / USEC_PER_HOUR - 24);
+    if (r < 0)
+        return r;
+    while ((r = db_next(row)) == 1)
+        on_hour(user, row_int(row, 0), row_uint(row, 1));
+    return r;
+}
+
 int relay_usage_day(struct db *db, const char *relay, int64_t now_usec, uint64_t *ret_messages) {
     int64_t sum = 0;
     int r = db_get_int(db, "SELECT coalesce(sum(messages), 0) FROM relay_usage WHERE relay = ? AND hour > ?", &sum,

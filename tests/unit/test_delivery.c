@@ -292,6 +292,55 @@ static void an_unclaimed_one_is_as_before(void **state) {
     claims_done(&c);
 }
 
+static void one_that_is_put_off_waits_for_its_turn(void **state) {
+    struct fixture *f = *state;
+    struct db *db = f->db;
+    int64_t people[3];
+    for (int i = 0; i < 3; i++)
+        people[i] = fixture_member(db, LIST, i, "de", 1);
+    int64_t id = sending(db), due = 0;
+    struct claims c = {0};
+    assert_int_equal(delivery_claim(db, id, 4000, 9, true, &c), 0);
+    claims_done(&c);
+    assert_int_equal(delivery_put_off(db, id, people[0], DELIVERY_PENDING, 6000, "waits"), 0);
+    assert_int_equal(delivery_put_off(db, id, people[0], DELIVERY_PENDING, 6000, "waits"), -ESTALE);
+    assert_int_equal(record(db, id, people[1], OUTCOME_IN_DOUBT, 4000, 5000), 0);
+    assert_int_equal(record(db, id, people[2], OUTCOME_DELIVERED, 4000, 0), 0);
+    ASSERT_COUNTERS(db, id, 3, 0, 1, 1, 0, 1, 0);
+    assert_int_equal(delivery_claim(db, id, 5000, 9, true, &c), 0);
+    assert_int_equal(c.count, 1);
+    claims_done(&c);
+    assert_int_equal(delivery_put_off(db, id, people[1], DELIVERY_IN_DOUBT, 7000, "waits"), 0);
+    ASSERT_COUNTERS(db, id, 3, 0, 1, 1, 0, 1, 0); /* what is in doubt stays so */
+    assert_int_equal(delivery_next_due(db, &due), 0);
+    assert_int_equal(due, 6000);
+    assert_int_equal(delivery_claim(db, id, 7000, 9, true, &c), 0);
+    assert_int_equal(c.count, 2);
+    assert_true(c.items[0].subscriber == people[0] && c.items[0].attempts == 0);
+    assert_int_equal(c.items[0].first_claim_usec, 4000);
+    assert_true(c.items[1].subscriber == people[1] && c.items[1].attempts == 1);
+    claims_done(&c);
+    struct why why;
+    assert_int_equal(announcement_stop(db, id, "no", 7000, &why), 0);
+    assert_int_equal(delivery_put_off(db, id, people[0], DELIVERY_DEFERRED, 9000, "waits"), 0);
+    ASSERT_COUNTERS(db, id, 3, 1, 1, 0, 0, 0, 1);
+}
+
+static void the_last_code_is_told(void **state) {
+    struct fixture *f = *state;
+    struct db *db = f->db;
+    int64_t person = fixture_member(db, LIST, 1, "de", 1), id = sending(db);
+    struct claims c = {0};
+    struct outcome o = {.class = OUTCOME_DEFERRED, .code = 550};
+    assert_int_equal(delivery_claim(db, id, 4000, 9, true, &c), 0);
+    assert_int_equal(c.items[0].code, 0);
+    claims_done(&c);
+    assert_int_equal(delivery_record(db, id, person, &o, 4000, 5000, "main", LIST, 0, NULL), 0);
+    assert_int_equal(delivery_claim(db, id, 5000, 9, true, &c), 0);
+    assert_int_equal(c.items[0].code, 550);
+    claims_done(&c);
+}
+
 static void doubt_is_held_or_resent(void **state) {
     struct fixture *f = *state;
     struct db *db = f->db;
@@ -549,7 +598,12 @@ static void do_unclaim(struct world *w) {
     int n = pick_held(w);
     if (n < 0)
         return;
-    assert_int_equal(delivery_unclaim(w->db, w->id, w->people[n], w->held_from[n]), 0);
+    if (rand() % 2) {
+        assert_int_equal(delivery_unclaim(w->db, w->id, w->people[n], w->held_from[n]), 0);
+    } else {
+        w->retry[n] = w->now + rand() % 50;
+        assert_int_equal(delivery_put_off(w->db, w->id, w->people[n], w->held_from[n], w->retry[n], "waits"), 0);
+    }
     w->held[n] = false;
 }
 
@@ -632,6 +686,8 @@ int main(void) {
         FIXTURE_TEST(claims_ask_again_who_is_to_be_written_to),
         FIXTURE_TEST(claims_come_in_portions),
         FIXTURE_TEST(an_unclaimed_one_is_as_before),
+        FIXTURE_TEST(one_that_is_put_off_waits_for_its_turn),
+        FIXTURE_TEST(the_last_code_is_told),
         FIXTURE_TEST(doubt_is_held_or_resent),
         FIXTURE_TEST(a_changed_policy_leaves_nothing_due),
         FIXTURE_TEST(the_deadline_ends_it),

@@ -74,6 +74,10 @@ static void claimed_notices_are_due_after_a_start(void **state) {
     notice_done(&n);
 }
 
+static void print_hour(void *user, int64_t hour, uint64_t messages) {
+    buf_printf(user, "%lld:%llu ", (long long)hour, (unsigned long long)messages);
+}
+
 static void usage_counts_a_day(void **state) {
     struct fixture *f = *state;
     uint64_t n = 7;
@@ -87,6 +91,11 @@ static void usage_counts_a_day(void **state) {
     assert_int_equal(relay_usage_add(f->db, "second", now, 1000), 0);
     assert_int_equal(relay_usage_day(f->db, "main", now, &n), 0);
     assert_int_equal(n, 210);
+    struct buf hours = BUF_INIT(200);
+    assert_int_equal(relay_usage_add(f->db, "main", now - 25 * USEC_PER_HOUR, 5), 0);
+    assert_int_equal(relay_usage_hours(f->db, "main", now, print_hour, &hours), 0);
+    assert_string_equal(buf_str(&hours), "976:1 977:10 1000:200 ");
+    buf_done(&hours);
 }
 
 int main(void) {
