@@ -1,15 +1,6 @@
 /* Words of a language: layers, lookups, formats, names, and what the shipped languages promise. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
+#include "unit.h"
 
-#include <cmocka.h>
-#include <errno.h>
-#include <fcntl.h>
-#include <stdio.h>
-#include <stdlib.h>
-
-#include "base/files.h"
 #include "mail/words.h"
 
 static const char *const shipped[] = {"de", "en", "fr", "it", "pl", "uk"};
@@ -187,19 +178,6 @@ static int load(const char *local, const char *dir, const char *language, struct
     return words_load(local[0] ? buf_str(&a) : "", buf_str(&b), language, why, ret);
 }
 
-static int make_root(void **state) {
-    char *root = strdup("/tmp/test-words-XXXXXX");
-    assert_non_null(mkdtemp(root));
-    *state = root;
-    return 0;
-}
-
-static int remove_root(void **state) {
-    assert_int_equal(files_remove_tree(AT_FDCWD, *state), 0);
-    free(*state);
-    return 0;
-}
-
 static void local_lies_over_shipped_pair_by_pair(void **state) {
     AUTOBUF struct buf local = BUF_INIT(4096), dir = BUF_INIT(4096);
     buf_printf(&local, "%s/local", (char *)*state);
@@ -280,8 +258,8 @@ int main(void) {
         cmocka_unit_test(each_walks_in_order),
         cmocka_unit_test(find_prefers_the_own_language),
         cmocka_unit_test(print_gives_the_same_words),
-        cmocka_unit_test_setup_teardown(local_lies_over_shipped_pair_by_pair, make_root, remove_root),
-        cmocka_unit_test_setup_teardown(fallbacks_form_a_chain, make_root, remove_root),
+        cmocka_unit_test_setup_teardown(local_lies_over_shipped_pair_by_pair, unit_folder, unit_folder_gone),
+        cmocka_unit_test_setup_teardown(fallbacks_form_a_chain, unit_folder, unit_folder_gone),
         cmocka_unit_test(codes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
