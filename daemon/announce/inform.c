@@ -66,7 +66,6 @@ static void say_audience(const struct intake_result *r, const struct subscriptio
         print_count(&number, census->languages[i].count);
         bool without = census->languages[i].code[0] == '\0';
         language_name(words, census->languages[i].code, &name);
-        buf_puts(to, "  ");
         if (is_in(r, census->languages[i].code))
             words_format(words, "notice.fact-language", buf_str(&number), buf_str(&name), NULL, to);
         else if (without)

@@ -51,7 +51,7 @@ static void print_head(struct printing *p) {
             csv_cell(out, columns[i], i == 0);
         (void)fputs("\r\n", out);
     } else if (p->form == FORM_TABLE)
-        (void)fprintf(out, "%-36s %-10s %-20s %s\n", "address", "state", "when (UTC)", "reply or reason");
+        (void)fprintf(out, "%-42s %-10s %-20s %s\n", "address", "state", "when (UTC)", "reply or reason");
 }
 
 static void print_padded(FILE *out, const char *text, size_t width) {
@@ -68,7 +68,7 @@ static void print_row(struct printing *p, const json_t *row) {
     FILE *out = p->cli->out;
     AUTOBUF struct buf cell = BUF_INIT(64 * 1024);
     if (p->form == FORM_TABLE) {
-        print_padded(out, json_text(row, "address"), 36);
+        print_padded(out, json_text(row, "address"), 42);
         print_padded(out, json_text(row, "state"), 10);
         print_padded(out, json_text(row, "at"), 20);
         if (json_number(row, "code", 0))
