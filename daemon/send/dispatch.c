@@ -88,6 +88,7 @@ struct work {
     bool unclaim, on_wire;
     uint8_t key_id, signature[TOKEN_SIGNATURE_BYTES];
     /* gathering */
+    bool begun; /* before a restart cut it off */
     const char *languages[BUNDLE_LANGUAGES_MAX];
     size_t language_count;
     struct arena arena;
@@ -164,8 +165,8 @@ static int step_gather(struct store_job *job, struct db *db) {
     int r = 0;
     if (w->phase == 0) {
         r = sending_languages(w->d->spool, w->id, &w->arena, w->languages, &w->language_count, &job->why);
-        if (r == 0)
-            r = announcement_begin_gathering(db, w->id, w->now_usec);
+        if (r == 0 && !w->begun)
+            r = announcement_begin_gathering(db, w->id, w->now_usec, w->retry_usec);
         w->phase = 1;
         return r < 0 ? r : STORE_MORE;
     }
@@ -197,6 +198,8 @@ static void gather(struct dispatch *d, const struct announcement_row *row) {
     d->sendings = s;
     w->id = row->id;
     w->list = row->list;
+    w->begun = row->state == ANNOUNCEMENT_GATHERING;
+    w->retry_usec = d->conf->retry_give_up_usec;
     w->sending = s;
     submit(w);
 }
@@ -351,8 +354,10 @@ static void take_row(struct dispatch *d, const struct announcement_row *row, boo
         }
         if (!s)
             return;
-        if (!s->active && s->mail_count == 0)
+        if (!s->active && s->mail_count == 0) {
             s->loading = false; /* what stood for its gathering */
+            s->send_until_usec = row->send_until_usec;
+        }
         s->active = true;
         if (any_due || row->pending > s->waiting.count + s->on_wire + s->recording)
             sending_reopen(s);

@@ -28,16 +28,17 @@ const char *announcement_state_name(enum announcement_state s) {
 
 int announcement_insert(struct db *db, struct announcement_row *row) {
     int r = db_run(db,
-                   "INSERT INTO announcement (name, list, list_name, subject, state, why, identity, event_uid, "
-                   "event_sequence, event_end, by, created, send_at, send_until) "
-                   "VALUES (?, ?, ?, ?, ?, coalesce(?, ''), ?, coalesce(?, ''), ?, ?, coalesce(?, ''), ?, ?, ?)",
+                   "INSERT INTO announcement (name, list, list_name, subject, state, resume_state, why, identity, "
+                   "event_uid, event_sequence, event_end, by, created, send_at, send_until) "
+                   "VALUES (?, ?, ?, ?, ?, ?, coalesce(?, ''), ?, coalesce(?, ''), ?, ?, coalesce(?, ''), ?, ?, ?)",
                    NULL,
                    "titt"
-                   "dtbt"
-                   "iitiii",
-                   row->name, (int64_t)row->list, row->list_name, row->subject, (int)ANNOUNCEMENT_INTAKE, row->why,
-                   view_make(row->identity, sizeof row->identity), row->event_uid, (int64_t)row->event_sequence,
-                   row->event_end_usec, row->by, row->created_usec, row->send_at_usec, row->send_until_usec);
+                   "ddtb"
+                   "tiitiii",
+                   row->name, (int64_t)row->list, row->list_name, row->subject, (int)ANNOUNCEMENT_INTAKE,
+                   (int)row->resume_state, row->why, view_make(row->identity, sizeof row->identity), row->event_uid,
+                   (int64_t)row->event_sequence, row->event_end_usec, row->by, row->created_usec, row->send_at_usec,
+                   row->send_until_usec);
     if (r == 0) {
         row->id = db_last_id(db);
         row->state = ANNOUNCEMENT_INTAKE;
@@ -251,10 +252,13 @@ int announcement_stop(struct db *db, int64_t id, const char *reason, int64_t now
     return delivery_leave_out_pending(db, id, now_usec, "stopped");
 }
 
-int announcement_begin_gathering(struct db *db, int64_t id, int64_t now_usec) {
+int announcement_begin_gathering(struct db *db, int64_t id, int64_t now_usec, int64_t give_up_usec) {
     int64_t changed = 0;
-    int r = db_run(db, "UPDATE announcement SET state = 4, started = ?, gather_cursor = 0 WHERE id = ? AND state = 3",
-                   &changed, "ii", now_usec, id);
+    int r = db_run(db,
+                   "UPDATE announcement SET state = 4, started = ?1, gather_cursor = 0, send_until = CASE "
+                   "WHEN send_until > 0 THEN send_until "
+                   "WHEN event_end > 0 THEN min(event_end, ?1 + ?2) ELSE ?1 + ?2 END WHERE id = ?3 AND state = 3",
+                   &changed, "iii", now_usec, give_up_usec, id);
     return moved(r, changed);
 }
 

@@ -38,7 +38,7 @@ struct announcement_row {
     uint64_t total, pending, delivered, deferred, refused, in_doubt, left_out;
 };
 
-/* Inserts in state intake; row->id is set. */
+/* Inserts in state intake; row->id is set. resume_state says what it is to become. */
 int announcement_insert(struct db *db, struct announcement_row *row);
 /* 1 found, 0 not. Strings in the arena. */
 int announcement_get(struct db *db, int64_t id, struct arena *arena, struct announcement_row *ret);
@@ -63,7 +63,8 @@ int announcement_pause(struct db *db, int64_t id, const char *reason, struct why
 int announcement_resume(struct db *db, int64_t id, struct why *why);
 /* STORE_MORE: call again to go on leaving out what is pending (the state is stopped from the first call on). */
 int announcement_stop(struct db *db, int64_t id, const char *reason, int64_t now_usec, struct why *why);
-int announcement_begin_gathering(struct db *db, int64_t id, int64_t now_usec);
+/* Fixes send_until where it is 0: give_up_usec from now, at latest the event's end. */
+int announcement_begin_gathering(struct db *db, int64_t id, int64_t now_usec, int64_t give_up_usec);
 int announcement_begin_sending(struct db *db, int64_t id);
 int announcement_finish(struct db *db, int64_t id, int64_t now_usec);
 /* The next send_at of a scheduled one, or 0 where there is none; 1 where one is to start at once. */

@@ -94,7 +94,7 @@ CREATE INDEX consent_subscriber ON consent (subscriber, id);
 CREATE TABLE request (id BLOB PRIMARY KEY, at INTEGER NOT NULL, result TEXT NOT NULL) STRICT, WITHOUT ROWID;
 
 -- state: 1 intake, 2 held, 3 scheduled, 4 gathering (the audience is being written), 5 sending, 6 paused, 7 done,
--- 8 stopped. resume_state is what a pause interrupted.
+-- 8 stopped. resume_state is what a pause interrupted, and what an intake is to become.
 CREATE TABLE announcement (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
     name TEXT NOT NULL,            -- of the file or folder, without ending
@@ -111,7 +111,7 @@ CREATE TABLE announcement (
     by TEXT NOT NULL,
     created INTEGER NOT NULL,
     send_at INTEGER NOT NULL,      -- 0: at once after release
-    send_until INTEGER NOT NULL,
+    send_until INTEGER NOT NULL,   -- 0: fixed when it starts
     released INTEGER, started INTEGER, finished INTEGER,
     gather_cursor INTEGER NOT NULL DEFAULT 0,
     claim_cursor INTEGER NOT NULL DEFAULT 0, -- nothing up to this subscriber is pending

@@ -13,7 +13,7 @@ static int do_move(struct db *db, enum move m, int64_t id, struct why *why) {
     case PAUSE: return announcement_pause(db, id, "relay asks us to wait", why);
     case RESUME: return announcement_resume(db, id, why);
     case STOP: return announcement_stop(db, id, "wrong date", 60, why);
-    case GATHER: return announcement_begin_gathering(db, id, 70);
+    case GATHER: return announcement_begin_gathering(db, id, 70, 5000);
     case SEND: return announcement_begin_sending(db, id);
     case FINISH: return announcement_finish(db, id, 80);
     }
@@ -79,7 +79,8 @@ static void times_and_reasons_are_kept(void **state) {
                                    .event_end_usec = 900,
                                    .created_usec = 10,
                                    .send_at_usec = 20,
-                                   .send_until_usec = 1000};
+                                   .send_until_usec = 1000,
+                                   .resume_state = ANNOUNCEMENT_HELD};
     memset(row.identity, 0xC3, sizeof row.identity);
     assert_int_equal(announcement_insert(f->db, &row), 0);
     assert_true(row.id > 0);
@@ -94,6 +95,7 @@ static void times_and_reasons_are_kept(void **state) {
     assert_true(got.created_usec == 10 && got.send_at_usec == 20 && got.send_until_usec == 1000);
     assert_memory_equal(got.identity, row.identity, 32);
     assert_int_equal(got.state, ANNOUNCEMENT_INTAKE);
+    assert_int_equal(got.resume_state, ANNOUNCEMENT_HELD);
 
     assert_int_equal(announcement_taken_in(f->db, row.id, true), 0);
     assert_int_equal(announcement_release(f->db, row.id, 50, &why), 0);
@@ -104,7 +106,7 @@ static void times_and_reasons_are_kept(void **state) {
     assert_string_equal(got.why, "wait");
     assert_int_equal(got.resume_state, ANNOUNCEMENT_SCHEDULED);
     assert_int_equal(announcement_resume(f->db, row.id, &why), 0);
-    assert_int_equal(announcement_begin_gathering(f->db, row.id, 70), 0);
+    assert_int_equal(announcement_begin_gathering(f->db, row.id, 70, 5000), 0);
     assert_int_equal(announcement_pause(f->db, row.id, "wait", &why), -ESTALE);
     assert_string_equal(why.todo, "Try again in a moment");
     assert_int_equal(announcement_begin_sending(f->db, row.id), 0);
@@ -114,6 +116,32 @@ static void times_and_reasons_are_kept(void **state) {
     assert_string_equal(got.why, "");
     assert_int_equal(announcement_release(f->db, 999, 50, &why), -ENOENT);
     assert_int_equal(announcement_get(f->db, 999, &arena, &got), 0);
+}
+
+/* What was held for long is given as much time as anything else when it starts. */
+static void the_deadline_is_fixed_at_the_start(void **state) {
+    struct fixture *f = *state;
+    static const struct {
+        int64_t send_until, event_end, want;
+    } cases[] = {
+        {0, 0, 9000 + 5000},
+        {0, 10000, 10000},
+        {0, 20000, 9000 + 5000},
+        {0, 8000, 8000}, /* over: nobody gets it */
+        {12000, 10000, 12000},
+        {100, 0, 100},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct arena arena AUTOARENA = {0};
+        struct announcement_row row = {.name = "x", .list_name = "twins", .subject = "x", .by = "vera"};
+        row.created_usec = 10;
+        row.send_until_usec = cases[i].send_until;
+        row.event_end_usec = cases[i].event_end;
+        assert_int_equal(announcement_insert(f->db, &row), 0);
+        assert_int_equal(announcement_taken_in(f->db, row.id, false), 0);
+        assert_int_equal(announcement_begin_gathering(f->db, row.id, 9000, 5000), 0);
+        assert_int_equal(get(f->db, row.id, &arena).send_until_usec, cases[i].want);
+    }
 }
 
 static int collect(void *user, const struct announcement_row *row) {
@@ -193,6 +221,7 @@ static void only_an_intake_is_deleted(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
+        FIXTURE_TEST(the_deadline_is_fixed_at_the_start),
         FIXTURE_TEST(moves_follow_the_table),
         FIXTURE_TEST(times_and_reasons_are_kept),
         FIXTURE_TEST(finding),

@@ -16,7 +16,7 @@ static int64_t sending(struct db *db) {
     struct why why;
     assert_int_equal(announcement_taken_in(db, id, true), 0);
     assert_int_equal(announcement_release(db, id, 2000, &why), 0);
-    assert_int_equal(announcement_begin_gathering(db, id, 3000), 0);
+    assert_int_equal(announcement_begin_gathering(db, id, 3000, 5000), 0);
     assert_int_equal(delivery_gather(db, id, LIST, languages, 2), STORE_DONE);
     assert_int_equal(announcement_begin_sending(db, id), 0);
     assert_int_equal(delivery_verify(db, id), 0);
@@ -117,7 +117,7 @@ static void gathering_goes_on_in_slices(void **state) {
         (void)fixture_member(db, LIST, n, "de", 1);
     int64_t id = fixture_announcement(db, LIST, until);
     assert_int_equal(announcement_taken_in(db, id, false), 0);
-    assert_int_equal(announcement_begin_gathering(db, id, 3000), 0);
+    assert_int_equal(announcement_begin_gathering(db, id, 3000, 5000), 0);
     assert_int_equal(db_commit(db), 0);
     int slices = 1, r;
     for (;; slices++) {
