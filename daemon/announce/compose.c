@@ -1,0 +1,92 @@
+/* Filling a compiled announcement for one recipient. */
+#include "announce/compiled.h"
+
+#include "conf/conf.h"
+#include "mail/attributes.h"
+#include "mail/header.h"
+
+/* Values made of a recipient live in scratch, whose memory moves while it grows: their places are noted and turned into
+ * views at the end. */
+struct made {
+    size_t from, to;
+};
+
+static void print_unsubscribe_url(const struct compiled *c, const struct compose_recipient *r, struct buf *to) {
+    buf_printf(to, "%s/u/", c->list->sender->public_url);
+    buf_add_view(to, r->token);
+    buf_printf(to, "/%lld/%s", (long long)r->announcement, words_language(c->words));
+}
+
+static void print_made(const struct compiled *c, const struct compose_recipient *r, enum recipient_field field,
+                       struct buf *to) {
+    switch (field) {
+    case FIELD_SALUTATION: salutation_say(c->words, c->formal, &r->contact, to); break;
+    case FIELD_NAME: salutation_name(c->words, &r->contact, to); break;
+    case FIELD_URL_UNSUBSCRIBE: print_unsubscribe_url(c, r, to); break;
+    case FIELD_TO: {
+        AUTOBUF struct buf name = BUF_INIT(4096);
+        salutation_name(c->words, &r->contact, &name);
+        header_add_mailbox(to, buf_view(&name), r->address, sizeof "To: " - 1);
+        break;
+    }
+    case FIELD_DATE: when_print_rfc5322(r->date_usec, compiled_timezone(c), to); break;
+    case FIELD_MESSAGE_ID:
+        buf_putc(to, '<');
+        buf_add_view(to, r->message_id);
+        buf_printf(to, "@%s>", compiled_domain(c));
+        break;
+    case FIELD_LIST_UNSUBSCRIBE:
+        buf_putc(to, '<');
+        print_unsubscribe_url(c, r, to);
+        buf_putc(to, '>');
+        if (r->leave_mailbox.len) {
+            buf_puts(to, ",\r\n <mailto:");
+            buf_add_view(to, r->leave_mailbox);
+            buf_putc(to, '>');
+        }
+        break;
+    case FIELD_GIVEN_NAME:
+    case FIELD_FAMILY_NAME:
+    case FIELD_ORGANISATION:
+    case FIELD_EMAIL:
+    case FIELD_COUNT: break;
+    }
+}
+
+static int make_values(struct compiled *c, const struct compose_recipient *r, struct view values[MERGE_FIELDS_MAX]) {
+    static const enum recipient_field fields[] = {FIELD_SALUTATION, FIELD_NAME,       FIELD_URL_UNSUBSCRIBE, FIELD_TO,
+                                                  FIELD_DATE,       FIELD_MESSAGE_ID, FIELD_LIST_UNSUBSCRIBE};
+    struct made made[COUNT_OF(fields)];
+    buf_clear(&c->scratch);
+    for (size_t i = 0; i < COUNT_OF(fields); i++) {
+        made[i].from = c->scratch.len;
+        print_made(c, r, fields[i], &c->scratch);
+        made[i].to = c->scratch.len;
+    }
+    if (buf_error(&c->scratch))
+        return buf_error(&c->scratch);
+    for (size_t i = 0; i < COUNT_OF(fields); i++)
+        values[fields[i]] = view_slice(buf_view(&c->scratch), made[i].from, made[i].to - made[i].from);
+    values[FIELD_GIVEN_NAME] = r->contact.given_name;
+    values[FIELD_FAMILY_NAME] = r->contact.family_name;
+    values[FIELD_ORGANISATION] = r->contact.organisation;
+    values[FIELD_EMAIL] = r->address;
+    for (unsigned n = FIELD_COUNT; n < c->fields.count; n++)
+        values[n] = attributes_get(r->attributes, view_of(c->attribute_names[n]));
+    return 0;
+}
+
+int compose(struct compiled *c, const struct compose_recipient *r, struct buf *to) {
+    struct view values[MERGE_FIELDS_MAX];
+    int error = make_values(c, r, values);
+    return error < 0 ? error : message_fill(c->message, values, to);
+}
+
+int compose_part(struct compiled *c, const struct compose_recipient *r, bool html, struct buf *to) {
+    struct view values[MERGE_FIELDS_MAX];
+    int error = make_values(c, r, values);
+    if (error < 0)
+        return error;
+    merge_fill(html ? &c->html : &c->plain, values, to);
+    return buf_error(to);
+}
