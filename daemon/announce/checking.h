@@ -1,0 +1,28 @@
+/* The inside of intake, for intake*.c alone: one announcement while it is checked. */
+#pragma once
+#include "announce/draft.h"
+#include "announce/intake.h"
+
+struct checking {
+    const struct source *source;
+    const struct intake_options *options;
+    struct problems *problems;
+    struct intake_result *result;
+    struct languages languages;
+    struct draft drafts[BUNDLE_LANGUAGES_MAX]; /* in the order of head.languages, translations overlaid */
+    size_t draft_count;
+};
+
+const struct draft *checking_first(const struct checking *k);
+/* At the place of the first file where the key stands. */
+void checking_complain(const struct checking *k, enum draft_key key, const char *problem, const char *a1,
+                       const char *a2, const char *near);
+/* A copy in the result's arena. */
+char *checking_own(struct checking *k, const char *s);
+/* The list's time zone, or the daemon's. */
+const char *checking_zone(const struct checking *k);
+
+/* What the values mean: subject, event, times of sending, people, attachments. */
+void intake_check_values(struct checking *k);
+/* The bundle, of drafts that may have errors. */
+int intake_make_bundle(struct checking *k);
