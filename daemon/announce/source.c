@@ -3,13 +3,16 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
+#include "announce/draft.h"
+#include "announce/mentions.h"
 #include "base/files.h"
 #include "base/text.h"
 
-enum { NEIGHBOURS_MAX = 1000 };
+enum { NORMAL_MAX_BYTES = NAME_MAX * 3 + 1, NAMED_MAX = 2000 };
 
 static const char *const text_endings[] = {".md.txt", ".md", ".txt", ".markdown"};
 static const char *const ignored_endings[] = {"~", ".part", ".filepart", ".tmp", ".swp", ".crdownload", ".bak"};
@@ -53,78 +56,163 @@ static const char *find_language(struct view code, const struct languages *langu
     return "";
 }
 
-const char *source_translation(const char *name, const char *stem, const struct languages *languages) {
-    struct view base = text_stem(name), own = view_of(stem);
-    if (!base.ptr || base.len < own.len + 2 || !view_eq(view_slice(base, 0, own.len), own) || base.ptr[own.len] != '.')
+/* Names as they are compared and kept: NFC, without blanks at the ends. */
+static int normal_name(const char *name, struct buf *to) {
+    buf_clear(to);
+    int r = text_nfc(view_trim(view_of(name)), to);
+    return r < 0 ? r : buf_error(to);
+}
+
+static const char *translation_of(const char *name, struct view stem, const struct languages *languages) {
+    struct view base = text_stem(name);
+    if (!base.ptr || base.len < stem.len + 2 || !view_eq(view_slice(base, 0, stem.len), stem) ||
+        base.ptr[stem.len] != '.')
         return "";
-    return find_language(view_slice(base, own.len + 1, base.len), languages);
+    return find_language(view_slice(base, stem.len + 1, base.len), languages);
+}
+
+const char *source_translation(const char *name, const char *stem, const struct languages *languages) {
+    AUTOBUF struct buf normal = BUF_INIT(NORMAL_MAX_BYTES), normal_stem = BUF_INIT(NORMAL_MAX_BYTES);
+    if (normal_name(name, &normal) < 0 || normal_name(stem, &normal_stem) < 0)
+        return "";
+    return translation_of(buf_str(&normal), buf_view(&normal_stem), languages);
 }
 
 bool source_is_first(const char *name, char *const *names, size_t count, const struct languages *languages) {
-    struct view stem = first_stem(name);
+    AUTOBUF struct buf normal = BUF_INIT(NORMAL_MAX_BYTES), other = BUF_INIT(NORMAL_MAX_BYTES);
+    if (normal_name(name, &normal) < 0)
+        return first_stem(name).ptr != NULL; /* an error, when it is read */
+    struct view stem = first_stem(buf_str(&normal));
     if (!stem.ptr || stem.len == 0)
         return false;
     for (size_t i = 0; i < count; i++) {
-        struct view other = first_stem(names[i]);
-        if (!other.ptr || other.len >= stem.len)
+        if (source_ignores(names[i]) || normal_name(names[i], &other) < 0)
             continue;
-        AUTOFREE char *other_stem = view_dup(other);
-        if (other_stem && source_translation(name, other_stem, languages)[0])
+        struct view other_stem = first_stem(buf_str(&other));
+        if (other_stem.ptr && other_stem.len < stem.len && translation_of(buf_str(&normal), other_stem, languages)[0])
             return false;
     }
     return true;
 }
 
+static int refuse_file(const char *name, int error, struct why *why) {
+    const char *what = error == -ELOOP || error == -EINVAL ? "this is not a plain file"
+                       : error == -EILSEQ                  ? "the name of this file is not in UTF-8"
+                       : error == -EEXIST                  ? "another file has the same name"
+                                                           : NULL;
+    if (what)
+        (void)why_set(why, error, "%s", what);
+    else if (error == -E2BIG || error == -EMSGSIZE)
+        (void)why_set(why, error, "the files are too large together, or too many");
+    else
+        (void)why_set(why, error, "cannot take this file: %s", strerror(-error));
+    why_where(why, "%s", name);
+    if (error == -E2BIG || error == -EMSGSIZE)
+        why_todo(why, "Put a link to large files into the text instead");
+    else if (error == -EILSEQ)
+        why_todo(why, "Rename it");
+    return error;
+}
+
 static int add_file(struct source *s, int dirfd, const char *name, struct why *why) {
-    AUTOBUF struct buf content = BUF_INIT(BUNDLE_MAX_BYTES), nfc = BUF_INIT(NAME_MAX * 3);
-    int r = text_nfc(view_of(name), &nfc);
+    AUTOBUF struct buf content = BUF_INIT(BUNDLE_MAX_BYTES), normal = BUF_INIT(NORMAL_MAX_BYTES);
+    int r = normal_name(name, &normal);
     if (r == 0)
         r = files_read_regular(dirfd, name, &content);
     if (r == 0)
-        r = bundle_add(&s->files, buf_str(&nfc), buf_view(&content));
-    if (r < 0) {
-        (void)why_set(why, r, r == -ELOOP || r == -EINVAL ? "this is not a plain file" : "cannot take this file: %s",
-                      strerror(-r));
-        why_where(why, "%s", name);
-        if (r == -E2BIG || r == -EMSGSIZE)
-            why_todo(why, "Put a link to large files into the text instead");
-        return r;
-    }
-    if (s->name_count < BUNDLE_FILES_MAX)
-        s->names[s->name_count++] = arena_strdup(&s->files.arena, name);
+        r = bundle_add(&s->files, buf_str(&normal), buf_view(&content));
+    if (r < 0)
+        return refuse_file(name, r, why);
+    s->names[s->name_count] = arena_strdup(&s->files.arena, name); /* bundle_add() took no more than fit */
+    return s->names[s->name_count++] ? 0 : -ENOMEM;
+}
+
+/* What the texts taken so far name. */
+struct named {
+    struct arena arena;
+    const char *by; /* the text that is read */
+    struct {
+        const char *name, *by;
+    } items[NAMED_MAX];
+    size_t count;
+};
+
+static int on_mention(void *user, const struct mention *m) {
+    struct named *n = user;
+    if (n->count == NAMED_MAX)
+        return 0;
+    const char *name = arena_dup(&n->arena, m->name);
+    if (!name)
+        return -ENOMEM;
+    n->items[n->count].name = name;
+    n->items[n->count++].by = n->by;
     return 0;
 }
 
-static bool is_named_in(const struct source *s, const char *name) {
-    AUTOBUF struct buf nfc = BUF_INIT(NAME_MAX * 3);
-    if (text_nfc(view_of(name), &nfc) < 0)
-        return false;
+static int collect_named(const struct source *s, struct named *n) {
     for (size_t i = 0; i < s->files.count; i++) {
-        if (!text_stem(s->files.files[i].path).ptr)
-            continue;
-        AUTOBUF struct buf text = BUF_INIT(4 << 20), folded = BUF_INIT(4 << 20);
+        const struct bundle_file *f = &s->files.files[i];
+        AUTOBUF struct buf text = BUF_INIT(4 * DRAFT_FILE_MAX_BYTES), normal = BUF_INIT(4 * DRAFT_FILE_MAX_BYTES);
         const char *charset;
-        struct view content = s->files.files[i].content;
-        if (content.len > 256 * 1024 || text_read(content, &text, &charset) < 0 ||
-            text_nfc(buf_view(&text), &folded) < 0)
+        if (!text_stem(f->path).ptr || f->content.len > DRAFT_FILE_MAX_BYTES ||
+            text_read(f->content, &text, &charset) < 0 || text_nfc(buf_view(&text), &normal) < 0)
             continue;
-        if (view_search(buf_view(&folded), buf_view(&nfc)) < folded.len)
-            return true;
+        n->by = f->path;
+        int r = mentions_each(buf_view(&normal), on_mention, n);
+        if (r < 0)
+            return r;
     }
+    return 0;
+}
+
+/* True where a text names the file; not counting what it says of itself. */
+static bool is_named(const struct named *n, const char *name) {
+    for (size_t i = 0; i < n->count; i++)
+        if (strcmp(n->items[i].name, name) == 0 && strcmp(n->items[i].by, name) != 0)
+            return true;
     return false;
 }
 
 static int set_first(struct source *s, const char *name, struct why *why) {
-    AUTOBUF struct buf nfc = BUF_INIT(NAME_MAX * 3);
-    if (text_nfc(view_of(name), &nfc) < 0 || !first_stem(buf_str(&nfc)).ptr) {
+    AUTOBUF struct buf normal = BUF_INIT(NORMAL_MAX_BYTES);
+    if (normal_name(name, &normal) < 0 || !first_stem(buf_str(&normal)).ptr) {
         (void)why_set(why, -EINVAL, "this is neither a text (.md) nor a calendar event (.ics)");
         why_where(why, "%s", name);
         why_todo(why, "`rundbrief new` writes a text to begin with");
         return -EINVAL;
     }
-    s->first = arena_strdup(&s->files.arena, buf_str(&nfc));
+    s->first = arena_strdup(&s->files.arena, buf_str(&normal));
     s->stem = s->first ? arena_dup(&s->files.arena, first_stem(s->first)) : NULL;
     return s->stem ? 0 : -ENOMEM;
+}
+
+static bool is_plain_file(int dirfd, const char *name) {
+    struct stat st;
+    return fstatat(dirfd, name, &st, AT_SYMLINK_NOFOLLOW) == 0 && !S_ISDIR(st.st_mode);
+}
+
+static int add_translations(struct source *s, int dirfd, char *const *names, size_t count,
+                            const struct languages *languages, struct why *why) {
+    int r = 0;
+    for (size_t i = 0; r == 0 && i < count; i++)
+        if (!source_ignores(names[i]) && source_translation(names[i], s->stem, languages)[0])
+            r = add_file(s, dirfd, names[i], why);
+    return r;
+}
+
+static int add_named(struct source *s, int dirfd, char *const *names, size_t count, struct why *why) {
+    struct named *named = calloc(1, sizeof *named);
+    int r = named ? collect_named(s, named) : -ENOMEM;
+    for (size_t i = 0; r == 0 && i < count && named->count; i++) {
+        AUTOBUF struct buf normal = BUF_INIT(NORMAL_MAX_BYTES);
+        if (!source_ignores(names[i]) && normal_name(names[i], &normal) == 0 && is_named(named, buf_str(&normal)) &&
+            !bundle_get(&s->files, buf_str(&normal)).ptr && is_plain_file(dirfd, names[i]))
+            r = add_file(s, dirfd, names[i], why);
+    }
+    if (named)
+        arena_done(&named->arena);
+    free(named);
+    return r;
 }
 
 static int read_beside(struct source *s, int dirfd, const char *name, const struct languages *languages,
@@ -132,25 +220,36 @@ static int read_beside(struct source *s, int dirfd, const char *name, const stru
     int r = add_file(s, dirfd, name, why);
     if (r == 0)
         r = set_first(s, name, why);
+    if (r < 0)
+        return r;
     char **names = NULL;
     size_t count = 0;
+    r = files_list(dirfd, ".", SOURCE_NEIGHBOURS_MAX, &names, &count);
+    if (r < 0)
+        return why_set(why, r, "cannot read the folder: %s", strerror(-r));
+    r = add_translations(s, dirfd, names, count, languages, why);
     if (r == 0)
-        r = files_list(dirfd, ".", 100000, &names, &count);
-    size_t looked = 0;
-    for (size_t i = 0; r == 0 && i < count; i++)
-        if (strcmp(names[i], name) != 0 && !source_ignores(names[i]) &&
-            source_translation(names[i], s->stem, languages)[0])
-            r = add_file(s, dirfd, names[i], why);
-    for (size_t i = 0; r == 0 && i < count && looked < NEIGHBOURS_MAX; i++) {
-        struct stat st;
-        if (source_ignores(names[i]) || first_stem(names[i]).ptr ||
-            fstatat(dirfd, names[i], &st, AT_SYMLINK_NOFOLLOW) < 0 || S_ISDIR(st.st_mode))
-            continue;
-        looked++;
-        if (is_named_in(s, names[i]))
-            r = add_file(s, dirfd, names[i], why);
-    }
+        r = add_named(s, dirfd, names, count, why);
     files_free_names(names, count);
+    return r;
+}
+
+/* The first files among those taken, without those that another text names as its attachment. */
+static int find_first(const struct source *s, char *const *names, size_t count, const struct languages *languages,
+                      const char **ret_first, size_t *ret_count) {
+    struct named *named = calloc(1, sizeof *named);
+    int r = named ? collect_named(s, named) : -ENOMEM;
+    for (size_t i = 0; r == 0 && i < count; i++) {
+        AUTOBUF struct buf normal = BUF_INIT(NORMAL_MAX_BYTES);
+        if (source_ignores(names[i]) || !source_is_first(names[i], names, count, languages) ||
+            normal_name(names[i], &normal) < 0 || is_named(named, buf_str(&normal)))
+            continue;
+        *ret_first = names[i];
+        ++*ret_count;
+    }
+    if (named)
+        arena_done(&named->arena);
+    free(named);
     return r;
 }
 
@@ -158,38 +257,41 @@ static int read_folder(struct source *s, int dirfd, const char *path, const stru
                        struct why *why) {
     char **names;
     size_t count, firsts = 0;
-    int r = files_list(dirfd, ".", BUNDLE_FILES_MAX, &names, &count);
-    if (r < 0)
-        return why_set(why, r, "cannot read the folder: %s", strerror(-r));
-    for (size_t i = 0; r == 0 && i < count; i++) {
-        if (source_ignores(names[i]))
-            continue;
-        if (source_is_first(names[i], names, count, languages)) {
-            r = firsts++ ? 0 : set_first(s, names[i], why);
-        }
-        if (r == 0)
-            r = add_file(s, dirfd, names[i], why);
+    const char *first = NULL;
+    int r = files_list(dirfd, ".", SOURCE_NEIGHBOURS_MAX, &names, &count);
+    if (r < 0) {
+        (void)why_set(why, r, "cannot read the folder: %s", strerror(-r));
+        why_where(why, "%s", path);
+        return r;
     }
-    files_free_names(names, count);
-    if (r == 0 && firsts != 1) {
+    for (size_t i = 0; r == 0 && i < count; i++)
+        if (!source_ignores(names[i]))
+            r = add_file(s, dirfd, names[i], why);
+    if (r == 0)
+        r = find_first(s, names, count, languages, &first, &firsts);
+    if (r == 0 && firsts == 1) {
+        r = set_first(s, first, why);
+    } else if (r == 0) {
         r = why_set(why, -EINVAL,
                     firsts ? "the folder holds more than one announcement"
                            : "the folder holds no announcement (.md or .ics)");
         why_where(why, "%s", path);
         why_todo(why, "Put one text, its translations and its attachments into one folder");
     }
+    files_free_names(names, count);
     return r;
 }
 
 int source_read(int dirfd, const char *path, const struct languages *languages, struct source *ret, struct why *why) {
     struct source s = {0};
-    bundle_init(&s.files);
-    s.names = arena_alloc(&s.files.arena, BUNDLE_FILES_MAX * sizeof *s.names);
-    if (!s.names)
-        return -ENOMEM;
     AUTOFREE char *copy = strdup(path);
-    if (!copy)
-        return -ENOMEM;
+    bundle_init(&s.files);
+    *why = (struct why){0};
+    s.names = arena_alloc(&s.files.arena, BUNDLE_FILES_MAX * sizeof *s.names);
+    if (!s.names || !copy) {
+        source_done(&s);
+        return why_set(why, -ENOMEM, "out of memory");
+    }
     size_t len = strlen(copy);
     while (len > 1 && copy[len - 1] == '/')
         copy[--len] = '\0';
@@ -216,26 +318,29 @@ int source_read(int dirfd, const char *path, const struct languages *languages, 
     }
     if (r < 0) {
         source_done(&s);
-        return r;
+        return why->what[0] ? r : why_set(why, r, "cannot read the announcement: %s", strerror(-r));
     }
     *ret = s;
     return 0;
 }
 
+static int add_uploaded(struct source *s, const struct bundle_file *f, struct why *why) {
+    AUTOBUF struct buf normal = BUF_INIT(NORMAL_MAX_BYTES);
+    if (strchr(f->path, '/') || source_ignores(f->path) || normal_name(f->path, &normal) < 0)
+        return why_set(why, -EINVAL, "not a name of an announcement's file");
+    int r = bundle_add(&s->files, buf_str(&normal), f->content);
+    return r < 0 ? refuse_file(f->path, r, why) : 0;
+}
+
 int source_from(const struct bundle *files, const char *first, struct source *ret, struct why *why) {
     struct source s = {0};
     bundle_init(&s.files);
-    s.names = arena_alloc(&s.files.arena, BUNDLE_FILES_MAX * sizeof *s.names);
-    int r = s.names ? 0 : -ENOMEM;
-    for (size_t i = 0; r == 0 && i < files->count; i++) {
-        if (strchr(files->files[i].path, '/') || source_ignores(files->files[i].path))
-            r = why_set(why, -EINVAL, "not a name of an announcement's file");
-        else
-            r = bundle_add(&s.files, files->files[i].path, files->files[i].content);
-    }
+    int r = 0;
+    for (size_t i = 0; r == 0 && i < files->count; i++)
+        r = add_uploaded(&s, &files->files[i], why);
     if (r == 0)
-        r = bundle_get(&s.files, first).ptr ? set_first(&s, first, why)
-                                            : why_set(why, -ENOENT, "the first file is missing");
+        r = bundle_get(files, first).ptr ? set_first(&s, first, why)
+                                         : why_set(why, -ENOENT, "the first file is missing");
     if (r < 0) {
         source_done(&s);
         return r;

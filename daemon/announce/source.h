@@ -3,18 +3,23 @@
  *
  * NAMES   NAME.md, NAME.md.txt, NAME.txt or NAME.ics is the first file; NAME.<code>.md a translation where
  * templates/<code> exists; whatever those texts name, of the files beside them, is an attachment or image. A folder is
- * taken whole. Names are compared in NFC; at most 1000 files are looked at, BUNDLE_MAX_BYTES in all are taken. */
+ * taken whole; a text in it that another one names as its attachment is one. Names are compared and kept in NFC,
+ * without blanks at their ends.
+ *
+ * LIMITS  BUNDLE_FILES_MAX files of BUNDLE_MAX_BYTES in all; a folder of SOURCE_NEIGHBOURS_MAX entries. */
 #pragma once
 #include <stdbool.h>
 
 #include "announce/bundle.h"
 #include "base/why.h"
 
+enum { SOURCE_NEIGHBOURS_MAX = 10000 };
+
 struct source {
-    struct bundle files; /* paths are bare names in NFC */
+    struct bundle files; /* paths are bare names */
     const char *first;   /* its name among them */
     const char *stem;    /* its name without ending: the announcement's name */
-    const char **names;  /* as they stand on disk, of every file taken, relative to the folder read */
+    const char **names;  /* as they stand on disk, of every file taken, relative to the folder read; none of uploads */
     size_t name_count;
 };
 
