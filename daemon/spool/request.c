@@ -142,13 +142,17 @@ int request_read(struct view file, request_on_record *on_request, void *user, un
 
 /* ---- handing over ---- */
 
-/* "20250902T100000Z-<32 hex>" */
+/* "20250902T100000.000000Z-<32 hex>" */
 static int make_name(struct buf *to) {
     AUTOBUF struct buf time = BUF_INIT(64);
-    clock_print_utc(&time, clock_now_usec());
-    for (const char *p = buf_str(&time); *p; p++)
+    int64_t now = clock_now_usec();
+    clock_print_utc(&time, now);
+    for (const char *p = buf_str(&time); *p; p++) {
+        if (*p == 'Z')
+            buf_printf(to, ".%06d", (int)(now % USEC_PER_SEC));
         if (*p != '-' && *p != ':')
             buf_putc(to, *p);
+    }
     uint8_t random[16];
     if (getrandom(random, sizeof random, 0) != sizeof random)
         return -EIO;
@@ -181,7 +185,7 @@ int request_hand_over(int dirfd, const struct request *records, size_t count) {
     if (r < 0)
         return r;
     char tmp[100], final[100];
-    (void)snprintf(tmp, sizeof tmp, "%s.tmp", buf_str(&name));     /* 49 characters and these */
+    (void)snprintf(tmp, sizeof tmp, "%s.tmp", buf_str(&name));     /* 56 characters and these */
     (void)snprintf(final, sizeof final, "%s.req", buf_str(&name)); /* the same */
     r = write_synced(dirfd, tmp, buf_view(&content));
     if (r == 0 && renameat(dirfd, tmp, dirfd, final) < 0)

@@ -9,11 +9,15 @@
  *           how           link | one-click
  *           language      code (letters, digits and -, at most 16), or -
  *         and a last line "end". A file without it was cut off and is not applied (a door says yes only after its
- * fsync). NAME    <UTC time>-<32 hex>.req, for example 20250902T100000Z-0123….req; files being written end in .tmp
+ *         fsync).
+ *
+ * NAME    <UTC time with microseconds>-<32 hex>.req, as 20250902T100000.000000Z-0123….req: sorted names are in the
+ *         order in which a door wrote them. Files being written end in .tmp
+ *
  * STATES  spool/requests/DOOR/NAME.tmp  being written by the door; the daemon removes those older than a day
  *         spool/requests/DOOR/NAME.req  accepted: the door has said yes, or is about to
- *         spool/applied/NAME.req     applied; kept for 90 days
- *         spool/rejected/NAME.req    not of this format; kept with a .why */
+ *         spool/applied/NAME.req        applied; kept for 90 days
+ *         spool/rejected/NAME.req       not of this format; kept with a .why */
 #pragma once
 #include <stdbool.h>
 #include <stdint.h>

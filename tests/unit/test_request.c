@@ -168,8 +168,10 @@ static void records_are_handed_over_in_one_file(void **state) {
     size_t count;
     assert_int_equal(files_list(dir, ".", 10, &names, &count), 0);
     assert_int_equal(count, 1);
-    assert_int_equal(strlen(names[0]), strlen("20250902T100000Z-00000000000000000000000000000000.req"));
+    assert_int_equal(strlen(names[0]), strlen("20250902T100000.000000Z-00000000000000000000000000000000.req"));
     assert_memory_equal(names[0], "20250902T10000", 14);
+    assert_int_equal(names[0][15], '.');
+    assert_memory_equal(names[0] + 22, "Z-", 2);
     assert_string_equal(names[0] + strlen(names[0]) - 4, ".req");
     struct stat st;
     assert_int_equal(fstatat(dir, names[0], &st, 0), 0);
@@ -179,6 +181,25 @@ static void records_are_handed_over_in_one_file(void **state) {
     assert_string_equal(buf_str(&file), HEAD "01010101010101010101010101010101\t2025-09-02T10:00:00Z\tleave\tAQEB\t1\t"
                                              "one-click\tde\n02020202020202020202020202020202\t2025-09-02T10:00:00Z\t"
                                              "leave\tAQEB\t2\tone-click\tde\nend\n");
+    files_free_names(names, count);
+}
+
+static void names_sort_as_they_were_written(void **state) {
+    AUTOCLOSE int dir = files_open_dir(AT_FDCWD, *state);
+    for (unsigned n = 1; n <= 20; n++) {
+        const struct request record = sample(n);
+        assert_int_equal(request_hand_over(dir, &record, 1), 0);
+    }
+    char **names;
+    size_t count;
+    assert_int_equal(files_list(dir, ".", 100, &names, &count), 0);
+    assert_int_equal(count, 20);
+    for (unsigned n = 1; n <= 20; n++) {
+        AUTOBUF struct buf file = BUF_INIT(10000), id = BUF_INIT(10);
+        assert_int_equal(files_read(dir, names[n - 1], &file), 0);
+        buf_printf(&id, "\n%02x%02x", n, n);
+        assert_non_null(strstr(buf_str(&file), buf_str(&id)));
+    }
     files_free_names(names, count);
 }
 
@@ -261,6 +282,7 @@ int main(void) {
         cmocka_unit_test(every_cut_of_a_file_is_refused),
         cmocka_unit_test(the_caps_hold_on_both_sides),
         cmocka_unit_test_setup_teardown(records_are_handed_over_in_one_file, unit_folder, unit_folder_gone),
+        cmocka_unit_test_setup_teardown(names_sort_as_they_were_written, unit_folder, unit_folder_gone),
         cmocka_unit_test_setup_teardown(the_promised_number_fits_in_one_file, unit_folder, unit_folder_gone),
         cmocka_unit_test_setup_teardown(a_failed_write_is_told, unit_folder, unit_folder_gone),
         cmocka_unit_test_setup_teardown(a_full_disk_is_told, unit_folder, unit_folder_gone),
