@@ -259,8 +259,9 @@ static enum MHD_Result on_head(struct http_server *s, struct http_request *r, co
     if (r->aborted)
         return MHD_NO;
     buf_init(&r->body, r->body_max < SIZE_MAX ? (size_t)r->body_max : SIZE_MAX);
-    /* An answer that would cross a body on its way is lost to the client by a reset: read a small one off before. */
-    bool wait = length > 0 && (length <= HTTP_DRAIN_MAX_BYTES || length == UINT64_MAX);
+    /* An answer that would cross a body on its way is lost to the client by a reset: read a small one off before. And
+     * libmicrohttpd ends a connection whose answer comes before the last call, even where nothing was to be read. */
+    bool wait = length <= HTTP_DRAIN_MAX_BYTES || length == UINT64_MAX;
     return r->response && !wait ? queue(r) : MHD_YES;
 }
 
