@@ -1,0 +1,386 @@
+#include "fixed_keys.h"
+
+#include <poll.h>
+#include <stdio.h>
+#include <sys/eventfd.h>
+#include <time.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/number.h"
+#include "people/requests.h"
+#include "spool/request.h"
+#include "spool/spool.h"
+#include "store/db.h"
+#include "trust/token.h"
+
+enum { LIST = 7, PERSON = 1 };
+
+struct house {
+    void *folder;
+    int wake_fd, web, mail;
+    struct store *store;
+    struct spool *spool;
+    struct keyring *keys;
+    bool done;
+    int result;
+};
+
+static void on_wake(void *user) {
+    (void)eventfd_write(((struct house *)user)->wake_fd, 1); /* blocks at 2^64 only */
+}
+
+static void wait_for(struct house *h) {
+    while (store_pending(h->store)) {
+        struct pollfd fd = {.fd = h->wake_fd, .events = POLLIN};
+        eventfd_t n;
+        if (poll(&fd, 1, 60000) <= 0)
+            fail_msg("the store does not wake the loop");
+        (void)eventfd_read(h->wake_fd, &n); /* it was readable */
+        store_dispatch(h->store);
+    }
+}
+
+/* --- The store, asked and told by SQL ----------------------------------------------------------------------------- */
+
+struct query_job {
+    struct store_job job;
+    const char *sql;
+    int64_t value;
+};
+static int step_query(struct store_job *job, struct db *db) {
+    struct query_job *q = (struct query_job *)job;
+    return db_get_int(db, q->sql, &q->value, "") < 0 ? -EINVAL : 0;
+}
+static void query_done(struct store_job *job, int result) {
+    (void)job;
+    assert_int_equal(result, 0);
+}
+static int64_t query(struct house *h, const char *sql) {
+    struct query_job q = {.job = {.lane = STORE_NORMAL, .step = step_query, .done = query_done}, .sql = sql};
+    store_submit(h->store, &q.job);
+    wait_for(h);
+    return q.value;
+}
+
+static int open_house(void **state) {
+    struct house *h = calloc(1, sizeof *h);
+    struct why why;
+    if (!h || unit_folder(&h->folder) < 0)
+        return -1;
+    log_set_level(LOG_CRIT);
+    h->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    h->keys = fixed_keys();
+    *state = h;
+    AUTOFREE char *spool = unit_path(h->folder, "spool"), *store = unit_path(h->folder, "state");
+    if (spool_open(spool, &why, &h->spool) < 0 || store_open(store, on_wake, h, &why, &h->store) < 0)
+        return -1;
+    h->web = files_open_dir(h->spool->dirfd, "requests/web");
+    h->mail = files_open_dir(h->spool->dirfd, "requests/mail");
+    (void)query(h, "INSERT INTO subscriber (id, address_key, address, created, changed) VALUES (1, 'a@town.example', "
+                   "'a@town.example', 1, 1) RETURNING 1");
+    (void)query(h, "INSERT INTO subscription (list, subscriber, state, since) VALUES (7, 1, 2, 100), (8, 1, 2, 100), "
+                   "(9, 1, 2, 100) RETURNING 1");
+    (void)query(h, "INSERT INTO delivery (announcement, subscriber, list, language, state) VALUES (40, 1, 8, 'de', 2) "
+                   "RETURNING 1");
+    return 0;
+}
+
+static int close_house(void **state) {
+    struct house *h = *state;
+    h->store = store_close(h->store);
+    h->spool = spool_close(h->spool);
+    h->keys = keyring_free(h->keys);
+    (void)close(h->web);
+    (void)close(h->mail);
+    (void)close(h->wake_fd);
+    int r = unit_folder_gone(&h->folder);
+    free(h);
+    return r;
+}
+
+/* --- Requests ------------------------------------------------------------------------------------------------------
+ */
+
+static char token_text[TOKEN_TEXT_MAX + 1];
+
+/* The link's token. */
+static struct view token(struct house *h, enum token_purpose purpose, uint32_t list, uint64_t subscriber) {
+    AUTOBUF struct buf text = BUF_INIT(TOKEN_TEXT_MAX);
+    struct token t = {.purpose = purpose, .list = list, .subscriber = subscriber};
+    assert_int_equal(token_sign(h->keys, &t, &text), 0);
+    (void)snprintf(token_text, sizeof token_text, "%s", buf_str(&text)); /* fits: the cap */
+    return view_of(token_text);
+}
+
+static struct request request(uint8_t id, enum request_verb verb, struct view token_view, int64_t at) {
+    return (struct request){.id = {id},
+                            .at_usec = at / USEC_PER_SEC * USEC_PER_SEC,
+                            .verb = verb,
+                            .token = token_view,
+                            .how = REQUEST_ONE_CLICK,
+                            .language = VIEW("de")};
+}
+
+static void on_done(struct store_job *job, int result) {
+    (void)job;
+    assert_int_equal(result, 0);
+}
+
+static struct requests run(struct house *h) {
+    struct requests *r = calloc(1, sizeof *r);
+    assert_non_null(r);
+    r->spool = h->spool;
+    r->keys = h->keys;
+    r->job.done = on_done;
+    requests_init(r);
+    store_submit(h->store, &r->job);
+    wait_for(h);
+    struct requests told = *r;
+    requests_done(r);
+    free(r);
+    return told;
+}
+
+static struct requests hand_over(struct house *h, struct request q) {
+    assert_int_equal(request_hand_over(h->web, &q, 1), 0);
+    return run(h);
+}
+
+static size_t count_files(struct house *h, const char *folder) {
+    char **names;
+    size_t count;
+    assert_int_equal(files_list(h->spool->dirfd, folder, 1000, &names, &count), 0);
+    files_free_names(names, count);
+    return count;
+}
+
+static int64_t state_of(struct house *h, int list) {
+    static const char *const queries[] = {"SELECT state FROM subscription WHERE list = 7 AND subscriber = 1",
+                                          "SELECT state FROM subscription WHERE list = 8 AND subscriber = 1",
+                                          "SELECT state FROM subscription WHERE list = 9 AND subscriber = 1"};
+    return query(h, queries[list - LIST]);
+}
+
+/* --- Leaving -------------------------------------------------------------------------------------------------------
+ */
+
+static void a_leave_takes_effect_once(void **state) {
+    struct house *h = *state;
+    int64_t now = clock_now_usec();
+    struct requests r = hand_over(h, request(1, REQUEST_LEAVE, token(h, TOKEN_RECIPIENT, LIST, PERSON), now));
+    assert_true(r.files == 1 && r.applied == 1 && r.refused == 0 && r.rejected == 0);
+    assert_int_equal(state_of(h, 7), 3);
+    assert_int_equal(state_of(h, 8), 2);
+    assert_int_equal(query(h, "SELECT count(*) FROM consent WHERE what = 'left' AND how = 'one-click' AND "
+                              "length(request) = 16"),
+                     1);
+    assert_true(query(h, "SELECT since FROM subscription WHERE list = 7") == now / USEC_PER_SEC * USEC_PER_SEC);
+    assert_int_equal(count_files(h, "requests/web"), 0);
+    assert_int_equal(count_files(h, "applied"), 1);
+    /* the person comes back, and the same record comes again */
+    (void)query(h, "UPDATE subscription SET state = 2 RETURNING 1");
+    r = hand_over(h, request(1, REQUEST_LEAVE, token(h, TOKEN_RECIPIENT, LIST, PERSON), now));
+    assert_true(r.files == 1 && r.applied == 0);
+    assert_int_equal(state_of(h, 7), 2);
+    /* another record about what is so already */
+    r = hand_over(h, request(2, REQUEST_LEAVE, token(h, TOKEN_RECIPIENT, LIST, PERSON), now));
+    r = hand_over(h, request(3, REQUEST_LEAVE, token(h, TOKEN_RECIPIENT, LIST, PERSON), now));
+    assert_int_equal(r.applied, 1);
+    assert_int_equal(query(h, "SELECT count(*) FROM consent"), 2);
+}
+
+static void the_list_that_the_mail_came_through_is_left_too(void **state) {
+    struct house *h = *state;
+    struct request q = request(1, REQUEST_LEAVE, token(h, TOKEN_RECIPIENT, LIST, PERSON), clock_now_usec());
+    q.announcement = 40;
+    (void)hand_over(h, q);
+    assert_int_equal(state_of(h, 7), 3);
+    assert_int_equal(state_of(h, 8), 3);
+    assert_int_equal(state_of(h, 9), 2);
+}
+
+static void tokens_are_verified_again(void **state) {
+    struct house *h = *state;
+    int64_t now = clock_now_usec();
+    struct requests r = hand_over(h, request(1, REQUEST_LEAVE, token(h, TOKEN_TEST, LIST, 0), now));
+    assert_true(r.applied == 1 && r.refused == 0);
+    struct view forged = token(h, TOKEN_RECIPIENT, LIST, PERSON);
+    token_text[50] = token_text[50] == 'A' ? 'B' : 'A';
+    r = hand_over(h, request(2, REQUEST_LEAVE, forged, now));
+    assert_true(r.applied == 0 && r.refused == 1 && r.files == 1);
+    AUTOBUF struct buf text = BUF_INIT(TOKEN_TEXT_MAX);
+    struct token release = {.purpose = TOKEN_RELEASE, .announcement = 40, .expires_usec = now};
+    assert_int_equal(token_sign(h->keys, &release, &text), 0);
+    r = hand_over(h, request(3, REQUEST_LEAVE, buf_view(&text), now));
+    assert_int_equal(r.refused, 1);
+    /* of a list that is gone, of nobody: accepted, nothing to do */
+    r = hand_over(h, request(4, REQUEST_LEAVE, token(h, TOKEN_RECIPIENT, 999, PERSON), now));
+    assert_true(r.applied == 1 && r.refused == 0);
+    r = hand_over(h, request(5, REQUEST_LEAVE, token(h, TOKEN_RECIPIENT, LIST, 999), now));
+    assert_true(r.applied == 1 && r.refused == 0);
+    for (int list = 7; list <= 9; list++)
+        assert_int_equal(state_of(h, list), 2);
+    assert_int_equal(query(h, "SELECT count(*) FROM consent"), 0);
+    assert_int_equal(count_files(h, "applied"), 5);
+}
+
+static void a_leave_is_undone_within_an_hour(void **state) {
+    struct house *h = *state;
+    int64_t now = clock_now_usec();
+    struct view t = token(h, TOKEN_RECIPIENT, LIST, PERSON);
+    struct request leave = request(1, REQUEST_LEAVE, t, now - 7200 * USEC_PER_SEC);
+    leave.announcement = 40;
+    (void)hand_over(h, leave);
+    struct request late = request(2, REQUEST_UNDO, t, now - 3599 * USEC_PER_SEC);
+    late.announcement = 40;
+    (void)hand_over(h, late);
+    assert_int_equal(state_of(h, 7), 3);
+    struct request undo = request(3, REQUEST_UNDO, t, now - 3601 * USEC_PER_SEC);
+    undo.announcement = 40;
+    (void)hand_over(h, undo);
+    assert_int_equal(state_of(h, 7), 2);
+    assert_int_equal(state_of(h, 8), 2);
+    assert_int_equal(query(h, "SELECT count(*) FROM consent WHERE what = 'undone'"), 2);
+    /* nothing to undo */
+    (void)hand_over(h, request(4, REQUEST_UNDO, t, now));
+    assert_int_equal(query(h, "SELECT count(*) FROM consent WHERE what = 'undone'"), 2);
+}
+
+/* A door whose clock is ahead cannot keep the undo open. */
+static void a_record_of_the_future_counts_as_now(void **state) {
+    struct house *h = *state;
+    (void)hand_over(
+        h, request(1, REQUEST_LEAVE, token(h, TOKEN_RECIPIENT, LIST, PERSON), clock_now_usec() + 10 * USEC_PER_DAY));
+    assert_true(query(h, "SELECT since FROM subscription WHERE list = 7") <= clock_now_usec());
+}
+
+/* --- Files ---------------------------------------------------------------------------------------------------------
+ */
+
+static void malformed_files_are_put_aside(void **state) {
+    struct house *h = *state;
+    static const char good[] = "20250902T100000Z-0123456789abcdef0123456789abcdef.req",
+                      link_name[] = "20250902T100001Z-0123456789abcdef0123456789abcdef.req",
+                      huge_name[] = "20250902T100002Z-0123456789abcdef0123456789abcdef.req";
+    assert_int_equal(files_write_new(h->web, good, VIEW("rundbrief-requests 1\nnonsense\nend\n"), 0600), 0);
+    assert_int_equal(symlinkat("/etc/passwd", h->mail, link_name), 0);
+    AUTOBUF struct buf huge = BUF_INIT(REQUEST_FILE_MAX_BYTES + 1);
+    char *room = buf_reserve(&huge, REQUEST_FILE_MAX_BYTES + 1);
+    memset(room, 'x', REQUEST_FILE_MAX_BYTES + 1);
+    buf_used(&huge, REQUEST_FILE_MAX_BYTES + 1);
+    assert_int_equal(files_write_new(h->mail, huge_name, buf_view(&huge), 0600), 0);
+    assert_int_equal(files_write_new(h->web, "notes.txt", VIEW("left alone"), 0600), 0);
+    struct requests r = hand_over(h, request(1, REQUEST_LEAVE, token(h, TOKEN_RECIPIENT, LIST, PERSON), 0));
+    assert_true(r.rejected == 3 && r.files == 1 && r.applied == 1);
+    assert_int_equal(count_files(h, "rejected"), 6);
+    assert_int_equal(count_files(h, "requests/web"), 1);
+    assert_int_equal(count_files(h, "requests/mail"), 0);
+    char **names;
+    size_t count, reasons = 0;
+    assert_int_equal(files_list(h->spool->dirfd, "rejected", 10, &names, &count), 0);
+    for (size_t i = 0; i < count; i++) {
+        AUTOBUF struct buf why = BUF_INIT(4096), path = BUF_INIT(400);
+        buf_printf(&path, "rejected/%s", names[i]);
+        if (strstr(names[i], good) && view_ends(view_of(names[i]), ".why")) {
+            assert_int_equal(files_read(h->spool->dirfd, buf_str(&path), &why), 0);
+            assert_non_null(strstr(buf_str(&why), "line 2"));
+            reasons++;
+        }
+    }
+    files_free_names(names, count);
+    assert_int_equal(reasons, 1);
+}
+
+static void many_files_and_long_ones(void **state) {
+    struct house *h = *state;
+    struct view t = token(h, TOKEN_RECIPIENT, LIST, PERSON);
+    static struct request many[2500];
+    for (int i = 0; i < 2500; i++) {
+        many[i] = request(1, REQUEST_LEAVE, t, 0);
+        many[i].id[1] = (uint8_t)i, many[i].id[2] = (uint8_t)(i >> 8);
+    }
+    assert_int_equal(request_hand_over(h->mail, many, 2000), 0);
+    for (int i = 2000; i < 2300; i++)
+        assert_int_equal(request_hand_over(i % 2 ? h->web : h->mail, &many[i], 1), 0);
+    struct requests r = run(h);
+    assert_true(r.files == 301 && r.applied == 2300 && r.refused == 0);
+    assert_int_equal(query(h, "SELECT count(*) FROM request"), 2300);
+    assert_int_equal(query(h, "SELECT count(*) FROM consent"), 1);
+    assert_int_equal(count_files(h, "applied"), 301);
+    assert_int_equal(count_files(h, "requests/web") + count_files(h, "requests/mail"), 0);
+}
+
+static void make_old(int dirfd, const char *name, int64_t seconds) {
+    struct timespec times[2] = {{.tv_sec = time(NULL) - seconds}, {.tv_sec = time(NULL) - seconds}};
+    assert_int_equal(utimensat(dirfd, name, times, 0), 0);
+}
+
+static void old_things_go(void **state) {
+    struct house *h = *state;
+    AUTOCLOSE int applied = files_open_dir(h->spool->dirfd, "applied");
+    AUTOBUF struct buf young = BUF_INIT(128), old = BUF_INIT(128), utc = BUF_INIT(64);
+    for (int days = 89; days <= 91; days += 2) {
+        struct buf *name = days < 90 ? &young : &old;
+        buf_clear(&utc);
+        clock_print_utc(&utc, clock_now_usec() - days * USEC_PER_DAY);
+        for (const char *p = buf_str(&utc); *p; p++)
+            if (*p != '-' && *p != ':')
+                buf_putc(name, *p);
+        buf_puts(name, "-0123456789abcdef0123456789abcdef.req");
+        assert_int_equal(files_write_new(applied, buf_str(name), VIEW("x"), 0600), 0);
+    }
+    assert_int_equal(files_write_new(h->web, "young.tmp", VIEW("x"), 0600), 0);
+    assert_int_equal(files_write_new(h->web, "old.tmp", VIEW("x"), 0600), 0);
+    make_old(h->web, "young.tmp", 23 * 3600);
+    make_old(h->web, "old.tmp", 25 * 3600);
+    (void)query(h, "INSERT INTO request VALUES (x'01', 1, 'left') RETURNING 1");
+    (void)run(h);
+    assert_int_equal(faccessat(applied, buf_str(&young), F_OK, 0), 0);
+    assert_int_equal(faccessat(applied, buf_str(&old), F_OK, 0), -1);
+    assert_int_equal(faccessat(h->web, "young.tmp", F_OK, 0), 0);
+    assert_int_equal(faccessat(h->web, "old.tmp", F_OK, 0), -1);
+    assert_int_equal(query(h, "SELECT count(*) FROM request"), 0);
+}
+
+/* The disk is full: nothing is applied, and the files stay for a better day. */
+static void a_full_disk_loses_nothing(void **state) {
+    struct house *h = *state;
+    struct request q = request(1, REQUEST_LEAVE, token(h, TOKEN_RECIPIENT, LIST, PERSON), 0);
+    static struct request many[2000];
+    for (int i = 0; i < 2000; i++) {
+        many[i] = q;
+        many[i].id[1] = (uint8_t)i, many[i].id[2] = (uint8_t)(i >> 8);
+    }
+    assert_int_equal(request_hand_over(h->web, many, 2000), 0);
+    (void)query(h, "PRAGMA max_page_count = 1");
+    struct requests *r = calloc(1, sizeof *r);
+    r->spool = h->spool, r->keys = h->keys;
+    requests_init(r);
+    store_submit(h->store, &r->job);
+    wait_for(h);
+    requests_done(r);
+    free(r);
+    assert_int_equal(count_files(h, "requests/web"), 1);
+    assert_int_equal(count_files(h, "applied"), 0);
+    (void)query(h, "PRAGMA max_page_count = 100000");
+    (void)run(h);
+    assert_int_equal(count_files(h, "applied"), 1);
+    assert_int_equal(query(h, "SELECT count(*) FROM request"), 2000);
+}
+
+int main(void) {
+#define HOUSE_TEST(name) cmocka_unit_test_setup_teardown(name, open_house, close_house)
+    const struct CMUnitTest tests[] = {
+        HOUSE_TEST(a_leave_takes_effect_once),
+        HOUSE_TEST(the_list_that_the_mail_came_through_is_left_too),
+        HOUSE_TEST(tokens_are_verified_again),
+        HOUSE_TEST(a_leave_is_undone_within_an_hour),
+        HOUSE_TEST(a_record_of_the_future_counts_as_now),
+        HOUSE_TEST(malformed_files_are_put_aside),
+        HOUSE_TEST(many_files_and_long_ones),
+        HOUSE_TEST(old_things_go),
+        HOUSE_TEST(a_full_disk_loses_nothing),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
