@@ -338,7 +338,7 @@ int incoming_set_conf(struct incoming *in, struct conf *conf) {
             snprintf(path, sizeof path, "%s/%s", in->parts.spool->path, relative) >= (int)sizeof path)
             return -ENAMETOOLONG;
         struct folder *f = &in->folders[in->count];
-        int r = files_make_dir(in->parts.spool->dirfd, relative, 02770);
+        int r = files_make_dir(in->parts.spool->dirfd, relative, 0770); /* with the group of the folder above */
         f->incoming = in;
         f->list = strdup(conf->lists[i].name);
         if (r == 0)

@@ -132,8 +132,11 @@ int files_open_dir(int dirfd, const char *path) {
 int files_make_dir(int dirfd, const char *path, mode_t mode) {
     struct stat st;
     if (mkdirat(dirfd, path, mode) == 0) {
-        if (fstatat(dirfd, path, &st, AT_SYMLINK_NOFOLLOW) < 0 ||
-            fchmodat(dirfd, path, mode | (st.st_mode & S_ISGID), 0) < 0) /* a group handed down from above stays */
+        if (fstatat(dirfd, path, &st, AT_SYMLINK_NOFOLLOW) < 0)
+            return -errno;
+        mode |= st.st_mode & S_ISGID; /* a group handed down from above stays */
+        /* Only where the umask took something: a sandbox may forbid to set S_ISGID, even where it is set. */
+        if ((st.st_mode & 07777) != mode && fchmodat(dirfd, path, mode, 0) < 0)
             return -errno;
         return 0;
     }
