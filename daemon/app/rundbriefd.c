@@ -215,6 +215,8 @@ static int step_recover(struct store_job *job, struct db *db) {
         r = delivery_recover(db, clock_now_usec(), d->conf->in_doubt == CONF_IN_DOUBT_RESEND, &in_doubt);
         if (in_doubt)
             log_warning("in-doubt", LOG_NUM("messages", in_doubt));
+        if (r == STORE_MORE)
+            return r;
         break;
     case 4: r = notice_recover(db, clock_now_usec()); break;
     case 5:

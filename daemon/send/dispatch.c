@@ -175,6 +175,8 @@ static int step_gather(struct store_job *job, struct db *db) {
 }
 
 static void finish_gather(struct work *w, int result) {
+    if (result < 0)
+        w->sending->loading = false; /* paused, stopped or at fault: it may be gathered anew */
     if (result < 0 && result != -ESTALE)
         hold(w->d, w->id, w->job.why.what[0] ? w->job.why.what : strerror(-result));
     survey(w->d);

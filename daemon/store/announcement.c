@@ -180,12 +180,6 @@ static int refuse(struct db *db, int64_t id, const char *verb, struct why *why) 
         return why_set(why, r, "the store cannot be read");
     if (r == 0)
         return why_set(why, -ENOENT, "there is no announcement %lld", (long long)id);
-    if (state == ANNOUNCEMENT_GATHERING) {
-        (void)why_set(why, -ESTALE, "announcement %lld cannot be %s while its recipients are being gathered",
-                      (long long)id, verb);
-        why_todo(why, "Try again in a moment");
-        return -ESTALE;
-    }
     return why_set(why, -ESTALE, "announcement %lld cannot be %s: it is %s", (long long)id, verb,
                    announcement_state_name(state));
 }
@@ -214,9 +208,9 @@ int announcement_release(struct db *db, int64_t id, int64_t now_usec, struct why
 
 int announcement_pause(struct db *db, int64_t id, const char *reason, struct why *why) {
     int64_t changed = 0;
-    int r =
-        db_run(db, "UPDATE announcement SET resume_state = state, state = 6, why = ? WHERE id = ? AND state IN (3, 5)",
-               &changed, "ti", reason, id);
+    int r = db_run(
+        db, "UPDATE announcement SET resume_state = state, state = 6, why = ? WHERE id = ? AND state IN (3, 4, 5)",
+        &changed, "ti", reason, id);
     r = moved(r, changed);
     return r == -ESTALE ? refuse(db, id, "paused", why) : r;
 }

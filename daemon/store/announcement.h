@@ -3,7 +3,7 @@
  * STATES
  *   intake -> held -> scheduled -> gathering -> sending -> done
  *   intake -> scheduled (queued by command, or release = direct)
- *   scheduled, sending <-> paused
+ *   scheduled, gathering, sending <-> paused (a gathering goes on where it was)
  *   held, scheduled, gathering, sending, paused -> stopped (what is pending is left out: "stopped"; what is on the wire
  *   just then still gets its outcome) */
 #pragma once

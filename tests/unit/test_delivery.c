@@ -128,6 +128,12 @@ static void gathering_goes_on_in_slices(void **state) {
         assert_int_equal(delivery_verify(db, id), 0);
         if (r != STORE_MORE)
             break;
+        if (slices == 1) { /* a pause holds it, resuming goes on */
+            struct why why;
+            assert_int_equal(announcement_pause(db, id, "wait", &why), 0);
+            assert_int_equal(delivery_gather(db, id, LIST, languages, 2), -ESTALE);
+            assert_int_equal(announcement_resume(db, id, &why), 0);
+        }
         if (slices == 2)
             fixture_reopen(f), db = f->db; /* the cursor is kept */
     }
