@@ -148,7 +148,7 @@ struct rule {
 
 #define UNSAID "-|*.0.0|*.3.0|*.5.0" /* no enhanced code, or one that says nothing: the text may */
 
-/* That there is no such user; strong enough to stand against a policy code (MAIL-RULES §2). */
+/* That there is no such user; strong enough to stand against a policy code of the receivers. */
 #define USER_UNKNOWN                                                                                                   \
     "user unknown|unknown user|no such user|user not found|user does not exist|user doesn't exist|unknown recipient|"  \
     "recipient unknown|no such recipient|recipient not found|recipient does not exist|invalid recipient|"              \
@@ -156,6 +156,12 @@ struct rule {
     "account does not exist|account that you tried to reach does not exist|no such account|address does not exist|"    \
     "no such person|not a valid mailbox|unknown local part|unknown or illegal alias|account has been disabled|"        \
     "account is disabled|mailbox disabled|mailbox is disabled|user is inactive"
+
+/* That our sender address or our account is not welcome, said late. */
+#define OUR_SENDER                                                                                                     \
+    "sender address rejected|sender rejected|sender address denied|sender not allowed|not authorized to send|"         \
+    "not permitted to send|relay access denied|relaying denied|relaying not allowed|unable to relay|relay not "        \
+    "permitted"
 
 /* The account with the relay has sent its share. */
 #define SENDING_LIMIT                                                                                                  \
@@ -180,7 +186,7 @@ struct rule {
     "not allowed to send|content rejected|message rejected|junk|virus|sender rejected|sender address rejected|"        \
     "sender verify|sender denied|unauthenticated|client ip|ptr record|reverse dns"
 
-/* The table of MAIL-RULES §2 and §3. The first row that fits is taken; the last rows fit whatever came. */
+/* What a reply means. The first row that fits is taken; the last rows fit whatever came. */
 static const struct rule rules[] = {
     /* 421 while there is no transaction, and all else before MAIL. A refusal of ourselves is for the admin. */
     {BEFORE_MAIL | ON(REPLY_AUTH), "4..", NULL, NULL, OUTCOME_DEFERRED, OUTCOME_OF_CONNECTION},
@@ -236,6 +242,8 @@ static const struct rule rules[] = {
     {VERDICT, "5..", "5.7.124|5.7.129|5.7.133|5.7.134|5.7.135|5.7.136", NULL, OUTCOME_REFUSED, OUTCOME_OF_RECIPIENT},
     {VERDICT, "5..", "5.7.*", "resolver.rst.", OUTCOME_REFUSED, OUTCOME_OF_RECIPIENT},
     {VERDICT, "5..", "5.7.*", USER_UNKNOWN, OUTCOME_REFUSED, OUTCOME_OF_RECIPIENT},
+    /* Many servers say what they think of MAIL only when RCPT comes. */
+    {VERDICT, "5..", "5.7.*", OUR_SENDER, OUTCOME_DEFERRED, OUTCOME_OF_SENDER},
     {VERDICT, "5..", "5.7.*", NULL, OUTCOME_DEFERRED, OUTCOME_OF_DESTINATION},
 
     /* No enhanced code that says anything: the text decides. */

@@ -401,19 +401,10 @@ static int closing(struct dialogue *d) {
     return at_stake ? 0 : -EPROTO;
 }
 
-/* What is said against us once the recipient is known is the policy of that destination (MAIL-RULES §2): others may
- * still take our mail. */
-static void narrow(struct outcome *o, enum reply_stage stage) {
-    if (stage != REPLY_MAIL && o->subject == OUTCOME_OF_SENDER && strncmp(o->status, "5.7.", 4) == 0)
-        o->subject = OUTCOME_OF_DESTINATION;
-}
-
 /* The first failure is the message's outcome. */
 static void fail(struct dialogue *d, struct letter *l, enum reply_stage stage) {
-    if (!l->failed) {
+    if (!l->failed)
         reply_outcome(&d->reply, stage, &l->outcome);
-        narrow(&l->outcome, stage);
-    }
     l->failed = true;
     d->needs_rset = true;
 }

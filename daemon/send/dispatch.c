@@ -24,7 +24,7 @@
 #include "trust/token.h"
 
 enum { LIVE_MAX = 1024, NOTICES_WAITING_MAX = 4, MAIL_MAX_BYTES = 96 << 20, LOOK_AHEAD = 32 };
-static const int64_t in_doubt_resend_usec = 60 * USEC_PER_SEC;
+static const int64_t in_doubt_resend_usec = 10 * USEC_PER_SEC;
 static const int64_t trouble_usec = 10 * USEC_PER_SEC; /* when the store failed: asked again */
 static const int64_t reconnect_usec = 30 * USEC_PER_SEC;
 

@@ -292,8 +292,9 @@ static void test_outcome(void **state) {
         {"451 4.4.1 no route", REPLY_END, D, RECIPIENT},
         {"451 local error", REPLY_END, D, RECIPIENT},
         /* policy, and our account */
+        {"553 5.7.1 <office@x.example>: Sender address rejected: not yours", REPLY_RCPT, D, SENDER},
         {"550 5.7.1 blocked", REPLY_RCPT, D, DESTINATION},
-        {"554 5.7.1 <v@x.example>: Relay access denied", REPLY_RCPT, D, DESTINATION},
+        {"554 5.7.1 <v@x.example>: Relay access denied", REPLY_RCPT, D, SENDER},
         {"550 5.7.26 unauthenticated mail", REPLY_END, D, DESTINATION},
         {"554 5.7.0 looks like spam", REPLY_END, D, DESTINATION},
         {"550 Relaying denied", REPLY_RCPT, D, SENDER},
