@@ -180,6 +180,7 @@ int relays_set_conf(struct relays *r, struct conf *conf) {
                 kept = r->items[k];
                 r->items[k] = NULL;
                 kept->conf = &conf->relays[i];
+                pace_relay_init(&kept->pace); /* whoever reloads has mended something: it is tried at once */
             }
         items[count] = kept ? kept : relay_new(r, &conf->relays[i]);
         if (items[count])
