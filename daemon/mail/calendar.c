@@ -251,7 +251,7 @@ static icalcomponent *make_calendar(void) {
 int calendar_publish(const struct event *event, const struct calendar_identity *identity, struct buf *to,
                      struct why *why) {
     __attribute__((cleanup(free_texts))) struct texts texts;
-    int64_t start_usec, end_usec, until_usec = INT64_MIN;
+    int64_t start_usec = 0, end_usec = 0, until_usec = INT64_MIN;
     icalerror_set_errors_are_fatal(false);
     int r = prepare(event, identity, &texts, why);
     if (r < 0 || (r = check_times(event, &start_usec, &end_usec, why)) < 0)

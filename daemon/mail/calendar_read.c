@@ -199,13 +199,13 @@ static bool read_offset(struct view v, int *ret_sec) {
 
 /* Both have the same offsets in winter and summer of that year. */
 static bool is_like(const struct zone_note *note, const char *zone, int year) {
-    int standard, daylight, offset[2];
+    int winter, summer, offset[2];
     char abbreviation[16];
-    if (!read_offset(note->standard, &standard))
+    if (!read_offset(note->standard, &winter))
         return false;
     if (note->daylight.len == 0)
-        daylight = standard;
-    else if (!read_offset(note->daylight, &daylight))
+        summer = winter;
+    else if (!read_offset(note->daylight, &summer))
         return false;
     for (int i = 0; i < 2; i++) {
         int64_t usec = clock_days_from_civil(year, i ? 7 : 1, 2) * USEC_PER_DAY;
@@ -213,7 +213,7 @@ static bool is_like(const struct zone_note *note, const char *zone, int year) {
             return false;
         offset[i] *= 60;
     }
-    return (offset[0] == standard && offset[1] == daylight) || (offset[1] == standard && offset[0] == daylight);
+    return (offset[0] == winter && offset[1] == summer) || (offset[1] == winter && offset[0] == summer);
 }
 
 static const char *zone_by_id(struct reading *r, struct view id, int year) {

@@ -22,9 +22,9 @@ static struct icaltimetype civil(int64_t sec, int offset_sec) {
 }
 
 /* A change of the clock; rule NULL or empty where it comes once. */
-static void add_change(icalcomponent *zone, bool daylight, struct icaltimetype onset, int from_sec, int to_sec,
+static void add_change(icalcomponent *zone, bool is_daylight, struct icaltimetype onset, int from_sec, int to_sec,
                        const char *name, const char *rule) {
-    icalcomponent *change = icalcomponent_new(daylight ? ICAL_XDAYLIGHT_COMPONENT : ICAL_XSTANDARD_COMPONENT);
+    icalcomponent *change = icalcomponent_new(is_daylight ? ICAL_XDAYLIGHT_COMPONENT : ICAL_XSTANDARD_COMPONENT);
     icalcomponent_add_property(change, icalproperty_new_dtstart(onset));
     if (rule && *rule)
         icalcomponent_add_property(change, icalproperty_new_rrule(icalrecurrencetype_from_string(rule)));

@@ -135,7 +135,7 @@ bool unhtml_is_html(struct view v) {
     while (close && v.ptr[close - 1] != '>')
         close--;
     for (size_t i = 0; i < v.len; i++) {
-        if (v.ptr[i] == '<' && i < close && read_tag(view_slice(v, i, v.len)).kind != NOT_A_TAG)
+        if (i < close && v.ptr[i] == '<' && read_tag(view_slice(v, i, v.len)).kind != NOT_A_TAG)
             return true;
         if (v.ptr[i] == '&' && read_entity(view_slice(v, i, v.len), &c))
             return true;

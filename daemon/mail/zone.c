@@ -104,7 +104,7 @@ static bool read_changes(struct zone *z, const struct counts *n, const char *tim
 }
 
 static bool read_file(struct zone *z, struct view file) {
-    struct counts n;
+    struct counts n = {0};
     if (file.len > ZONE_FILE_MAX_BYTES || !take_header(&file, &n) || block_bytes(&n, 4) > file.len)
         return false;
     file = view_slice(file, block_bytes(&n, 4), file.len); /* the 32-bit times of old readers */
