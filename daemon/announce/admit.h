@@ -4,8 +4,10 @@
  *           nothing                                  nothing happened; the source is where it was
  *           row intake, no bundle                    undone: the row goes
  *           row intake, bundle announcements/<id>/   finished: the row becomes held or scheduled (resume_state says
- * which) row held or scheduled, bundle            done; the dropped source is unlinked With check_only nothing is kept:
- * the problems and facts alone are wanted. */
+ *                                                    which)
+ *           row held or scheduled, bundle            done; the dropped source is unlinked
+ *
+ * With check_only nothing is kept: the problems and facts alone are wanted. */
 #pragma once
 #include <stdbool.h>
 

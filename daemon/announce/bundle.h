@@ -5,9 +5,8 @@
  * FILES   bundle.ini        what struct bundle_head says, format 1
  *         settings.ini      [daemon], [list], [sender] as conf_dump_list() writes them
  *         files/<name>      the announcement's own files: first the main one, translations, attachments, images
- *         templates/<code>/ of each language: words.ini (all its layers), mail.html, mail.txt:
- * the files in force at intake, wherever they came from
- */
+ *         templates/<code>/ of each language: words.ini (all its layers), mail.html, mail.txt: the files in force at
+ *                           intake, wherever they came from */
 #pragma once
 #include <stddef.h>
 #include <stdint.h>

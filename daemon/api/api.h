@@ -4,15 +4,20 @@
  *   {"error": {"what": "...", "where": "...", "todo": "..."}, "problems": "..."}
  * with status 400 (wrong input), 403, 404, 409 (the state does not allow it), 503 (the store cannot be written).
  *
- * GET  /v1/status                              everything at a glance
- * GET  /v1/announcements/ID                    one announcement
- * GET  /v1/announcements/ID/report             rows as JSON lines; ?not_delivered=1
- * POST /v1/announcements                       an upload (announce/upload.h); ?list= ?at= ?check=1 ?again=1
- * ?test=ADDRESS ?language= POST /v1/announcements/ID/release|pause|resume|stop GET  /v1/lists POST
- * /v1/lists/NAME/import                   a CSV file; ?basis= ?evidence= ?file= ?charset= ?dry_run=1 ?skip_bad=1 GET
- * /v1/subscribers?find=TEXT               JSON lines GET  /v1/subscribers/ADDRESS                 with subscriptions
- * and the consent record POST /v1/subscribers                         {"do": "add|change|change-address|leave|remove",
- * ...} GET  /v1/test-token?list=NAME                for previews */
+ * GET  /v1/status                       everything at a glance
+ * GET  /v1/announcements/ID             one announcement
+ * GET  /v1/announcements/ID/report      its recipients as JSON lines; ?not_delivered=1
+ * POST /v1/announcements                an upload (announce/upload.h); ?list= ?at= ?check=1 ?again=1 ?hold=1 ?speak=
+ *                                       ?test=ADDRESS ?language=
+ * POST /v1/announcements/ID/release     and /pause, /resume, /stop
+ * GET  /v1/lists                        with how many people they reach
+ * POST /v1/lists/NAME/import            a CSV file; ?basis= ?evidence= ?file= ?charset= ?dry_run=1 ?skip_bad=1
+ * GET  /v1/subscribers?find=TEXT        at most 200
+ * GET  /v1/subscribers/ADDRESS          with subscriptions and the consent record
+ * POST /v1/subscribers                  {"do": "add|change|change-address|leave|remove|restore", ...}
+ * GET  /v1/test-token?list=NAME         for previews
+ *
+ * docs/API.md describes the documents. */
 #pragma once
 #include "base/why.h"
 

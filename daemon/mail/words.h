@@ -14,8 +14,8 @@
  *         [salutation] formal-f, formal-nobody, …: see salutation.h; [mail] texts of the footer and event box; [page]
  *         texts of the web pages; [problem] texts of intake problems with {1} {2} {3}; [notice] subjects and texts of
  *         system mail
- *         [columns], [forms], [language-names], [answers]: `key = Name; another; a third`, what people write in the head of a
- *         table, as a form of address, as a language
+ *         [columns], [forms], [language-names], [answers]: `key = Name; another; a third`, what people write in the
+ *         head of a table, as a form of address, as a language, as a no
  *         In every value \n is a line break, \s a blank (at an end, where plain ones do not count), \\ a backslash.
  *
  * LAYERS  The admin's file lies over the shipped one of the same language pair by pair, so it need hold only what

@@ -96,8 +96,8 @@ static int sweep_known(struct db *db, int64_t import, int64_t list) {
 
 static int sweep_new(struct db *db, int64_t import, int64_t list, int64_t first) {
     int64_t last = INT64_MAX;
-    int r = db_get_int(db, "SELECT id FROM subscriber WHERE id >= ? AND import = ? ORDER BY id LIMIT 1 OFFSET ?",
-                       &last, "iid", first, import, SWEEP_PAGE - 1);
+    int r = db_get_int(db, "SELECT id FROM subscriber WHERE id >= ? AND import = ? ORDER BY id LIMIT 1 OFFSET ?", &last,
+                       "iid", first, import, SWEEP_PAGE - 1);
     if (r >= 0) /* of those too whom somebody added by hand meanwhile */
         r = db_run(db, "DELETE FROM subscription WHERE list = ? AND subscriber >= ? AND subscriber <= ? AND import = ?",
                    NULL, "iiii", list, first, last, import);

@@ -83,8 +83,8 @@ static const char help[] =
     X(delay)                                                                                                           \
     X(split)                                                                                                           \
     X(stall)                                                                                                           \
-    X(close) X(last) X(reset) X(half_close) X(accept_close) X(accept_reset) X(accept_stall) X(garbage) X(huge_line)    \
-        X(endless)
+    X(close)                                                                                                           \
+    X(last) X(reset) X(half_close) X(accept_close) X(accept_reset) X(accept_stall) X(garbage) X(huge_line) X(endless)
 #define AS_STAGE(n) STAGE_##n,
 #define AS_ACTION(n) ACTION_##n,
 #define AS_NAME(n) #n,

@@ -126,12 +126,8 @@ static void the_deadline_is_fixed_at_the_start(void **state) {
     static const struct {
         int64_t send_until, event_end, want;
     } cases[] = {
-        {0, 0, 9000 + 5000},
-        {0, 10000, 10000},
-        {0, 20000, 9000 + 5000},
-        {0, 8000, 8000}, /* over: nobody gets it */
-        {12000, 10000, 12000},
-        {100, 0, 100},
+        {0, 0, 9000 + 5000},   {0, 10000, 10000}, {0, 20000, 9000 + 5000}, {0, 8000, 8000}, /* over: nobody gets it */
+        {12000, 10000, 12000}, {100, 0, 100},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct arena arena AUTOARENA = {0};
@@ -223,10 +219,8 @@ static void only_an_intake_is_deleted(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        FIXTURE_TEST(the_deadline_is_fixed_at_the_start),
-        FIXTURE_TEST(moves_follow_the_table),
-        FIXTURE_TEST(times_and_reasons_are_kept),
-        FIXTURE_TEST(finding),
+        FIXTURE_TEST(the_deadline_is_fixed_at_the_start), FIXTURE_TEST(moves_follow_the_table),
+        FIXTURE_TEST(times_and_reasons_are_kept),         FIXTURE_TEST(finding),
         FIXTURE_TEST(only_an_intake_is_deleted),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
