@@ -44,5 +44,5 @@ static inline const char *address_domain(const struct address *a) {
 }
 /* A domain name to lower-case A-labels (IDNA2008 non-transitional, LDH, lengths). -EINVAL. */
 int address_domain_ascii(struct view domain, struct buf *to);
-/* For people: a***@example.org, never the whole. */
+/* For people: a***@office.example, never the whole. */
 void address_print_masked(const struct address *a, struct buf *to);

@@ -29,4 +29,4 @@ static inline struct conf *conf_unit_read(struct view text, struct buf *errors) 
 static inline void conf_unit_unref(struct conf **conf) {
     *conf = conf_unref(*conf);
 }
-#define AUTOCONF CLEANUP(conf_unit_unref)
+#define AUTOCONF CLEANUP(conf_unit_unref) __attribute__((unused)) /* some are read for their errors only */

@@ -64,7 +64,7 @@ static const char sample_ics[] = "BEGIN:VCALENDAR\r\nVERSION:2.0\r\nPRODID:-//ru
 /* The values of a person, in memory that the next call uses again. */
 static inline const struct view *sample_values(size_t person) {
     static const char *const people[SAMPLE_PEOPLE][4] = {
-        {"Vera Müller", "vera@example.org", "Guten Tag Vera Müller", "Hildesheim"},
+        {"Vera Müller", "vera@office.example", "Guten Tag Vera Müller", "Hildesheim"},
         {"", "info@verein.example", "Sehr geehrte Damen und Herren", ""},
         {"Ніна Ковальчук-Шевченко з Харківського міського управління", "nina@xn--80a1acn3a.example", "Шановна Ніно",
          "Харків"},
