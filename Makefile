@@ -1,6 +1,6 @@
 # rundbrief: `make help` says what there is.
 #
-# VARIANT=asan|tsan|cov|clang builds the same rules with other flags into build/<variant>/.
+# VARIANT=asan|tsan|cov|clang|fuzz builds the same rules with other flags into build/<variant>/.
 
 VARIANT ?=
 B       := build$(if $(VARIANT),/$(VARIANT))
@@ -10,7 +10,7 @@ DESTDIR ?=
 PACKAGES := libcurl libical inih libsodium sqlite3 libsystemd libmicrohttpd libcmark libidn2 jansson
 LIBS_UNPACKAGED := -lcsv -lunistring
 
-CC       := $(if $(filter clang,$(VARIANT)),clang,gcc)
+CC       := $(if $(filter clang fuzz,$(VARIANT)),clang,gcc)
 WARNINGS := -Wall -Wextra -Werror -Wshadow -Wpointer-arith -Wvla -Wstrict-prototypes -Wmissing-prototypes \
             -Wwrite-strings -Wformat=2 -Wundef -Wimplicit-fallthrough -Wswitch-enum
 HARDEN   := -fstack-protector-strong -D_FORTIFY_SOURCE=2 -fPIE -fcf-protection
@@ -27,6 +27,10 @@ OPTIMISE := -O1 -g
 else ifeq ($(VARIANT),tsan)
 SANITIZE := -fsanitize=thread
 HARDEN   := -fPIE
+else ifeq ($(VARIANT),fuzz)
+SANITIZE := -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
+HARDEN   := -fPIE
+OPTIMISE := -O1 -g
 else ifeq ($(VARIANT),cov)
 SANITIZE := --coverage
 OPTIMISE := -O0 -g
@@ -42,12 +46,13 @@ LIB_OBJ   := $(LIB_SRC:daemon/%.c=$(B)/obj/%.o)
 LIB       := $(B)/librundbrief.a
 PROGRAMS  := $(MAINS:daemon/app/%.c=$(B)/%)
 UNIT      := $(patsubst tests/unit/%.c,$(B)/unit/%,$(wildcard tests/unit/test_*.c))
-FUZZERS   := $(patsubst tests/fuzz/%.c,$(B)/replay/%,$(wildcard tests/fuzz/fuzz_*.c))
+REPLAYS   := $(patsubst tests/fuzz/%.c,$(B)/replay/%,$(wildcard tests/fuzz/fuzz_*.c))
+FUZZERS   := $(REPLAYS:$(B)/replay/%=$(B)/fuzzers/%)
 TOOLS     := $(patsubst tests/tools/%.c,$(B)/tools/%,$(wildcard tests/tools/*.c))
 GENERATED := $(B)/generated/schema_sql.h
 
 .DEFAULT_GOAL := all
-.PHONY: all help deps replay demo check bench fuzz lint install clean tools unit check-layers check-headers
+.PHONY: all help deps replay fuzzers demo check bench fuzz lint install clean tools unit check-layers check-headers
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -61,7 +66,8 @@ deps: ## install the Debian packages that are missing (or say the one command)
 
 tools: $(TOOLS)
 unit: $(UNIT)
-replay: $(FUZZERS)
+replay: $(REPLAYS)
+fuzzers: $(FUZZERS)
 
 $(B)/generated/schema_sql.h: daemon/store/schema.sql
 	@mkdir -p $(@D)
@@ -92,6 +98,10 @@ $(B)/replay/%: tests/fuzz/%.c tests/fuzz/replay.c $(LIB)
 # This one makes allocations fail.
 $(B)/unit/test_memory: LDFLAGS += -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc,--wrap=reallocarray
 
+$(B)/fuzzers/%: tests/fuzz/%.c $(LIB)
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -o $@ $< $(LIB) $(LDFLAGS) -fsanitize=fuzzer $(LDLIBS)
+
 # This one asks a judge.
 $(B)/unit/test_judged: | $(B)/tools/judge_mime
 
@@ -114,7 +124,8 @@ bench: deps ## measure
 fuzz: deps ## fuzz every parser, FUZZ_SECONDS (60) each
 	@tests/fuzz/run
 
-lint: deps check-layers check-headers ## compilers' analysers, clang-tidy, cppcheck
+lint: check-layers check-headers ## the layout of the code, words, compilers' analysers, clang-tidy, cppcheck
+	@tests/deps.sh build test lint
 	@tests/lint
 
 check-layers: ## no folder of daemon/ includes what daemon/LAYERS does not allow
@@ -130,4 +141,7 @@ install: all ## into $(DESTDIR)$(PREFIX), as a Debian package would
 clean: ## remove build/
 	rm -rf build
 
--include $(LIB_OBJ:.o=.d) $(wildcard $(B)/obj/app/*.d $(B)/unit/*.d $(B)/replay/*.d)
+print-%:
+	@echo '$($*)'
+
+-include $(LIB_OBJ:.o=.d) $(wildcard $(B)/obj/app/*.d $(B)/unit/*.d $(B)/replay/*.d $(B)/fuzzers/*.d)
