@@ -38,23 +38,15 @@ static void translations_by_name(void **state) {
     static const struct {
         const char *name, *stem, *want;
     } cases[] = {
-        {"funding.fr.md", "funding", "fr"},
-        {"funding.fr.md.txt", "funding", "fr"},
-        {"funding.FR.TXT", "funding", "fr"},
-        {"funding.pt-br.md", "funding", "pt-BR"},
+        {"funding.fr.md", "funding", "fr"},    {"funding.fr.md.txt", "funding", "fr"},
+        {"funding.FR.TXT", "funding", "fr"},   {"funding.pt-br.md", "funding", "pt-BR"},
         {"funding.es.md", "funding", ""}, /* no such language */
-        {"funding.md", "funding", ""},
-        {"funding..md", "funding", ""},
-        {"funding.fr.ics", "funding", ""},
-        {"funding.fr.pdf", "funding", ""},
-        {"fundings.fr.md", "funding", ""},
-        {"Funding.fr.md", "funding", ""},
-        {"funding.de.fr.md", "funding", ""},
-        {"funding.de.fr.md", "funding.de", "fr"},
-        {NFD_STADTE ".fr.md", "Städte", "fr"},
-        {"Städte.fr.md", NFD_STADTE, "fr"},
-        {" funding.fr.md ", "funding", "fr"},
-        {"fund\xfc.fr.md", "fund\xfc", ""}, /* not UTF-8 */
+        {"funding.md", "funding", ""},         {"funding..md", "funding", ""},
+        {"funding.fr.ics", "funding", ""},     {"funding.fr.pdf", "funding", ""},
+        {"fundings.fr.md", "funding", ""},     {"Funding.fr.md", "funding", ""},
+        {"funding.de.fr.md", "funding", ""},   {"funding.de.fr.md", "funding.de", "fr"},
+        {NFD_STADTE ".fr.md", "Städte", "fr"}, {"Städte.fr.md", NFD_STADTE, "fr"},
+        {" funding.fr.md ", "funding", "fr"},  {"fund\xfc.fr.md", "fund\xfc", ""}, /* not UTF-8 */
     };
     for (size_t i = 0; i < COUNT_OF(cases); i++)
         unit_str(cases[i].name, source_translation(cases[i].name, cases[i].stem, &languages), cases[i].want);
