@@ -93,17 +93,17 @@ class Process:
 
 
 class Sink:
-    """tests/tools/sink: an SMTP server that keeps a ledger and misbehaves as told."""
+    """tests/tools/sink: an SMTP server that keeps a ledger and every mail (or counts only), and misbehaves as told."""
 
-    def __init__(self, folder, *arguments, name="sink", port=0):
+    def __init__(self, folder, *arguments, name="sink", port=0, keep=True):
         self.folder = os.path.join(folder, name)
         os.makedirs(os.path.join(self.folder, "mail"), exist_ok=True)
         self.ledger_file = os.path.join(self.folder, "ledger")
         port_file = os.path.join(self.folder, "port")
         with contextlib.suppress(FileNotFoundError):
             os.remove(port_file)
-        self.process = Process(name, [os.path.join(TOOLS, "sink"), "--port", str(port), "--port-file", port_file,
-                                      "--ledger", self.ledger_file, "--mail", os.path.join(self.folder, "mail"),
+        kept = ("--ledger", self.ledger_file, "--mail", os.path.join(self.folder, "mail")) if keep else ()
+        self.process = Process(name, [os.path.join(TOOLS, "sink"), "--port", str(port), "--port-file", port_file, *kept,
                                       "--die-with-parent", *arguments], self.folder)
         self.port = int(until("the sink listens", lambda: os.path.exists(port_file) and open(port_file).read().strip()))
 
@@ -123,6 +123,13 @@ class Sink:
 
     def url(self):
         return f"smtp://127.0.0.1:{self.port}"
+
+    def counts(self):
+        """What it has taken in all: connections, messages, bytes, commands, round trips, violations of the protocol."""
+        before = self.process.logged().count("{")
+        self.process.kill(signal.SIGUSR1)
+        until("the sink tells its counts", lambda: self.process.logged().count("}") > before)
+        return json.loads(re.findall(r"{.*}", self.process.logged())[-1])
 
 
 class Mta:
@@ -211,8 +218,8 @@ class House:
     def relay(self, name="main", **keys):
         self.config["relay " + name] = {key.replace("_", "-"): str(value) for key, value in keys.items()}
 
-    def use_sink(self, *arguments, name="sink", port=0, **keys):
-        sink = Sink(self.folder, *arguments, name=name, port=port)
+    def use_sink(self, *arguments, name="sink", port=0, keep=True, **keys):
+        sink = Sink(self.folder, *arguments, name=name, port=port, keep=keep)
         self.processes.append(sink.process)
         self.relay("main" if name == "sink" else name, **{"url": sink.url(), "tls": "none", **keys})
         return sink
