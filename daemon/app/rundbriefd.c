@@ -263,15 +263,12 @@ static void reload(struct daemon *d) {
     struct conf *conf = NULL;
     struct why why;
     loop_notify("RELOADING=1");
-    int r = conf_load(d->config_path, log_conf_error, NULL, &conf);
-    if (r == 0)
-        r = conf_check_machine(conf, log_conf_error, NULL);
+    int r = conf_load_for_machine(d->config_path, log_conf_error, NULL, &conf);
     if (r == 0)
         conf_needs_restart(d->conf, conf, log_restart, NULL);
-    if (r < 0) {
+    if (r < 0)
         log_error("reload-refused", LOG_TEXT("what", "the running configuration stays in force"));
-        (void)conf_unref(conf);
-    } else {
+    else {
         struct conf *before = d->conf;
         d->conf = conf;
         dispatch_set_conf(d->dispatch, conf);
@@ -391,9 +388,7 @@ static int set_clock(const char *text, const char *zone) {
 }
 
 static int check_config(struct daemon *d, bool dump) {
-    int r = conf_load(d->config_path, print_error, NULL, &d->conf);
-    if (r == 0 && !dump)
-        r = conf_check_machine(d->conf, print_error, NULL);
+    int r = (dump ? conf_load : conf_load_for_machine)(d->config_path, print_error, NULL, &d->conf);
     if (r == 0 && dump) {
         AUTOBUF struct buf text = BUF_INIT(4 << 20);
         conf_dump(d->conf, &text);
@@ -436,10 +431,8 @@ int main(int argc, char **argv) {
     }
     if (check || dump)
         return check_config(&d, dump);
-    if (conf_load(d.config_path, print_error, NULL, &d.conf) < 0 || conf_check_machine(d.conf, print_error, NULL) < 0) {
-        (void)conf_unref(d.conf);
+    if (conf_load_for_machine(d.config_path, print_error, NULL, &d.conf) < 0)
         return EX_CONFIG;
-    }
     if (clock_text && set_clock(clock_text, d.conf->timezone) < 0) {
         (void)fprintf(stderr, "rundbriefd: --clock: \"%s\" is not a moment; write 2025-07-01T08:00:00Z\n", clock_text);
         (void)conf_unref(d.conf);

@@ -57,6 +57,16 @@ void complain(struct complaints *c, const struct place *place, unsigned line, co
     c->count++;
 }
 
+void complain_once(struct complaints *c, const struct place *place, unsigned line, const char *key,
+                   const struct why *why) {
+    struct why here = *why;
+    set_where(&here, c->path, place, line ? line : place ? place->line : 0, key);
+    for (size_t i = 0; i < c->count; i++)
+        if (strcmp(c->items[i].why.where, here.where) == 0)
+            return;
+    complain(c, place, line, key, why);
+}
+
 static int compare(const void *a, const void *b) {
     const struct complaint *x = a, *y = b;
     if (x->line != y->line)

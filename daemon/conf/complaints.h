@@ -19,5 +19,9 @@ struct complaints {
 /* Adds a reason and sets where: "PATH:LINE: [section name] key". place and key may be NULL. line 0: the place's head.
  */
 void complain(struct complaints *c, const struct place *place, unsigned line, const char *key, const struct why *why);
+/* The same unless something was said of this key in this line already, which a second complaint would only follow from.
+ */
+void complain_once(struct complaints *c, const struct place *place, unsigned line, const char *key,
+                   const struct why *why);
 /* Reports all and forgets them: 0, -EINVAL where there was one, -ENOMEM (reported too). */
 int complaints_report(struct complaints *c, conf_on_error *on_error, void *user);

@@ -126,9 +126,9 @@ int conf_load(const char *path, conf_on_error *on_error, void *user, struct conf
 int conf_parse(struct view text, const char *path, conf_on_error *on_error, void *user, struct conf **ret);
 /* Reads what conf_dump_list() wrote into a bundle: no relay is needed, and the list's relays are not looked up. */
 int conf_parse_frozen(struct view text, const char *path, conf_on_error *on_error, void *user, struct conf **ret);
-/* What can only be known on this machine: secrets' rights, folders, templates of every language, the time zone where
- * the system's is UTC, the CA files. Reported like the rest. */
-int conf_check_machine(const struct conf *conf, conf_on_error *on_error, void *user);
+/* conf_load(), and what can only be known on this machine: secrets' rights, folders, templates of every language, the
+ * time zone where the system's is UTC, the CA files. All errors of both kinds, in the order of lines. */
+int conf_load_for_machine(const char *path, conf_on_error *on_error, void *user, struct conf **ret);
 
 /* After a reload: reports each option that differs and needs a restart to count; the number of them. */
 size_t conf_needs_restart(const struct conf *running, const struct conf *loaded, conf_on_error *on_option, void *user);

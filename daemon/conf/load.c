@@ -280,6 +280,11 @@ static int on_pair(struct loading *l, const struct ini_item *item) {
     return r == -EINVAL ? 0 : r;
 }
 
+static void set_unread(struct loading *l) {
+    if (l->current != BEFORE_ANY && l->current != SKIPPED)
+        l->whole->places[l->current].unread = true;
+}
+
 static int on_fault(struct loading *l, const struct ini_item *item) {
     struct why why;
     switch (item->fault) {
@@ -298,8 +303,14 @@ static int on_fault(struct loading *l, const struct ini_item *item) {
         if (!item->value[0])
             l->current = SKIPPED;
         break;
-    case INI_LINE_TOO_LONG: complain_at(l, item->line, -EINVAL, "this line is longer than 64 KiB", ""); break;
-    case INI_NOT_UTF8: complain_at(l, item->line, -EINVAL, "this line is not UTF-8", "Save the file as UTF-8"); break;
+    case INI_LINE_TOO_LONG:
+        complain_at(l, item->line, -EINVAL, "this line is longer than 64 KiB", "");
+        set_unread(l);
+        break;
+    case INI_NOT_UTF8:
+        complain_at(l, item->line, -EINVAL, "this line is not UTF-8", "Save the file as UTF-8");
+        set_unread(l);
+        break;
     }
     return 0;
 }
@@ -316,7 +327,7 @@ static void find_missing(struct loading *l) {
         const struct place *place = &l->whole->places[p];
         size_t count;
         const struct option *rows = options_of(place->section, &count);
-        for (size_t i = 0; i < count && place->line; i++) {
+        for (size_t i = 0; i < count && place->line && !place->unread; i++) {
             struct why why;
             if (!rows[i].required || place->key_lines[i])
                 continue;
@@ -398,9 +409,11 @@ static int read_text(struct loading *l, struct view text) {
     return r;
 }
 
+enum reading { READ_TEXT, READ_FROZEN, READ_FOR_MACHINE };
+
 /* zone: what counts where [daemon] timezone is not given. */
-static int parse(struct view text, const char *path, const char *zone, bool frozen, conf_on_error *on_error, void *user,
-                 struct conf **ret) {
+static int parse(struct view text, const char *path, const char *zone, enum reading reading, conf_on_error *on_error,
+                 void *user, struct conf **ret) {
     struct loading l = {.complaints = {.path = path}, .current = BEFORE_ANY};
     int r = begin(&l, path);
     if (r == 0)
@@ -412,7 +425,9 @@ static int parse(struct view text, const char *path, const char *zone, bool froz
         if (r == 0 && !conf->timezone[0])
             conf->timezone = arena_strdup(&l.whole->arena, zone);
         if (r == 0)
-            r = relate(l.whole, frozen, &l.complaints);
+            r = relate(l.whole, reading == READ_FROZEN, &l.complaints);
+        if (r == 0 && reading == READ_FOR_MACHINE)
+            machine_check(l.whole, &l.complaints);
     }
     if (r == 0 && arena_failed(&l.whole->arena))
         r = -ENOMEM;
@@ -427,14 +442,14 @@ static int parse(struct view text, const char *path, const char *zone, bool froz
 }
 
 int conf_parse(struct view text, const char *path, conf_on_error *on_error, void *user, struct conf **ret) {
-    return parse(text, path, "", false, on_error, user, ret);
+    return parse(text, path, "", READ_TEXT, on_error, user, ret);
 }
 
 int conf_parse_frozen(struct view text, const char *path, conf_on_error *on_error, void *user, struct conf **ret) {
-    return parse(text, path, "", true, on_error, user, ret);
+    return parse(text, path, "", READ_FROZEN, on_error, user, ret);
 }
 
-int conf_load(const char *path, conf_on_error *on_error, void *user, struct conf **ret) {
+static int load(const char *path, enum reading reading, conf_on_error *on_error, void *user, struct conf **ret) {
     AUTOBUF struct buf text = BUF_INIT(CONF_FILE_MAX);
     char zone[MACHINE_ZONE_MAX + 1];
     int r = files_read(AT_FDCWD, path, &text);
@@ -447,5 +462,13 @@ int conf_load(const char *path, conf_on_error *on_error, void *user, struct conf
         return r;
     }
     machine_zone(zone);
-    return parse(buf_view(&text), path, zone, false, on_error, user, ret);
+    return parse(buf_view(&text), path, zone, reading, on_error, user, ret);
+}
+
+int conf_load(const char *path, conf_on_error *on_error, void *user, struct conf **ret) {
+    return load(path, READ_TEXT, on_error, user, ret);
+}
+
+int conf_load_for_machine(const char *path, conf_on_error *on_error, void *user, struct conf **ret) {
+    return load(path, READ_FOR_MACHINE, on_error, user, ret);
 }

@@ -59,11 +59,11 @@ void machine_zone(char ret[MACHINE_ZONE_MAX + 1]) {
 struct checking {
     const struct whole *whole;
     const struct conf *conf;
-    struct complaints complaints;
+    struct complaints *complaints;
 };
 
 static void blame(struct checking *k, const struct place *place, const char *key, const struct why *why) {
-    complain(&k->complaints, place, place_line(place, key), key, why);
+    complain_once(k->complaints, place, place_line(place, key), key, why);
 }
 
 static void cannot(struct checking *k, const struct place *place, const char *key, const char *path, int error,
@@ -233,14 +233,13 @@ static void check_files(struct checking *k) {
     }
 }
 
-int conf_check_machine(const struct conf *conf, conf_on_error *on_error, void *user) {
-    struct checking k = {.whole = (const struct whole *)conf, .conf = conf, .complaints = {.path = conf->path}};
-    check_folder(&k, "state-dir", conf->state_dir);
-    check_folder(&k, "spool-dir", conf->spool_dir);
+void machine_check(const struct whole *whole, struct complaints *c) {
+    struct checking k = {.whole = whole, .conf = &whole->conf, .complaints = c};
+    check_folder(&k, "state-dir", whole->conf.state_dir);
+    check_folder(&k, "spool-dir", whole->conf.spool_dir);
     check_templates(&k);
     check_zones(&k);
     check_files(&k);
     check_groups(&k);
     check_keys(&k);
-    return complaints_report(&k.complaints, on_error, user);
 }

@@ -14,6 +14,7 @@ struct place {
     enum section section;
     const char *name;                         /* "" for one that stands alone */
     unsigned line;                            /* of its head; 0: not in the file */
+    bool unread;                              /* a line of it could not be read, so a key may only seem to be missing */
     void *item;                               /* struct conf_sender and its like, or the struct conf */
     unsigned *key_lines;                      /* by row of the section; 0: not given */
     const char *sender;                       /* of a list: what it says, until it is looked up */

@@ -104,6 +104,8 @@ static void keys(void **state) {
          "Städtepartnerschaften\n"},
         {VIEW("[relay b]\n"), "t.ini:7: [relay b] url: this key is missing. For example: url = "
                               "smtp://mail.partnerschaften.example\n"},
+        {VIEW("[relay b]\nurl = smtp://m\xFCller.example\n"), /* is there, in another encoding */
+         "t.ini:8: this line is not UTF-8. Save the file as UTF-8\n"},
     };
     check(MINIMAL, cases, COUNT_OF(cases));
 }

@@ -51,10 +51,7 @@ static int check(const char *folder, const char *more, struct buf *errors) {
     struct conf *c = NULL;
     assert_int_equal(files_write_durable(AT_FDCWD, path, buf_view(&text), 0644), 0);
     buf_clear(errors);
-    int r = conf_load(path, conf_unit_on_error, errors, &c);
-    if (r < 0)
-        fail_msg("refused: %s", buf_str(errors));
-    r = conf_check_machine(c, conf_unit_on_error, errors);
+    int r = conf_load_for_machine(path, conf_unit_on_error, errors, &c);
     (void)conf_unref(c);
     return r;
 }
@@ -123,6 +120,29 @@ static void single_faults(void **state) {
                 fail_msg("\"%s\" lacks \"%s\"", buf_str(&errors), cases[i].wanted[w]);
         assert_int_equal(view_find(buf_view(&errors), '\n'), errors.len - 1);
     }
+}
+
+/* The machine's faults stand among those of the file, but none for a key that the file has wrong. */
+static void all_at_once(void **state) {
+    static const char *const wanted[] = {
+        "t.ini:5: [sender office] logo: ", "t.ini:10: [relay main] password-file: ", "t.ini:20: [daemon] lanugage: ",
+        "t.ini:21: [daemon] timezone: ",   "t.ini:23: [list b] timezone: ",          NULL};
+    AUTOBUF struct buf errors = BUF_INIT(10000);
+    AUTOFREE char *logo = unit_path(*state, "logo.png");
+    make_machine(*state);
+    put(*state, "password", "x", 0644);
+    assert_int_equal(files_remove_tree(AT_FDCWD, logo), 0);
+    assert_int_equal(setenv("TZ", "UTC", 1), 0);
+    assert_int_equal(
+        check(*state, "lanugage = de\ntimezone = ..\n[list b]\ntimezone = Europe/Berlim\nlanguages = de\n", &errors),
+        -EINVAL);
+    struct view rest = buf_view(&errors), line;
+    for (size_t i = 0; wanted[i]; i++) {
+        assert_true(view_line(&rest, &line));
+        if (view_search(line, view_of(wanted[i])) == line.len)
+            fail_msg("\"%.*s\" should be \"%s\"", (int)line.len, line.ptr, wanted[i]);
+    }
+    assert_int_equal(rest.len, 0);
 }
 
 static void every_template_is_needed_in_every_language(void **state) {
@@ -200,8 +220,11 @@ static void the_systems_zone(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        IN_FOLDER(all_is_well),         IN_FOLDER(single_faults),
-        IN_FOLDER(keys_must_be_secret), IN_FOLDER(every_template_is_needed_in_every_language),
+        IN_FOLDER(all_is_well),
+        IN_FOLDER(single_faults),
+        IN_FOLDER(all_at_once),
+        IN_FOLDER(keys_must_be_secret),
+        IN_FOLDER(every_template_is_needed_in_every_language),
         IN_FOLDER(the_systems_zone),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
