@@ -1,8 +1,10 @@
 #include "unit.h"
 
 #include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <sys/eventfd.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 
 #include "base/clock.h"
@@ -459,6 +461,49 @@ static void closing_the_store_ends_it(void **state) {
     (void)import_free(c.import);
 }
 
+/* No file may be written behind this. */
+static void limit_files(rlim_t bytes) {
+    struct rlimit limit;
+    assert_int_equal(getrlimit(RLIMIT_FSIZE, &limit), 0);
+    limit.rlim_cur = bytes < limit.rlim_max ? bytes : limit.rlim_max;
+    (void)signal(SIGXFSZ, SIG_IGN); /* fails for bad arguments only */
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
+}
+
+/* The disk fails in the middle: the import ends with that, and once it works again its rows are swept. */
+static void a_failing_disk(void **state) {
+    struct house *h = *state;
+    struct client c;
+    struct import_options o = options();
+    AUTOBUF struct buf text = BUF_INIT(1 << 20);
+    buf_puts(&text, "E-Mail\n");
+    for (int i = 0; i < 5000; i++)
+        buf_printf(&text, "p%d@town.example\n", i);
+    begin(h, &c, &o, buf_view(&text), 8000);
+    while (c.pieces < 4)
+        turn(h);
+    limit_files(4096);
+    for (int i = 0; i < 1000 && store_trouble(h->store) == 0; i++) {
+        struct pollfd fd = {.fd = h->wake_fd, .events = POLLIN};
+        if (poll(&fd, 1, 10) > 0)
+            turn(h);
+    }
+    assert_int_equal(store_trouble(h->store), -EIO);
+    assert_false(c.over);
+    limit_files(RLIM_INFINITY);
+    while (!c.over)
+        turn(h);
+    assert_int_equal(c.result, -EIO);
+    assert_non_null(strstr(c.told->why.what, "the store cannot write"));
+    (void)import_free(c.import);
+    assert_int_equal(query(h, "SELECT count(*) FROM subscriber"), 0);
+    assert_int_equal(query(h, "SELECT count(*) FROM import"), 0);
+    run(h, &c, &o, buf_view(&text), 8000);
+    assert_int_equal(c.result, 0);
+    assert_int_equal(c.told->added, 5000);
+    (void)import_free(c.import);
+}
+
 /* --- Many rows -----------------------------------------------------------------------------------------------------
  */
 
@@ -521,19 +566,13 @@ static void a_process_that_dies_leaves_nothing(void **state) {
 int main(void) {
 #define HOUSE_TEST(name) cmocka_unit_test_setup_teardown(name, open_house, close_house)
     const struct CMUnitTest tests[] = {
-        HOUSE_TEST(an_export_of_excel),
-        HOUSE_TEST(other_exports),
-        HOUSE_TEST(a_bad_row_refuses_the_file),
-        HOUSE_TEST(a_file_may_be_no_table),
-        HOUSE_TEST(options_are_checked),
-        HOUSE_TEST(trials_write_nothing),
-        HOUSE_TEST(people_who_left_stay_away),
-        HOUSE_TEST(remarks_leave_room_for_faults),
-        HOUSE_TEST(one_import_at_a_time),
-        HOUSE_TEST(an_upload_that_ends_is_swept),
-        HOUSE_TEST(closing_the_store_ends_it),
-        HOUSE_TEST(a_hundred_thousand_rows),
-        HOUSE_TEST(a_process_that_dies_leaves_nothing),
+        HOUSE_TEST(an_export_of_excel),         HOUSE_TEST(other_exports),
+        HOUSE_TEST(a_bad_row_refuses_the_file), HOUSE_TEST(a_file_may_be_no_table),
+        HOUSE_TEST(options_are_checked),        HOUSE_TEST(trials_write_nothing),
+        HOUSE_TEST(people_who_left_stay_away),  HOUSE_TEST(remarks_leave_room_for_faults),
+        HOUSE_TEST(one_import_at_a_time),       HOUSE_TEST(an_upload_that_ends_is_swept),
+        HOUSE_TEST(closing_the_store_ends_it),  HOUSE_TEST(a_failing_disk),
+        HOUSE_TEST(a_hundred_thousand_rows),    HOUSE_TEST(a_process_that_dies_leaves_nothing),
     };
     return cmocka_run_group_tests(tests, load, unload);
 }
