@@ -14,27 +14,8 @@
 
 enum { VALUE_MAX_BYTES = 500 };
 
-static const struct {
-    const char *name;
-    size_t offset;
-} plain[] = {
-    {"language", offsetof(struct person, language)},
-    {"form", offsetof(struct person, form)},
-    {"title", offsetof(struct person, title)},
-    {"given_name", offsetof(struct person, given_name)},
-    {"family_name", offsetof(struct person, family_name)},
-    {"salutation", offsetof(struct person, salutation)},
-    {"organisation", offsetof(struct person, organisation)},
-    {"timezone", offsetof(struct person, timezone)},
-};
-
-static const char **slot(struct person *p, size_t field) {
-    return (const char **)((char *)p + plain[field].offset);
-}
-
 static const char *value_of(const struct person *p, size_t field) {
-    const char *value;
-    memcpy(&value, (const char *)p + plain[field].offset, sizeof value);
+    const char *value = person_field_get(p, field);
     return value ? value : "";
 }
 
@@ -42,11 +23,12 @@ static const char *value_of(const struct person *p, size_t field) {
 static int find_field(const char *written, const struct words *const *words, size_t words_count) {
     for (size_t pass = 0; pass <= words_count; pass++) {
         const char *name = pass == 0 ? written : words_find(words[pass - 1], "columns", view_of(written));
-        for (size_t i = 0; name && i < COUNT_OF(plain); i++) {
+        for (size_t i = 0; name && i < PERSON_FIELDS; i++) {
             size_t n = 0;
-            while (name[n] && (name[n] == plain[i].name[n] || (name[n] == '-' && plain[i].name[n] == '_')))
+            while (name[n] &&
+                   (name[n] == person_field_name(i)[n] || (name[n] == '-' && person_field_name(i)[n] == '_')))
                 n++;
-            if (name[n] == '\0' && plain[i].name[n] == '\0')
+            if (name[n] == '\0' && person_field_name(i)[n] == '\0')
                 return (int)i;
         }
     }
@@ -73,11 +55,11 @@ static int check_text(const struct member_field *f, struct why *why) {
 
 /* What a value means: languages and forms by what people call them. NULL where nobody knows it. */
 static const char *read_value(size_t field, const char *written, const struct columns_reader *reader) {
-    if (strcmp(plain[field].name, "language") == 0)
+    if (strcmp(person_field_name((size_t)field), "language") == 0)
         return columns_language(reader, view_of(written));
-    if (strcmp(plain[field].name, "form") == 0)
+    if (strcmp(person_field_name((size_t)field), "form") == 0)
         return columns_form(reader, view_of(written));
-    if (strcmp(plain[field].name, "timezone") == 0 && written[0] && !when_zone_exists(written))
+    if (strcmp(person_field_name((size_t)field), "timezone") == 0 && written[0] && !when_zone_exists(written))
         return NULL;
     return written;
 }
@@ -120,9 +102,9 @@ static int set_field(const struct person *base, const struct member_field *f, co
     const char *value = read_value((size_t)field, f->value, reader);
     if (!value)
         return why_set(why, -EINVAL, "%s: “%s” is not known", f->name, f->value);
-    *slot(ret, (size_t)field) = arena_strdup(arena, value);
+    *person_field(ret, (size_t)field) = arena_strdup(arena, value);
     if (strcmp(value, value_of(base, (size_t)field)) != 0)
-        note(changed, plain[field].name);
+        note(changed, person_field_name((size_t)field));
     return arena_failed(arena) ? -ENOMEM : 0;
 }
 

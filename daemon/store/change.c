@@ -11,30 +11,6 @@
 
 #include "base/banned.h"
 
-static const struct {
-    const char *name;
-    size_t offset;
-} columns[] = {
-    {"language", offsetof(struct person, language)},
-    {"form", offsetof(struct person, form)},
-    {"title", offsetof(struct person, title)},
-    {"given_name", offsetof(struct person, given_name)},
-    {"family_name", offsetof(struct person, family_name)},
-    {"salutation", offsetof(struct person, salutation)},
-    {"organisation", offsetof(struct person, organisation)},
-    {"timezone", offsetof(struct person, timezone)},
-};
-
-static const char **field(struct person *p, size_t column) {
-    return (const char **)((char *)p + columns[column].offset);
-}
-
-static const char *get(const struct person *p, size_t column) {
-    const char *value;
-    memcpy(&value, (const char *)p + columns[column].offset, sizeof value);
-    return value;
-}
-
 static bool is_set(const char *value) {
     return value && value[0];
 }
@@ -70,10 +46,10 @@ int change_between(const struct person *base, const struct person *p, struct are
                    bool *ret_any) {
     *ret = (struct person){0};
     *ret_any = false;
-    for (size_t i = 0; i < COUNT_OF(columns); i++) {
-        const char *value = get(p, i), *before = get(base, i);
+    for (size_t i = 0; i < PERSON_FIELDS; i++) {
+        const char *value = person_field_get(p, i), *before = person_field_get(base, i);
         if (is_set(value) && strcmp(value, before ? before : "") != 0) {
-            *field(ret, i) = value;
+            *person_field(ret, i) = value;
             *ret_any = true;
         }
     }
@@ -103,9 +79,9 @@ static int merge_attributes(struct view base, struct view change, struct arena *
 
 int change_overlay(const struct person *base, const struct person *change, struct arena *arena, struct person *ret) {
     *ret = *base;
-    for (size_t i = 0; i < COUNT_OF(columns); i++)
-        if (get(change, i))
-            *field(ret, i) = get(change, i);
+    for (size_t i = 0; i < PERSON_FIELDS; i++)
+        if (person_field_get(change, i))
+            *person_field(ret, i) = person_field_get(change, i);
     return is_set(change->attributes)
                ? merge_attributes(attributes_of(base), attributes_of(change), arena, &ret->attributes)
                : 0;
@@ -122,9 +98,9 @@ static void print_line(struct buf *to, const char *prefix, struct view name, str
 }
 
 int change_print(const struct person *change, struct buf *to) {
-    for (size_t i = 0; i < COUNT_OF(columns); i++)
-        if (get(change, i))
-            print_line(to, "", view_of(columns[i].name), view_of(get(change, i)));
+    for (size_t i = 0; i < PERSON_FIELDS; i++)
+        if (person_field_get(change, i))
+            print_line(to, "", view_of(person_field_name(i)), view_of(person_field_get(change, i)));
     struct view rest = attributes_of(change), name, value;
     while (attributes_next(&rest, &name, &value))
         print_line(to, "attr.", name, value);
@@ -138,9 +114,9 @@ int change_read(struct view text, struct arena *arena, struct person *ret) {
     while (attributes_next(&text, &name, &value)) { /* the same form of lines */
         if (view_starts(name, "attr."))
             print_line(&attributes, "", view_slice(name, 5, name.len), value);
-        for (size_t i = 0; i < COUNT_OF(columns); i++)
-            if (view_eq_str(name, columns[i].name))
-                *field(ret, i) = arena_dup(arena, value);
+        for (size_t i = 0; i < PERSON_FIELDS; i++)
+            if (view_eq_str(name, person_field_name(i)))
+                *person_field(ret, i) = arena_dup(arena, value);
     }
     int r = attributes.len ? keep(&attributes, arena, &ret->attributes) : 0;
     return r < 0 ? r : arena_failed(arena) ? -ENOMEM : 0;

@@ -12,6 +12,34 @@
 
 #include "base/banned.h"
 
+static const struct {
+    const char *name;
+    size_t offset;
+} fields[PERSON_FIELDS] = {
+    {"language", offsetof(struct person, language)},
+    {"form", offsetof(struct person, form)},
+    {"title", offsetof(struct person, title)},
+    {"given_name", offsetof(struct person, given_name)},
+    {"family_name", offsetof(struct person, family_name)},
+    {"salutation", offsetof(struct person, salutation)},
+    {"organisation", offsetof(struct person, organisation)},
+    {"timezone", offsetof(struct person, timezone)},
+};
+
+const char *person_field_name(size_t field) {
+    return fields[field].name;
+}
+
+const char **person_field(struct person *p, size_t field) {
+    return (const char **)((char *)p + fields[field].offset);
+}
+
+const char *person_field_get(const struct person *p, size_t field) {
+    const char *value;
+    memcpy(&value, (const char *)p + fields[field].offset, sizeof value);
+    return value;
+}
+
 enum { SEARCH_PAGE = 256, FOLDED_MAX_BYTES = 64 * 1024 };
 
 #define COLUMNS                                                                                                        \

@@ -17,6 +17,12 @@ struct person {
     int64_t import, created_usec, changed_usec;
 };
 
+/* The fields that imports and commands change, by number: everything but the address and the attributes. */
+enum { PERSON_FIELDS = 8 };
+const char *person_field_name(size_t field);
+const char **person_field(struct person *p, size_t field);
+const char *person_field_get(const struct person *p, size_t field); /* NULL where it is not given */
+
 /* 1 found, 0 not. Strings in the arena. */
 int person_get(struct db *db, int64_t id, struct arena *arena, struct person *ret);
 int person_find(struct db *db, const char *address_key, struct arena *arena, struct person *ret);
