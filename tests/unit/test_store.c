@@ -68,11 +68,13 @@ struct test_job {
     struct store_job job;
     char name;
     const char *sql;
-    int answer, rounds, done, result;
+    int answer, rounds, sleep_usec, done, result;
 };
 
 static int step(struct store_job *job, struct db *db) {
     struct test_job *t = (struct test_job *)job;
+    if (t->sleep_usec)
+        usleep((useconds_t)t->sleep_usec);
     if (t->sql) {
         int r = db_run(db, t->sql, NULL, "");
         if (r < 0)
@@ -243,7 +245,10 @@ static void trouble_passes(void **state) {
     assert_int_equal(other.result, -ENOSPC);
     assert_string_equal(other.job.why.what, "the store cannot write: No space left on device");
 
+    urgent.sleep_usec = 50000;
     store_submit(h->store, &urgent.job);
+    usleep(10000);
+    store_submit(h->store, &later.job); /* while the other is about to fail; its turn still comes after */
     for (int i = 0; i < 2000 && !store_trouble(h->store); i++)
         usleep(1000);
     assert_int_equal(store_trouble(h->store), -ENOSPC);
@@ -255,7 +260,6 @@ static void trouble_passes(void **state) {
     assert_int_equal(urgent.done, 0);
     assert_int_equal(store_trouble(h->store), -ENOSPC);
 
-    store_submit(h->store, &later.job); /* its turn comes after the one that waits already */
     int64_t begun = clock_mono_usec();
     store_submit(h->store, &empty.job);
     run_all(h);
