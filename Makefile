@@ -15,7 +15,7 @@ WARNINGS := -Wall -Wextra -Werror -Wshadow -Wpointer-arith -Wvla -Wstrict-protot
             -Wwrite-strings -Wformat=2 -Wundef -Wimplicit-fallthrough -Wswitch-enum
 HARDEN   := -fstack-protector-strong -D_FORTIFY_SOURCE=2 -fPIE -fcf-protection
 OPTIMISE := -O2 -g
-CPPFLAGS  = -D_GNU_SOURCE -DRUNDBRIEF_DATA_DIR='"$(PREFIX)/share/rundbrief"' -Idaemon -I$(B)/generated $(PKG_CFLAGS)
+CPPFLAGS  = -D_GNU_SOURCE -Idaemon -I$(B)/generated $(PKG_CFLAGS)
 CFLAGS    = -std=gnu2x $(WARNINGS) $(HARDEN) $(OPTIMISE) $(SANITIZE)
 LDFLAGS   = -pie -Wl,-z,relro,-z,now -Wl,--as-needed $(SANITIZE)
 LDLIBS    = $(PKG_LIBS) $(LIBS_UNPACKAGED) -lpthread
@@ -49,10 +49,10 @@ UNIT      := $(patsubst tests/unit/%.c,$(B)/unit/%,$(wildcard tests/unit/test_*.
 REPLAYS   := $(patsubst tests/fuzz/%.c,$(B)/replay/%,$(wildcard tests/fuzz/fuzz_*.c))
 FUZZERS   := $(REPLAYS:$(B)/replay/%=$(B)/fuzzers/%)
 TOOLS     := $(patsubst tests/tools/%.c,$(B)/tools/%,$(wildcard tests/tools/*.c))
-GENERATED := $(B)/generated/schema_sql.h
+GENERATED := $(B)/generated/schema_sql.h $(B)/generated/prefix.h
 
 .DEFAULT_GOAL := all
-.PHONY: all help deps replay fuzzers demo check bench fuzz lint install clean tools unit check-layers check-headers
+.PHONY: FORCE all help deps replay fuzzers demo check bench fuzz lint install clean tools unit check-layers check-headers
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -72,6 +72,12 @@ fuzzers: $(FUZZERS)
 $(B)/generated/schema_sql.h: daemon/store/schema.sql
 	@mkdir -p $(@D)
 	(echo 'static const char schema_sql[] ='; sed 's/\\/\\\\/g; s/"/\\"/g; s/^/    "/; s/$$/\\n"/' $<; echo '    ;') >$@
+
+# Written only when PREFIX is another one, so that only what names it is built again.
+$(B)/generated/prefix.h: FORCE
+	@mkdir -p $(@D)
+	@echo '#define RUNDBRIEF_DATA_DIR "$(PREFIX)/share/rundbrief"' | cmp -s - $@ || \
+	  echo '#define RUNDBRIEF_DATA_DIR "$(PREFIX)/share/rundbrief"' >$@
 
 $(B)/obj/%.o: daemon/%.c | $(GENERATED)
 	@mkdir -p $(@D)

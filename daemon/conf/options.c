@@ -4,10 +4,7 @@
 #include "base/number.h"
 #include "conf/conf.h"
 #include "conf/shape.h"
-
-#ifndef RUNDBRIEF_DATA_DIR
-#define RUNDBRIEF_DATA_DIR "/usr/share/rundbrief"
-#endif
+#include "prefix.h"
 
 enum { TEXT = 400, URL = 1000, PATH = 1000, ADDRESS = 254, MANY = 50 };
 

@@ -198,8 +198,8 @@ int decode_end(struct decode *d, struct buf *to) {
     int r = 0;
     if (d->state == AT_START) {
         char held[4];
-        struct view v = view_make(held, d->held_len);
         memcpy(held, d->held, d->held_len);
+        struct view v = view_make(held, d->held_len);
         d->held_len = 0;
         r = begin(d, &v);
         if (r == 0)

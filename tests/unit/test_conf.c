@@ -1,6 +1,7 @@
 #include "conf_unit.h"
 
 #include "base/number.h"
+#include "prefix.h"
 
 static void defaults(void **state) {
     (void)state;

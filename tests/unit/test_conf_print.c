@@ -1,6 +1,7 @@
 #include "conf_unit.h"
 
 #include "conf/options.h"
+#include "prefix.h"
 
 static const char odd[] =
     "[daemon]\nlanguage = de\ntimezone = Europe/Berlin\nalert = a@partner.example, b@partner.example\n"
