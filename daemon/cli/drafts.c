@@ -13,6 +13,7 @@
 #include "base/clock.h"
 #include "base/files.h"
 #include "base/text.h"
+#include "cli/client.h"
 #include "cli/draft_files.h"
 #include "cli/verb.h"
 #include "conf/conf.h"
@@ -164,6 +165,26 @@ int verb_check(struct cli *cli, int argc, char **argv) {
     return code;
 }
 
+/* A test token of the daemon, so that the links of a preview can be tried; without a daemon a word that no door takes. */
+static bool ask_test_token(struct cli *cli, const struct checked *k, struct buf *to) {
+    AUTOBUF struct buf path = BUF_INIT(4096);
+    AUTOFCLOSE FILE *nowhere = fopen("/dev/null", "we");
+    struct cli quiet = *cli;
+    json_t *answer = NULL, *error = NULL;
+    buf_puts(&path, "/v1/test-token");
+    client_query(&path, "list", k->result.list->name);
+    if (!nowhere)
+        return false;
+    quiet.err = nowhere;
+    quiet.socket_path = cli->socket_path ? cli->socket_path : k->conf->socket;
+    const struct http_client_request request = {.path = buf_str(&path)};
+    bool got = client_call(&quiet, &request, &answer, &error) == EX_OK && json_text(answer, "token")[0];
+    buf_puts(to, got ? json_text(answer, "token") : "PREVIEW");
+    json_decref(answer);
+    json_decref(error);
+    return got;
+}
+
 enum form { FORM_TEXT, FORM_HTML, FORM_EML };
 
 static int print_preview(struct cli *cli, struct checked *k, const char *language, const char *to, enum form form) {
@@ -173,10 +194,12 @@ static int print_preview(struct cli *cli, struct checked *k, const char *languag
     int r = compile(&k->result.bundle, language, &options, &why, &c);
     if (r < 0)
         return cli_fail(cli, EX_DATAERR, &why);
+    AUTOBUF struct buf token = BUF_INIT(1024);
+    bool is_signed = ask_test_token(cli, k, &token);
     const struct compose_recipient recipient = {
         .address = view_of(to),
         .contact = {.given_name = VIEW("Vera"), .family_name = VIEW("Muster")},
-        .token = VIEW("PREVIEW"),
+        .token = buf_view(&token),
         .message_id = VIEW("preview"),
         .date_usec = clock_now_usec(),
     };
@@ -187,7 +210,14 @@ static int print_preview(struct cli *cli, struct checked *k, const char *languag
         (void)why_set(&why, r, "the preview could not be made: %s", strerror(-r));
         return cli_fail(cli, EX_DATAERR, &why);
     }
-    return fwrite(buf_str(&text), 1, text.len, cli->out) == text.len ? EX_OK : EX_IOERR;
+    if (fwrite(buf_str(&text), 1, text.len, cli->out) != text.len)
+        return EX_IOERR;
+    if (cli->terminal)
+        (void)fprintf(
+            cli->err,
+            "\n(A preview: the person is made up, and its links %s. `rundbrief test FILE --to ADDRESS` sends it.)\n",
+            is_signed ? "change nothing" : "lead nowhere, for want of a daemon that signs them");
+    return EX_OK;
 }
 
 int verb_preview(struct cli *cli, int argc, char **argv) {
@@ -215,10 +245,6 @@ int verb_preview(struct cli *cli, int argc, char **argv) {
                              o[3].value   ? FORM_EML
                              : o[4].value ? FORM_HTML
                                           : FORM_TEXT);
-    if (code == EX_OK && cli->terminal)
-        (void)fputs("\n(A preview: the person is made up, and its links lead nowhere. `rundbrief test FILE --to "
-                    "ADDRESS` sends it.)\n",
-                    cli->err);
     checked_done(&k);
     return code;
 }
