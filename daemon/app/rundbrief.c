@@ -14,11 +14,15 @@ static const struct verb *find_verb(const char *name) {
     return NULL;
 }
 
+static void print_verb(FILE *out, const struct verb *verb) {
+    (void)fprintf(out, "  %s%s%s\n      %s\n", verb->name, verb->arguments[0] ? " " : "", verb->arguments, verb->help);
+}
+
 static void print_help(FILE *out) {
     (void)fputs("rundbrief [--config FILE | --socket PATH] [--json] VERB …\n\n", out);
     for (unsigned i = 0; i < verb_count; i++)
         if (verbs[i].run != verb_not_served)
-            (void)fprintf(out, "  %s %s\n      %s\n", verbs[i].name, verbs[i].arguments, verbs[i].help);
+            print_verb(out, &verbs[i]);
 }
 
 static int unknown_verb(struct cli *cli, const char *name) {
@@ -68,6 +72,10 @@ int main(int argc, char **argv) {
     const struct verb *verb = find_verb(argv[i]);
     if (!verb)
         return unknown_verb(&cli, argv[i]);
+    if (i + 1 < argc && strcmp(argv[i + 1], "--help") == 0 && verb->run != verb_not_served) {
+        print_verb(stdout, verb);
+        return EX_OK;
+    }
     /* --json may stand behind the verb, where people write it. */
     int count = 0;
     char **rest = argv + i + 1;

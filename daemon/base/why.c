@@ -2,6 +2,7 @@
 
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "base/text.h"
 
@@ -37,6 +38,7 @@ void why_print(const struct why *why, struct buf *to) {
     if (why->where[0])
         buf_printf(to, "%s: ", why->where);
     buf_puts(to, why->what);
+    size_t len = strlen(why->what);
     if (why->todo[0])
-        buf_printf(to, ". %s", why->todo);
+        buf_printf(to, "%s %s", len && (why->what[len - 1] == '?' || why->what[len - 1] == '.') ? "" : ".", why->todo);
 }

@@ -106,6 +106,11 @@ static void reasons(void **state) {
     log_why(LOG_ERR, "refused", &why);
     assert_string_equal(logged(),
                         "<3>refused where=conf.ini:7 what=\"\\\"ab?cd\\\" is not a number\" todo=\"Give a number\"\n");
+    (void)why_set(&why, 0, "which one?");
+    why_todo(&why, "Say it");
+    buf_clear(&b);
+    why_print(&why, &b);
+    assert_string_equal(buf_str(&b), "which one? Say it");
     char wide[1000] = "";
     for (size_t i = 0; i + 2 < sizeof wide; i += 2)
         memcpy(wide + i, "ä", 3);
