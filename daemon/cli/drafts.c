@@ -18,6 +18,7 @@
 #include "cli/verb.h"
 #include "conf/conf.h"
 #include "mail/address.h"
+#include "mail/attributes.h"
 #include "mail/words.h"
 
 static const char skeleton_head[] =
@@ -165,29 +166,93 @@ int verb_check(struct cli *cli, int argc, char **argv) {
     return code;
 }
 
-/* A test token of the daemon, so that the links of a preview can be tried; without a daemon a word that no door takes. */
-static bool ask_test_token(struct cli *cli, const struct checked *k, struct buf *to) {
-    AUTOBUF struct buf path = BUF_INIT(4096);
+/* What the daemon answers, owned; NULL without a daemon, or where it refuses. */
+static json_t *ask_quietly(struct cli *cli, const struct checked *k, struct buf *path) {
     AUTOFCLOSE FILE *nowhere = fopen("/dev/null", "we");
     struct cli quiet = *cli;
     json_t *answer = NULL, *error = NULL;
-    buf_puts(&path, "/v1/test-token");
-    client_query(&path, "list", k->result.list->name);
     if (!nowhere)
-        return false;
+        return NULL;
     quiet.err = nowhere;
     quiet.socket_path = cli->socket_path ? cli->socket_path : k->conf->socket;
-    const struct http_client_request request = {.path = buf_str(&path)};
-    bool got = client_call(&quiet, &request, &answer, &error) == EX_OK && json_text(answer, "token")[0];
+    const struct http_client_request request = {.path = buf_str(path)};
+    int code = client_call(&quiet, &request, &answer, &error);
+    json_decref(error);
+    if (code == EX_OK)
+        return answer;
+    json_decref(answer);
+    return NULL;
+}
+
+/* A test token of the daemon, so that the links of a preview can be tried; without a daemon a word that no door takes. */
+static bool ask_test_token(struct cli *cli, const struct checked *k, struct buf *to) {
+    AUTOBUF struct buf path = BUF_INIT(4096);
+    buf_puts(&path, "/v1/test-token");
+    client_query(&path, "list", k->result.list->name);
+    json_t *answer = ask_quietly(cli, k, &path);
+    bool got = json_text(answer, "token")[0];
     buf_puts(to, got ? json_text(answer, "token") : "PREVIEW");
     json_decref(answer);
-    json_decref(error);
     return got;
+}
+
+/* Whom a preview is for: the subscriber with this address where the daemon knows one, else somebody made up. */
+struct reader {
+    const char *address;
+    json_t *person; /* NULL: made up */
+    struct contact contact;
+    struct buf attributes;
+};
+
+static void reader_done(struct reader *r) {
+    json_decref(r->person);
+    buf_done(&r->attributes);
+}
+
+static void read_attributes(const json_t *person, struct buf *to) {
+    const char *name;
+    json_t *value;
+    json_object_foreach(json_object_get(person, "attributes"), name, value) {
+        AUTOBUF struct buf more = BUF_INIT(ATTRIBUTES_MAX_BYTES);
+        if (attributes_set(buf_view(to), view_of(name), view_of(json_string_value(value)), &more) < 0)
+            continue; /* cannot be: the store has no others */
+        buf_clear(to);
+        buf_add_view(to, buf_view(&more));
+    }
+}
+
+static void reader_find(struct cli *cli, const struct checked *k, const char *address, struct reader *r) {
+    *r = (struct reader){.address = address ? address : "vera.muster@subscribers.example",
+                         .contact = {.given_name = VIEW("Vera"), .family_name = VIEW("Muster")},
+                         .attributes = BUF_INIT(ATTRIBUTES_MAX_BYTES)};
+    AUTOBUF struct buf path = BUF_INIT(4096);
+    buf_puts(&path, "/v1/subscribers/");
+    http_client_encode(&path, view_of(r->address));
+    r->person = address ? ask_quietly(cli, k, &path) : NULL;
+    if (!r->person)
+        return;
+    r->address = json_text(r->person, "address");
+    r->contact = (struct contact){.own_salutation = view_of(json_text(r->person, "salutation")),
+                                  .form = view_of(json_text(r->person, "form")),
+                                  .title = view_of(json_text(r->person, "title")),
+                                  .given_name = view_of(json_text(r->person, "given_name")),
+                                  .family_name = view_of(json_text(r->person, "family_name")),
+                                  .organisation = view_of(json_text(r->person, "organisation"))};
+    read_attributes(r->person, &r->attributes);
+}
+
+/* The language that the reader gets where none was asked for. */
+static const char *reader_language(const struct reader *r, const struct checked *k) {
+    for (size_t i = 0; r->person && i < k->result.head.language_count; i++)
+        if (strcmp(k->result.head.languages[i], json_text(r->person, "language")) == 0)
+            return k->result.head.languages[i];
+    return k->result.head.languages[0];
 }
 
 enum form { FORM_TEXT, FORM_HTML, FORM_EML };
 
-static int print_preview(struct cli *cli, struct checked *k, const char *language, const char *to, enum form form) {
+static int print_preview(struct cli *cli, struct checked *k, const char *language, const struct reader *reader,
+                         enum form form) {
     const struct compile_options options = {.preview = true};
     struct compiled *c = NULL;
     struct why why;
@@ -197,8 +262,9 @@ static int print_preview(struct cli *cli, struct checked *k, const char *languag
     AUTOBUF struct buf token = BUF_INIT(1024);
     bool is_signed = ask_test_token(cli, k, &token);
     const struct compose_recipient recipient = {
-        .address = view_of(to),
-        .contact = {.given_name = VIEW("Vera"), .family_name = VIEW("Muster")},
+        .address = view_of(reader->address),
+        .contact = reader->contact,
+        .attributes = buf_view(&reader->attributes),
         .token = buf_view(&token),
         .message_id = VIEW("preview"),
         .date_usec = clock_now_usec(),
@@ -213,10 +279,9 @@ static int print_preview(struct cli *cli, struct checked *k, const char *languag
     if (fwrite(buf_str(&text), 1, text.len, cli->out) != text.len)
         return EX_IOERR;
     if (cli->terminal)
-        (void)fprintf(
-            cli->err,
-            "\n(A preview: the person is made up, and its links %s. `rundbrief test FILE --to ADDRESS` sends it.)\n",
-            is_signed ? "change nothing" : "lead nowhere, for want of a daemon that signs them");
+        (void)fprintf(cli->err, "\n(A preview: %sits links %s. `rundbrief test FILE --to ADDRESS` sends it.)\n",
+                      reader->person ? "" : "the person is made up, and ",
+                      is_signed ? "change nothing" : "lead nowhere, for want of a daemon that signs them");
     return EX_OK;
 }
 
@@ -239,12 +304,15 @@ int verb_preview(struct cli *cli, int argc, char **argv) {
         return cli_refuse(cli, EX_USAGE, "--to is not a mail address", NULL);
     struct checked k = {0};
     int code = check(cli, argv[0], o[2].value, true, &k);
-    if (code == EX_OK)
-        code = print_preview(cli, &k, o[0].value ? o[0].value : k.result.head.languages[0],
-                             o[1].value ? address.spelled : "vera.muster@subscribers.example",
+    if (code == EX_OK) {
+        struct reader reader;
+        reader_find(cli, &k, o[1].value ? address.spelled : NULL, &reader);
+        code = print_preview(cli, &k, o[0].value ? o[0].value : reader_language(&reader, &k), &reader,
                              o[3].value   ? FORM_EML
                              : o[4].value ? FORM_HTML
                                           : FORM_TEXT);
+        reader_done(&reader);
+    }
     checked_done(&k);
     return code;
 }
