@@ -178,6 +178,8 @@ static uint64_t digest(const struct outcome *o) {
 
 unsigned pace_relay_refused(struct pace_relay *p, const struct outcome *outcome) {
     uint64_t d = digest(outcome);
+    if (p->state == PACE_TRYING && p->of_sender && d == p->run_digest)
+        return PACE_RUN; /* what it rested for */
     if (d != p->run_digest)
         p->run = 0;
     p->run_digest = d;

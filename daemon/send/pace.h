@@ -75,7 +75,8 @@ bool pace_relay_worked(struct pace_relay *p);
  * to be told now: at once when it speaks of us, after an hour of failures to connect; once until it works again. */
 bool pace_relay_failed(struct pace_relay *p, bool of_sender, int64_t now_usec);
 /* A message was refused: how many times in a row the same was said. Words with a digit or an @ do not count (queue ids,
- * the address itself). At PACE_RUN the caller calls pace_relay_failed(). */
+ * the address itself). At PACE_RUN the caller calls pace_relay_failed(); a relay that is tried again needs to say it
+ * only once. */
 unsigned pace_relay_refused(struct pace_relay *p, const struct outcome *outcome);
 /* Any other answer. */
 void pace_relay_run_ends(struct pace_relay *p);

@@ -1,41 +1,50 @@
 #include "send/relays.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/clock.h"
 #include "base/log.h"
-#include "base/number.h"
 #include "conf/conf.h"
 #include "net/loop.h"
 #include "send/connect.h"
 #include "send/pace.h"
 
-enum { SESSIONS_MAX = 256 };
-static const int64_t idle_usec = 30 * USEC_PER_SEC;
+#include "base/banned.h"
 
-struct relay;
+/* A line that lasted less, and did nothing, failed. */
+static const int64_t short_life_usec = 5 * USEC_PER_SEC;
+/* Claims take a moment: rate tokens of so near a future count as in hand. */
+static const int64_t soon_usec = 50 * 1000;
 
-struct slot {
-    struct session *session; /* NULL: free */
+struct line {
+    struct line *next;
     struct relay *relay;
+    struct session *session;
     bool ready, leaving;
-    int64_t last_usec; /* when something was last sent or it became ready */
-    struct outcome closed;
-    bool is_closed; /* to be freed on the next post: never inside its own callback */
+    bool given, answered; /* a message; one that got a reply */
+    bool closed;          /* to be freed by on_sweep(): never inside its own callback */
+    int64_t since_usec;   /* when it became ready */
+    int64_t last_usec;    /* when it last had something to do */
 };
 
 struct relay {
     struct relays *all;
+    struct conf *owner; /* of conf: a reference */
     const struct conf_relay *conf;
+    bool retired; /* of an earlier configuration: goes with its last line */
     struct pace_relay pace;
     struct pace_bucket bucket;
     struct pace_daily daily;
-    struct slot slots[SESSIONS_MAX];
-    char failure[OUTCOME_TEXT_MAX + 1];
+    struct line *lines;
+    struct items held;
+    char failure[OUTCOME_TEXT_MAX + 32];
     uint64_t counts[4]; /* by outcome_class */
 };
+
+enum { RELAYS_MAX = DISPATCH_RELAYS_MAX };
 
 struct relays {
     struct loop *loop;
@@ -43,71 +52,125 @@ struct relays {
     struct connector *connector;
     const struct relays_handlers *handlers;
     void *user;
-    struct relay **items; /* in conf's order: by priority */
+    struct relay *items[RELAYS_MAX]; /* in conf's order: by priority */
     size_t count;
-    struct relay **retired; /* of earlier configurations, until their sessions are gone */
+    struct relay **retired;
     size_t retired_count;
     struct loop_source *sweep;
 };
+static_assert((int)CONF_RELAYS_MAX <= (int)RELAYS_MAX && (int)RELAYS_MAX <= 64, "relays are the bits of a word");
 
-static void on_ready(void *user, struct session *s);
-static void on_outcome(void *user, struct session *s, uint64_t cookie, const struct outcome *outcome);
-static void on_unsent(void *user, struct session *s, uint64_t cookie);
-static void on_closed(void *user, struct session *s, const struct outcome *why);
-static const struct session_handlers session_handlers = {on_ready, on_outcome, on_unsent, on_closed};
+static const struct session_handlers session_handlers;
 
-static struct relay *relay_new(struct relays *all, const struct conf_relay *conf) {
-    struct relay *r = calloc(1, sizeof *r);
-    if (!r)
-        return NULL;
-    r->all = all;
-    r->conf = conf;
-    pace_relay_init(&r->pace);
-    pace_bucket_init(&r->bucket, conf->rate, clock_mono_usec());
-    pace_daily_init(&r->daily, conf->daily_limit);
-    return r;
+/* ---- lines --------------------------------------------------------------------------------------------------- */
+
+static bool is_usable(const struct line *l) {
+    return l->ready && !l->leaving && !l->closed;
 }
 
-static unsigned count_sessions(const struct relay *r) {
+static unsigned count_lines(const struct relay *r) {
     unsigned n = 0;
-    for (size_t i = 0; i < SESSIONS_MAX; i++)
-        n += r->slots[i].session != NULL;
+    for (const struct line *l = r->lines; l; l = l->next)
+        n += !l->closed;
     return n;
 }
 
 static unsigned count_in_flight(const struct relay *r) {
     unsigned n = 0;
-    for (size_t i = 0; i < SESSIONS_MAX; i++)
-        n += r->slots[i].session ? session_in_flight(r->slots[i].session) : 0;
+    for (const struct line *l = r->lines; l; l = l->next)
+        n += l->closed ? 0 : session_in_flight(l->session);
     return n;
 }
 
-static void relay_free(struct relay *r) {
-    for (size_t i = 0; r && i < SESSIONS_MAX; i++)
-        (void)session_free(r->slots[i].session);
-    free(r);
+static void free_lines(struct relay *r, bool all) {
+    for (struct line **at = &r->lines; *at;) {
+        struct line *l = *at;
+        if (!all && !l->closed) {
+            at = &l->next;
+            continue;
+        }
+        *at = l->next;
+        (void)session_free(l->session);
+        free(l);
+    }
 }
 
-/* Closed sessions are freed from here, after the event in which they closed. */
+static void quit_lines(struct relay *r) {
+    for (struct line *l = r->lines; l; l = l->next)
+        if (!l->leaving && !l->closed) {
+            l->leaving = true;
+            session_quit(l->session);
+        }
+}
+
+static void open_line(struct relay *r, int64_t now_usec) {
+    struct relays *all = r->all;
+    struct line *l = calloc(1, sizeof *l);
+    int error = l ? 0 : -ENOMEM;
+    if (l) {
+        l->relay = r;
+        l->last_usec = now_usec;
+        error = session_new(all->loop, all->connector, all->conf, r->conf, &session_handlers, l, &l->session);
+    }
+    if (error < 0) {
+        log_error("session-not-begun", LOG_TEXT("relay", r->conf->id), LOG_TEXT("reason", strerror(-error)));
+        (void)pace_relay_failed(&r->pace, false, now_usec);
+        free(l);
+        return;
+    }
+    l->next = r->lines;
+    r->lines = l;
+}
+
+const char *line_relay(const struct line *line) {
+    return line->relay->conf->id;
+}
+
+struct items *line_held(struct line *line) {
+    return &line->relay->held;
+}
+
+/* ---- the relays of a configuration --------------------------------------------------------------------------- */
+
+static struct relay *relay_new(struct relays *all, struct conf *owner, const struct conf_relay *conf) {
+    struct relay *r = calloc(1, sizeof *r);
+    if (!r)
+        return NULL;
+    r->all = all;
+    r->owner = conf_ref(owner);
+    r->conf = conf;
+    pace_relay_init(&r->pace);
+    pace_bucket_init(&r->bucket, conf->rate, clock_mono_usec());
+    pace_daily_init(&r->daily, conf->daily_limit);
+    items_init(&r->held);
+    return r;
+}
+
+static void relay_free(struct relay *r) {
+    if (r) {
+        free_lines(r, true);
+        items_free(&r->held);
+        (void)conf_unref(r->owner);
+        free(r);
+    }
+}
+
+/* Closed lines are freed from here, after the event in which they closed; and retired relays with their last one. */
 static void on_sweep(void *user) {
     struct relays *all = user;
-    for (size_t pass = 0; pass < 2; pass++) {
-        struct relay **list = pass ? all->retired : all->items;
-        for (size_t i = 0; i < (pass ? all->retired_count : all->count); i++)
-            for (size_t n = 0; n < SESSIONS_MAX; n++)
-                if (list[i]->slots[n].is_closed) {
-                    (void)session_free(list[i]->slots[n].session);
-                    list[i]->slots[n] = (struct slot){0};
-                }
-    }
+    for (size_t i = 0; i < all->count; i++)
+        free_lines(all->items[i], false);
     size_t kept = 0;
-    for (size_t i = 0; i < all->retired_count; i++)
-        if (count_sessions(all->retired[i]))
-            all->retired[kept++] = all->retired[i];
+    for (size_t i = 0; i < all->retired_count; i++) {
+        struct relay *r = all->retired[i];
+        free_lines(r, false);
+        if (r->lines || r->held.count)
+            all->retired[kept++] = r;
         else
-            relay_free(all->retired[i]);
+            relay_free(r);
+    }
     all->retired_count = kept;
-    all->handlers->on_ready(all->user);
+    all->handlers->on_change(all->user);
 }
 
 int relays_new(struct loop *loop, struct conf *conf, const struct relays_handlers *handlers, void *user,
@@ -139,7 +202,6 @@ struct relays *relays_free(struct relays *r) {
         relay_free(r->items[i]);
     for (size_t i = 0; i < r->retired_count; i++)
         relay_free(r->retired[i]);
-    free(r->items);
     free(r->retired);
     (void)connector_free(r->connector);
     (void)loop_remove(r->sweep);
@@ -148,53 +210,70 @@ struct relays *relays_free(struct relays *r) {
     return NULL;
 }
 
-static bool same_place(const struct conf_relay *a, const struct conf_relay *b) {
-    return strcmp(a->id, b->id) == 0 && strcmp(a->url, b->url) == 0 && a->tls == b->tls &&
-           strcmp(a->username, b->username) == 0 && strcmp(a->password_file, b->password_file) == 0 &&
-           strcmp(a->ca_file, b->ca_file) == 0 && a->rate.count == b->rate.count &&
-           a->rate.per_usec == b->rate.per_usec && a->daily_limit == b->daily_limit;
+static bool same(const char *a, const char *b) {
+    return strcmp(a, b) == 0;
 }
 
-static void quit_all(struct relay *r) {
-    for (size_t i = 0; i < SESSIONS_MAX; i++)
-        if (r->slots[i].session && !r->slots[i].leaving) {
-            r->slots[i].leaving = true;
-            session_quit(r->slots[i].session);
+/* Whether its open lines, its rest and what it has used still mean the same. */
+static bool is_same_place(const struct conf_relay *a, const struct conf_relay *b) {
+    return same(a->id, b->id) && same(a->url, b->url) && a->tls == b->tls && same(a->username, b->username) &&
+           same(a->password_file, b->password_file) && same(a->ca_file, b->ca_file) && same(a->ehlo, b->ehlo) &&
+           a->in_flight == b->in_flight;
+}
+
+static void change_limits(struct relay *r, struct conf *owner, const struct conf_relay *to) {
+    struct conf *before = r->owner;
+    if (r->conf->rate.count != to->rate.count || r->conf->rate.per_usec != to->rate.per_usec)
+        pace_bucket_init(&r->bucket, to->rate, clock_mono_usec());
+    r->daily.limit = to->daily_limit;
+    r->conf = to;
+    r->owner = conf_ref(owner);
+    (void)conf_unref(before);
+}
+
+/* The day's usage goes on with a relay of the same name. */
+static struct relay *take_over(struct relays *r, struct conf *owner, const struct conf_relay *conf) {
+    for (size_t i = 0; i < r->count; i++) {
+        struct relay *old = r->items[i];
+        if (!old || !same(old->conf->id, conf->id))
+            continue;
+        if (is_same_place(old->conf, conf)) {
+            r->items[i] = NULL;
+            change_limits(old, owner, conf);
+            return old;
         }
+        struct relay *fresh = relay_new(r, owner, conf);
+        if (fresh) {
+            fresh->daily = old->daily;
+            fresh->daily.limit = conf->daily_limit;
+        }
+        return fresh;
+    }
+    return relay_new(r, owner, conf);
+}
+
+static void retire(struct relays *all, struct relay *r) {
+    if (!r)
+        return;
+    r->retired = true;
+    quit_lines(r);
+    all->retired[all->retired_count++] = r;
 }
 
 int relays_set_conf(struct relays *r, struct conf *conf) {
-    struct relay **items = calloc(conf->relay_count + 1, sizeof(struct relay *));
-    struct relay **retired = reallocarray(r->retired, r->retired_count + r->count + 1, sizeof(struct relay *));
-    if (retired)
-        r->retired = retired;
-    if (!items || !retired) {
-        free(items);
+    struct relay *items[RELAYS_MAX], **retired;
+    retired = reallocarray(r->retired, r->retired_count + r->count + 1, sizeof(struct relay *));
+    if (!retired)
         return -ENOMEM;
-    }
+    r->retired = retired;
     size_t count = 0;
-    for (size_t i = 0; i < conf->relay_count; i++) {
-        struct relay *kept = NULL;
-        for (size_t k = 0; k < r->count && !kept; k++)
-            if (r->items[k] && same_place(r->items[k]->conf, &conf->relays[i])) {
-                kept = r->items[k];
-                r->items[k] = NULL;
-                kept->conf = &conf->relays[i];
-                pace_relay_init(&kept->pace); /* whoever reloads has mended something: it is tried at once */
-            }
-        items[count] = kept ? kept : relay_new(r, &conf->relays[i]);
-        if (items[count])
+    for (size_t i = 0; i < conf->relay_count; i++)
+        if ((items[count] = take_over(r, conf, &conf->relays[i])))
             count++;
-    }
-    for (size_t k = 0; k < r->count; k++)
-        if (r->items[k]) {
-            quit_all(r->items[k]);
-            r->retired[r->retired_count++] = r->items[k];
-        }
-    free(r->items);
-    r->items = items;
+    for (size_t i = 0; i < r->count; i++)
+        retire(r, r->items[i]);
+    memcpy(r->items, items, count * sizeof items[0]);
     r->count = count;
-    /* Sessions of retired relays still look at the earlier configuration: each holds a reference of its own. */
     struct conf *before = r->conf;
     r->conf = conf_ref(conf);
     (void)conf_unref(before);
@@ -202,255 +281,344 @@ int relays_set_conf(struct relays *r, struct conf *conf) {
     return count == conf->relay_count ? 0 : -ENOMEM;
 }
 
-static bool is_named(const char *names, const char *id) {
-    struct view rest = view_of(names), name;
-    if (names[0] == '\0')
-        return true;
-    while (view_split(&rest, ',', &name))
-        if (view_eq_str(name, id))
-            return true;
-    return false;
+void relays_load_usage(struct relays *r, const char *relay, int64_t hour, uint64_t messages) {
+    for (size_t i = 0; i < r->count; i++)
+        if (same(r->items[i]->conf->id, relay))
+            pace_daily_load(&r->items[i]->daily, hour, messages < UINT32_MAX ? (uint32_t)messages : UINT32_MAX,
+                            clock_now_usec());
 }
+
+uint64_t relays_bits(const struct relays *r, const char *names) {
+    uint64_t bits = 0, all = 0;
+    for (size_t i = 0; i < r->count; i++) {
+        struct view rest = view_of(names), name;
+        all |= UINT64_C(1) << i;
+        while (view_split(&rest, ',', &name))
+            if (view_eq_str(name, r->items[i]->conf->id))
+                bits |= UINT64_C(1) << i;
+    }
+    return bits ? bits : all;
+}
+
+/* ---- choosing ------------------------------------------------------------------------------------------------ */
 
 static void sooner(int64_t *when, int64_t other) {
     if (other > 0 && (*when == 0 || other < *when))
         *when = other;
 }
 
-static bool is_alive(struct relay *r, int64_t now, int64_t *when) {
-    if (pace_relay_state(&r->pace, now) == PACE_RESTING) {
-        sooner(when, r->pace.until_usec);
-        return false;
-    }
-    if (pace_daily_left(&r->daily, clock_now_usec()) == 0) {
-        sooner(when, now + pace_daily_wait_usec(&r->daily, clock_now_usec()));
-        return false;
-    }
-    return true;
-}
-
-bool relays_alive(struct relays *r, const char *names, int64_t now_usec, int64_t *ret_when) {
-    for (size_t i = 0; i < r->count; i++)
-        if (is_named(names, r->items[i]->conf->id) && is_alive(r->items[i], now_usec, ret_when))
-            return true;
+static bool has_day_left(struct relay *r, int64_t now, int64_t *when) {
+    int64_t wall = clock_now_usec();
+    if (pace_daily_left(&r->daily, wall) > 0)
+        return true;
+    sooner(when, now + pace_daily_wait_usec(&r->daily, wall));
     return false;
 }
 
-/* A session of this relay that takes a message now. *ret_alive: the relay is worth waiting for. */
-static struct session *pick_of(struct relay *r, int64_t now, int64_t *when, bool *ret_alive) {
-    *ret_alive = is_alive(r, now, when);
-    if (!*ret_alive)
-        return NULL;
-    if (pace_bucket_tokens(&r->bucket, now) == 0) {
-        sooner(when, pace_bucket_when(&r->bucket, now));
-        return NULL;
-    }
-    if (r->pace.state == PACE_TRYING && count_in_flight(r) > 0)
-        return NULL;
-    for (size_t i = 0; i < SESSIONS_MAX; i++) {
-        struct slot *s = &r->slots[i];
-        if (s->session && s->ready && !s->leaving && !s->is_closed && session_room(s->session) > 0)
-            return s->session;
-    }
-    return NULL;
-}
+/* The relays of these bits that carry now, and those that are to be tried beside them. */
+struct choice {
+    uint64_t carry, try;
+};
 
-struct session *relays_pick(struct relays *r, const char *names, int64_t now_usec, int64_t *ret_when) {
-    bool level_alive = false;
+static struct choice choose(struct relays *all, uint64_t bits, int64_t now, int64_t *when) {
+    struct choice c = {0};
     unsigned level = 0;
-    for (size_t i = 0; i < r->count; i++) {
-        struct relay *relay = r->items[i];
-        bool alive;
-        if (!is_named(names, relay->conf->id))
+    for (size_t i = 0; i < all->count; i++) {
+        struct relay *r = all->items[i];
+        if (!(bits & UINT64_C(1) << i) || (c.carry && r->conf->priority != level) || !has_day_left(r, now, when))
             continue;
-        if (level_alive && relay->conf->priority != level)
-            return NULL; /* a better one is busy or connecting: no need for the next */
-        struct session *s = pick_of(relay, now_usec, ret_when, &alive);
-        if (s)
-            return s;
-        level_alive |= alive;
-        level = relay->conf->priority;
-    }
-    return NULL;
-}
-
-static struct slot *slot_of(struct relays *r, const struct session *s) {
-    for (size_t pass = 0; pass < 2; pass++) {
-        struct relay **list = pass ? r->retired : r->items;
-        for (size_t i = 0; i < (pass ? r->retired_count : r->count); i++)
-            for (size_t n = 0; n < SESSIONS_MAX; n++)
-                if (list[i]->slots[n].session == s)
-                    return &list[i]->slots[n];
-    }
-    return NULL;
-}
-
-void relays_sent(struct relays *r, struct session *s, int64_t now_usec) {
-    struct slot *slot = slot_of(r, s);
-    (void)pace_bucket_take(&slot->relay->bucket, now_usec); /* relays_pick() saw one */
-    pace_daily_take(&slot->relay->daily, clock_now_usec());
-    slot->last_usec = now_usec;
-}
-
-static void open_session(struct relay *r, int64_t now) {
-    for (size_t i = 0; i < SESSIONS_MAX; i++) {
-        struct slot *s = &r->slots[i];
-        if (s->session)
-            continue;
-        *s = (struct slot){.relay = r, .last_usec = now};
-        int error =
-            session_new(r->all->loop, r->all->connector, r->all->conf, r->conf, &session_handlers, s, &s->session);
-        if (error < 0) {
-            s->session = NULL;
-            log_error("session-not-begun", LOG_TEXT("relay", r->conf->id), LOG_TEXT("reason", strerror(-error)));
-            (void)pace_relay_failed(&r->pace, false, now);
+        switch (pace_relay_state(&r->pace, now)) {
+        case PACE_RESTING: sooner(when, r->pace.until_usec); break;
+        case PACE_TRYING: c.try |= UINT64_C(1) << i; break;
+        case PACE_OPEN:
+            level = r->conf->priority;
+            c.carry |= UINT64_C(1) << i;
+            break;
         }
-        return;
+    }
+    return c;
+}
+
+bool relays_alive(struct relays *r, uint64_t bits, int64_t now_usec) {
+    int64_t when = 0;
+    struct choice c = choose(r, bits, now_usec, &when);
+    return c.carry || c.try;
+}
+
+static bool has_token(const struct relay *r, int64_t now, int64_t *when) {
+    if (pace_bucket_tokens(&r->bucket, now) > 0)
+        return true;
+    sooner(when, pace_bucket_when(&r->bucket, now));
+    return false;
+}
+
+/* The relay's line with the fewest in flight that takes one more. */
+static struct line *emptiest(const struct relay *r, unsigned *fewest) {
+    struct line *found = NULL;
+    for (struct line *l = r->lines; l; l = l->next)
+        if (is_usable(l) && session_room(l->session) > 0 && session_in_flight(l->session) < *fewest) {
+            *fewest = session_in_flight(l->session);
+            found = l;
+        }
+    return found;
+}
+
+struct line *relays_pick(struct relays *all, uint64_t bits, int64_t now_usec, int64_t *ret_when) {
+    struct choice c = choose(all, bits, now_usec, ret_when);
+    struct line *found = NULL;
+    unsigned fewest = UINT32_MAX;
+    for (size_t i = 0; i < all->count; i++) {
+        struct relay *r = all->items[i];
+        uint64_t bit = UINT64_C(1) << i;
+        if (!((c.carry | c.try) & bit) || !has_token(r, now_usec, ret_when))
+            continue;
+        if (c.try & bit) {
+            struct line *l = count_in_flight(r) == 0 ? emptiest(r, &(unsigned){UINT32_MAX}) : NULL;
+            if (l)
+                return l;
+        } else {
+            struct line *l = emptiest(r, &fewest);
+            found = l ? l : found;
+        }
+    }
+    return found;
+}
+
+bool relays_takes(struct relays *all, struct line *line, uint64_t bits, int64_t now_usec) {
+    struct relay *r = line->relay;
+    int64_t when = 0;
+    if (!is_usable(line) || r->retired || r->pace.state != PACE_OPEN || session_room(line->session) == 0 ||
+        !has_token(r, now_usec, &when))
+        return false;
+    struct choice c = choose(all, bits, now_usec, &when);
+    for (size_t i = 0; i < all->count; i++)
+        if (all->items[i] == r)
+            return c.carry & UINT64_C(1) << i;
+    return false;
+}
+
+static unsigned appetite_of(struct relay *r, int64_t now, int64_t *when) {
+    unsigned n = 0;
+    for (const struct line *l = r->lines; l; l = l->next)
+        n += is_usable(l) ? r->conf->in_flight : 0;
+    uint32_t tokens = pace_bucket_tokens(&r->bucket, now + soon_usec);
+    uint64_t left = pace_daily_left(&r->daily, clock_now_usec());
+    if (n && tokens == 0)
+        sooner(when, pace_bucket_when(&r->bucket, now) - soon_usec);
+    n = tokens < n ? tokens : n;
+    return left < n ? (unsigned)left : n;
+}
+
+unsigned relays_appetite(struct relays *all, uint64_t bits, int64_t now_usec, int64_t *ret_when) {
+    struct choice c = choose(all, bits, now_usec, ret_when);
+    unsigned n = 0, tried = 0;
+    for (size_t i = 0; i < all->count; i++)
+        if (c.carry & UINT64_C(1) << i)
+            n += appetite_of(all->items[i], now_usec, ret_when);
+        else if (c.try & UINT64_C(1) << i)
+            tried += appetite_of(all->items[i], now_usec, ret_when) > 0;
+    return n + tried;
+}
+
+static bool wants_line(const struct relay *r, unsigned allowed) {
+    unsigned lines = 0;
+    for (const struct line *l = r->lines; l; l = l->next) {
+        if (l->leaving || l->closed)
+            continue;
+        if (!l->ready || session_room(l->session) > 0)
+            return false;
+        lines++;
+    }
+    return lines < allowed;
+}
+
+void relays_connect(struct relays *all, uint64_t bits, int64_t now_usec) {
+    int64_t when = 0;
+    struct choice c = choose(all, bits, now_usec, &when);
+    for (size_t i = 0; i < all->count; i++) {
+        struct relay *r = all->items[i];
+        uint64_t bit = UINT64_C(1) << i;
+        if (c.carry & bit ? wants_line(r, r->conf->connections) : (c.try & bit) && wants_line(r, 1))
+            open_line(r, now_usec);
     }
 }
 
-void relays_connect(struct relays *r, const char *names, unsigned waiting, int64_t now_usec) {
-    bool level_alive = false;
-    unsigned level = 0;
-    for (size_t i = 0; i < r->count && waiting; i++) {
-        struct relay *relay = r->items[i];
-        if (!is_named(names, relay->conf->id))
-            continue;
-        if (level_alive && relay->conf->priority != level)
-            return;
-        if (pace_relay_state(&relay->pace, now_usec) == PACE_RESTING ||
-            pace_daily_left(&relay->daily, clock_now_usec()) == 0)
-            continue;
-        level_alive = true;
-        level = relay->conf->priority;
-        unsigned have = 0, allowed = relay->pace.state == PACE_TRYING ? 1 : relay->conf->connections;
-        for (size_t n = 0; n < SESSIONS_MAX; n++)
-            have += relay->slots[n].session && !relay->slots[n].leaving && !relay->slots[n].is_closed;
-        for (; have < allowed && have < waiting && have < SESSIONS_MAX; have++)
-            open_session(relay, now_usec);
-    }
+int relays_send(struct line *line, const struct envelope *envelope, struct view message, struct item *item,
+                int64_t now_usec) {
+    int r = session_send(line->session, envelope, message, (uint64_t)(uintptr_t)item);
+    if (r < 0)
+        return r;
+    (void)pace_bucket_take(&line->relay->bucket, now_usec); /* whoever picked the line saw one */
+    pace_daily_take(&line->relay->daily, clock_now_usec());
+    line->given = true;
+    line->last_usec = now_usec;
+    return 0;
 }
 
-static void on_ready(void *user, struct session *s) {
-    (void)s;
-    struct slot *slot = user;
-    slot->ready = true;
-    slot->last_usec = clock_mono_usec();
-    slot->relay->all->handlers->on_ready(slot->relay->all->user);
-}
-
-static void on_outcome(void *user, struct session *s, uint64_t cookie, const struct outcome *outcome) {
-    struct slot *slot = user;
-    slot->relay->counts[outcome->class]++;
-    slot->relay->all->handlers->on_outcome(slot->relay->all->user, s, cookie, outcome);
-}
-
-static void on_unsent(void *user, struct session *s, uint64_t cookie) {
-    (void)s;
-    struct slot *slot = user;
-    slot->relay->all->handlers->on_unsent(slot->relay->all->user, cookie);
-}
+/* ---- failures ------------------------------------------------------------------------------------------------ */
 
 static void keep_failure(struct relay *r, const struct outcome *o) {
-    struct buf text = BUF_INIT(sizeof r->failure - 1);
-    if (o->code)
+    AUTOBUF struct buf text = BUF_INIT(sizeof r->failure - 1);
+    if (o->code && !strstr(o->text, "(")) /* what connecting says has the reply in it */
         buf_printf(&text, "%u %s%s", o->code, o->status, o->status[0] ? " " : "");
     buf_puts(&text, o->text);
-    (void)memcpy(r->failure, buf_str(&text), text.len + 1);
-    buf_done(&text);
+    memcpy(r->failure, buf_str(&text), text.len + 1);
 }
 
-static void relay_failed(struct relay *r, const struct outcome *o, int64_t now) {
-    bool of_sender = o->subject == OUTCOME_OF_SENDER;
-    bool was_open = r->pace.state == PACE_OPEN;
+static void relay_failed(struct relay *r, const struct outcome *o, bool of_sender, int64_t now) {
+    enum pace_state before = r->pace.state;
     keep_failure(r, o);
-    if (pace_relay_failed(&r->pace, of_sender, now))
+    if (pace_relay_failed(&r->pace, of_sender, now) && !r->retired)
         r->all->handlers->on_alert(r->all->user, of_sender ? "alert-relay-paused" : "alert-relay-down", r->conf->id,
                                    r->failure);
-    if (was_open)
+    if (before != PACE_RESTING)
         log_warning("relay-rests", LOG_TEXT("relay", r->conf->id), LOG_TEXT("reason", r->failure),
                     LOG_NUM("seconds", r->pace.rest_usec / USEC_PER_SEC));
 }
 
-static void on_closed(void *user, struct session *s, const struct outcome *why) {
-    (void)s;
-    struct slot *slot = user;
-    struct relay *r = slot->relay;
-    /* A session that was ready and is closed later (idle, 421 after good work) says nothing of the relay. */
-    if (!slot->ready && why)
-        relay_failed(r, why, clock_mono_usec());
-    slot->is_closed = true;
-    loop_post(r->all->sweep);
+static void relay_worked(struct relay *r) {
+    if (pace_relay_worked(&r->pace))
+        log_info("relay-works", LOG_TEXT("relay", r->conf->id));
+    r->failure[0] = '\0';
 }
 
-bool relays_judge(struct relays *r, struct session *s, const struct outcome *outcome, int64_t now_usec,
-                  unsigned *ret_run) {
-    struct slot *slot = slot_of(r, s);
-    struct relay *relay = slot->relay;
-    *ret_run = 0;
-    switch (outcome->class) {
-    case OUTCOME_DELIVERED:
-        if (pace_relay_worked(&relay->pace))
-            log_info("relay-works", LOG_TEXT("relay", relay->conf->id));
-        relay->failure[0] = '\0';
-        return false;
-    case OUTCOME_REFUSED:
-        if (outcome->subject == OUTCOME_OF_SENDER)
-            break;
-        *ret_run = outcome->code ? pace_relay_refused(&relay->pace, outcome) : 0;
-        if (*ret_run < PACE_RUN)
-            return false;
-        break;
-    case OUTCOME_DEFERRED:
-        if (outcome->subject == OUTCOME_OF_SENDER)
-            break;
-        /* A policy that one destination has is its own affair; the same words ten times in a row are about us. */
-        if (outcome->code >= 500 && pace_relay_refused(&relay->pace, outcome) >= PACE_RUN)
-            break;
-        if (outcome->code < 500)
-            pace_relay_run_ends(&relay->pace);
-        return false;
-    case OUTCOME_IN_DOUBT: pace_relay_run_ends(&relay->pace); return false;
-    }
-    struct outcome of_us = *outcome;
-    of_us.subject = OUTCOME_OF_SENDER;
-    relay_failed(relay, &of_us, now_usec);
-    return true;
+/* A person's own fault, or a message's, is the answer of a relay that works. */
+static bool is_sane(const struct outcome *o) {
+    return o->code && o->subject != OUTCOME_OF_SENDER && o->subject != OUTCOME_OF_CONNECTION;
 }
+
+static enum judgement judge_refusal(struct relay *relay, const struct item *item, const struct outcome *o,
+                                    int64_t now) {
+    if (o->code == 0) /* our own */
+        return JUDGEMENT_RECORD;
+    /* Who was excused once, and is refused by a relay that has worked since, is refused. */
+    if (item->sending && item->claim.from == DELIVERY_DEFERRED && item->claim.code >= 500 &&
+        relay->pace.state == PACE_OPEN)
+        return JUDGEMENT_RECORD;
+    if (pace_relay_refused(&relay->pace, o) < PACE_RUN)
+        return JUDGEMENT_HOLD;
+    relay_failed(relay, o, true, now);
+    return JUDGEMENT_EXCUSE;
+}
+
+enum judgement relays_judge(struct relays *all, struct line *line, const struct item *item,
+                            const struct outcome *outcome, int64_t now_usec) {
+    struct relay *relay = line->relay;
+    (void)all;
+    relay->counts[outcome->class]++;
+    line->last_usec = now_usec;
+    line->answered |= outcome->code != 0;
+    if (outcome->class == OUTCOME_DELIVERED) {
+        pace_relay_run_ends(&relay->pace);
+        relay_worked(relay);
+        return JUDGEMENT_RECORD;
+    }
+    if (outcome->subject == OUTCOME_OF_SENDER) {
+        relay_failed(relay, outcome, true, now_usec);
+        return JUDGEMENT_EXCUSE;
+    }
+    if (!relay->pace.of_sender && relay->pace.state == PACE_TRYING && is_sane(outcome))
+        relay_worked(relay);
+    if (outcome->subject == OUTCOME_OF_MESSAGE) {
+        pace_relay_run_ends(&relay->pace);
+        return JUDGEMENT_RECORD;
+    }
+    if (outcome->class == OUTCOME_REFUSED)
+        return judge_refusal(relay, item, outcome, now_usec);
+    /* A policy that one destination has is its own affair; the same words ten times in a row are about us. */
+    if (outcome->class == OUTCOME_DEFERRED && outcome->code >= 500) {
+        if (pace_relay_refused(&relay->pace, outcome) < PACE_RUN)
+            return JUDGEMENT_RECORD;
+        relay_failed(relay, outcome, true, now_usec);
+        return JUDGEMENT_EXCUSE;
+    }
+    pace_relay_run_ends(&relay->pace);
+    if (outcome->class == OUTCOME_DEFERRED && outcome->subject == OUTCOME_OF_CONNECTION && outcome->code)
+        relay_failed(relay, outcome, false, now_usec);
+    return JUDGEMENT_RECORD;
+}
+
+struct items *relays_held(struct relays *r, const char **ret_relay) {
+    for (size_t i = 0; i < r->count + r->retired_count; i++) {
+        struct relay *relay = i < r->count ? r->items[i] : r->retired[i - r->count];
+        if (relay->held.count && count_in_flight(relay) == 0) {
+            *ret_relay = relay->conf->id;
+            return &relay->held;
+        }
+    }
+    return NULL;
+}
+
+/* ---- sessions ------------------------------------------------------------------------------------------------ */
+
+static void on_ready(void *user, struct session *s) {
+    (void)s;
+    struct line *l = user;
+    l->ready = true;
+    l->since_usec = l->last_usec = clock_mono_usec();
+    l->relay->all->handlers->on_change(l->relay->all->user);
+}
+
+static void on_outcome(void *user, struct session *s, uint64_t cookie, const struct outcome *outcome) {
+    (void)s;
+    struct line *l = user;
+    l->relay->all->handlers->on_outcome(l->relay->all->user, l, (struct item *)(uintptr_t)cookie, outcome);
+}
+
+static void on_unsent(void *user, struct session *s, uint64_t cookie) {
+    (void)s;
+    struct line *l = user;
+    l->relay->all->handlers->on_unsent(l->relay->all->user, (struct item *)(uintptr_t)cookie);
+}
+
+/* That a line goes after it did its work says nothing of the relay. */
+static bool is_failure(const struct line *l, int64_t now) {
+    return !l->ready || (!l->answered && (l->given || now - l->since_usec < short_life_usec));
+}
+
+static void on_closed(void *user, struct session *s, const struct outcome *why) {
+    (void)s;
+    struct line *l = user;
+    int64_t now = clock_mono_usec();
+    if (why && is_failure(l, now))
+        relay_failed(l->relay, why, why->subject == OUTCOME_OF_SENDER, now);
+    l->closed = true;
+    loop_post(l->relay->all->sweep);
+}
+
+static const struct session_handlers session_handlers = {on_ready, on_outcome, on_unsent, on_closed};
 
 int64_t relays_close_idle(struct relays *r, int64_t now_usec) {
     int64_t next = 0;
     for (size_t i = 0; i < r->count; i++)
-        for (size_t n = 0; n < SESSIONS_MAX; n++) {
-            struct slot *s = &r->items[i]->slots[n];
-            if (!s->session || !s->ready || s->leaving || s->is_closed || session_in_flight(s->session))
+        for (struct line *l = r->items[i]->lines; l; l = l->next) {
+            if (!is_usable(l) || session_in_flight(l->session))
                 continue;
-            if (s->last_usec + idle_usec <= now_usec) {
-                s->leaving = true;
-                session_quit(s->session);
-            } else
-                sooner(&next, s->last_usec + idle_usec);
+            if (l->last_usec + RELAYS_IDLE_USEC <= now_usec) {
+                l->leaving = true;
+                session_quit(l->session);
+            } else {
+                sooner(&next, l->last_usec + RELAYS_IDLE_USEC);
+            }
         }
     return next;
 }
 
 void relays_quit(struct relays *r) {
     for (size_t i = 0; i < r->count; i++)
-        quit_all(r->items[i]);
-}
-
-static void abort_all(struct relay *r) {
-    for (size_t i = 0; i < SESSIONS_MAX; i++)
-        if (r->slots[i].session && !r->slots[i].is_closed)
-            session_abort(r->slots[i].session);
+        quit_lines(r->items[i]);
 }
 
 void relays_abort(struct relays *r) {
-    for (size_t i = 0; i < r->count; i++)
-        abort_all(r->items[i]);
-    for (size_t i = 0; i < r->retired_count; i++)
-        abort_all(r->retired[i]);
+    for (size_t i = 0; i < r->count + r->retired_count; i++) {
+        const struct relay *relay = i < r->count ? r->items[i] : r->retired[i - r->count];
+        for (struct line *l = relay->lines; l; l = l->next)
+            if (!l->closed)
+                session_abort(l->session);
+    }
 }
+
+/* ---- numbers ------------------------------------------------------------------------------------------------- */
 
 unsigned relays_in_flight(const struct relays *r) {
     unsigned n = 0;
@@ -461,10 +629,12 @@ unsigned relays_in_flight(const struct relays *r) {
     return n;
 }
 
-unsigned relays_sessions(const struct relays *r) {
+unsigned relays_lines(const struct relays *r) {
     unsigned n = 0;
     for (size_t i = 0; i < r->count; i++)
-        n += count_sessions(r->items[i]);
+        n += count_lines(r->items[i]);
+    for (size_t i = 0; i < r->retired_count; i++)
+        n += count_lines(r->retired[i]);
     return n;
 }
 
@@ -475,19 +645,13 @@ unsigned relays_window(const struct relays *r) {
     return n;
 }
 
-void relays_load_usage(struct relays *r, const char *relay, int64_t hour, uint32_t messages, int64_t now_wall_usec) {
-    for (size_t i = 0; i < r->count; i++)
-        if (strcmp(r->items[i]->conf->id, relay) == 0)
-            pace_daily_load(&r->items[i]->daily, hour, messages, now_wall_usec);
-}
-
 void relays_stats(const struct relays *r, struct dispatch_stats *ret) {
-    for (size_t i = 0; i < r->count && ret->relay_count < DISPATCH_RELAYS_MAX; i++) {
+    for (size_t i = 0; i < r->count; i++) {
         const struct relay *relay = r->items[i];
         ret->relays[ret->relay_count++] = (struct dispatch_relay){
             .name = relay->conf->id,
             .state = pace_state_name(relay->pace.state),
-            .sessions = count_sessions(relay),
+            .sessions = count_lines(relay),
             .in_flight = count_in_flight(relay),
             .failure = relay->failure,
             .delivered = relay->counts[OUTCOME_DELIVERED],

@@ -1,49 +1,86 @@
 /* The relays with their open sessions: which one takes the next message, when to connect, when to rest, when to close.
- * Relays of a lower priority number go first; one that rests is passed over, and taken again when it works again. */
+ *
+ * CHOICE  Of the relays that a message may take, those of the lowest priority number that are open carry it, and share.
+ *         One that rests is passed over, and the next ones carry; when its rest is over it is tried with one connection
+ *         and one message beside those that carry, until it answers like a relay again.
+ * LINES   A line is an open session, or one that is connecting. Another one is opened only when all of a relay's have
+ *         their hands full, one at a time, up to [relay] connections; a line that was idle for RELAYS_IDLE_USEC goes.
+ *
+ * A set of relays is a word of bits, as configured at the moment: ask again after relays_set_conf(). */
 #pragma once
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/why.h"
 #include "send/dispatch.h"
+#include "send/item.h"
 #include "send/session.h"
 
+struct conf;
+struct line;
+struct loop;
+struct relay;
 struct relays;
 
+#define RELAYS_IDLE_USEC (30 * USEC_PER_SEC)
+
 struct relays_handlers {
-    void (*on_ready)(void *user); /* some session takes messages */
-    void (*on_outcome)(void *user, struct session *s, uint64_t cookie, const struct outcome *outcome);
-    void (*on_unsent)(void *user, uint64_t cookie); /* instead of an outcome: the relay never heard of it */
+    /* A line has become ready or is gone, a relay works again or rests: look again what may be done. */
+    void (*on_change)(void *user);
+    void (*on_outcome)(void *user, struct line *line, struct item *item, const struct outcome *outcome);
+    void (*on_unsent)(void *user, struct item *item); /* instead of an outcome: it is as if it never was sent */
     void (*on_alert)(void *user, const char *key, const char *relay, const char *text);
 };
 
 int relays_new(struct loop *loop, struct conf *conf, const struct relays_handlers *handlers, void *user,
                struct why *why, struct relays **ret);
+/* Closes everything at once. */
 struct relays *relays_free(struct relays *r);
-/* Sessions of relays that changed finish what they have and go. */
+/* Lines of relays that changed or went finish what they have and go. */
 int relays_set_conf(struct relays *r, struct conf *conf);
+/* What earlier lives of the process have sent, before the first message. */
+void relays_load_usage(struct relays *r, const char *relay, int64_t hour, uint64_t messages);
 
-/* names: comma-separated, "" for all. A session that takes a message now and whose relay may be given one; or NULL:
- * then *ret_when is when it is worth asking again on account of a limit or a rest (0: an event will tell). */
-struct session *relays_pick(struct relays *r, const char *names, int64_t now_usec, int64_t *ret_when);
-/* Whether any of these relays neither rests nor has used up its day; else *ret_when is when one will. */
-bool relays_alive(struct relays *r, const char *names, int64_t now_usec, int64_t *ret_when);
-/* The message was handed over: counts against the limits. */
-void relays_sent(struct relays *r, struct session *s, int64_t now_usec);
-/* Connects as far as `waiting` messages for these names need it. */
-void relays_connect(struct relays *r, const char *names, unsigned waiting, int64_t now_usec);
-/* What an outcome says of the relay. True where it must not count for the recipient: it speaks of us. *ret_run: how
- * many refusals in a row said the same; below PACE_RUN their recording may be held back. */
-bool relays_judge(struct relays *r, struct session *s, const struct outcome *outcome, int64_t now_usec,
-                  unsigned *ret_run);
-/* Closes sessions that nothing was sent on for half a minute; when to look again, 0 for never. */
+/* names: comma-separated; all relays where that names none. */
+uint64_t relays_bits(const struct relays *r, const char *names);
+/* A line that takes a message for these relays now, or NULL: then *ret_when is when it is worth asking again on account
+ * of a rest or a limit (earlier than what it holds, or as it was). */
+struct line *relays_pick(struct relays *r, uint64_t bits, int64_t now_usec, int64_t *ret_when);
+/* The same of this line alone. */
+bool relays_takes(struct relays *r, struct line *line, uint64_t bits, int64_t now_usec);
+/* How many messages for these relays may well wait in hand: as many as ready lines can have in flight, as far as rate
+ * and daily limit allow soon. 0 with *ret_when as above. */
+unsigned relays_appetite(struct relays *r, uint64_t bits, int64_t now_usec, int64_t *ret_when);
+/* There is something to send: connects where that helps. */
+void relays_connect(struct relays *r, uint64_t bits, int64_t now_usec);
+/* Whether any of these relays is open, or is to be tried. */
+bool relays_alive(struct relays *r, uint64_t bits, int64_t now_usec);
+/* As session_send(); counts against the limits. */
+int relays_send(struct line *line, const struct envelope *envelope, struct view message, struct item *item,
+                int64_t now_usec);
+
+const char *line_relay(const struct line *line);
+/* Refusals of the line's relay that are held back, oldest first. */
+struct items *line_held(struct line *line);
+/* Hands out those of relays that have nothing in flight: nothing follows that could change their meaning. */
+struct items *relays_held(struct relays *r, const char **ret_relay);
+
+/* What to do with an outcome, now that the relay's part in it is known. */
+enum judgement {
+    JUDGEMENT_RECORD, /* as it is; what was held back is recorded too */
+    JUDGEMENT_HOLD,   /* it may yet turn out to speak of us: goes to line_held() */
+    JUDGEMENT_EXCUSE, /* it speaks of us: nobody is refused, neither are those held back */
+};
+enum judgement relays_judge(struct relays *r, struct line *line, const struct item *item, const struct outcome *outcome,
+                            int64_t now_usec);
+
+/* Closes idle lines; when to look again, or 0. */
 int64_t relays_close_idle(struct relays *r, int64_t now_usec);
-/* QUIT on all; on the wire stays what is. */
+/* QUIT on all, after what is in flight. */
 void relays_quit(struct relays *r);
-/* Closes all connections now; each message on the wire still gets its answer. */
+/* Closes all connections now; each message in flight still gets its answer. */
 void relays_abort(struct relays *r);
 unsigned relays_in_flight(const struct relays *r);
-unsigned relays_sessions(const struct relays *r);
-unsigned relays_window(const struct relays *r); /* 2 x connections x in-flight of all relays */
+unsigned relays_lines(const struct relays *r);
+unsigned relays_window(const struct relays *r); /* 2 × connections × in-flight of all */
 void relays_stats(const struct relays *r, struct dispatch_stats *ret);
-/* The usage of the day from the store, before the first message. */
-void relays_load_usage(struct relays *r, const char *relay, int64_t hour, uint32_t messages, int64_t now_wall_usec);

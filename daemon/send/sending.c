@@ -5,77 +5,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "announce/compile.h"
 #include "base/files.h"
 #include "spool/spool.h"
-
-static void take_domain(struct item *i, struct view address) {
-    size_t at = address.len;
-    while (at > 0 && address.ptr[at - 1] != '@')
-        at--;
-    (void)snprintf(i->domain, sizeof i->domain, "%.*s", (int)(address.len - at),
-                   address.ptr + at); /* domains are shorter */
-}
-
-struct item *item_of_claim(struct sending *s, struct claim *claim) {
-    struct item *i = calloc(1, sizeof *i);
-    if (!i)
-        return NULL;
-    i->sending = s;
-    i->claim = *claim;
-    claim->memory = NULL;
-    take_domain(i, i->claim.address);
-    return i;
-}
-
-struct item *item_of_notice(struct notice *notice) {
-    struct item *i = calloc(1, sizeof *i);
-    if (!i)
-        return NULL;
-    i->notice = *notice;
-    *notice = (struct notice){0};
-    take_domain(i, view_of(i->notice.recipient));
-    return i;
-}
-
-struct item *item_free(struct item *i) {
-    if (i) {
-        free(i->claim.memory);
-        notice_done(&i->notice);
-        free(i);
-    }
-    return NULL;
-}
-
-void items_init(struct items *q) {
-    *q = (struct items){.last = &q->first};
-}
-
-void items_push(struct items *q, struct item *i) {
-    i->next = NULL;
-    *q->last = i;
-    q->last = &i->next;
-    q->count++;
-}
-
-void items_push_front(struct items *q, struct item *i) {
-    i->next = q->first;
-    q->first = i;
-    if (!i->next)
-        q->last = &i->next;
-    q->count++;
-}
-
-struct item *items_pop(struct items *q) {
-    struct item *i = q->first;
-    if (i) {
-        q->first = i->next;
-        q->count--;
-        if (!q->first)
-            q->last = &q->first;
-        i->next = NULL;
-    }
-    return i;
-}
+#include "store/store.h"
 
 struct sending *sending_new(const struct announcement_row *row) {
     struct sending *s = calloc(1, sizeof *s);
@@ -84,7 +17,6 @@ struct sending *sending_new(const struct announcement_row *row) {
     s->id = row->id;
     s->list = row->list;
     s->send_until_usec = row->send_until_usec;
-    s->started_usec = row->started_usec;
     items_init(&s->waiting);
     return s;
 }
@@ -92,11 +24,8 @@ struct sending *sending_new(const struct announcement_row *row) {
 struct sending *sending_free(struct sending *s) {
     if (!s)
         return NULL;
-    for (struct item *i; (i = items_pop(&s->waiting));)
-        (void)item_free(i);
-    for (size_t i = 0; i < s->mail_count; i++)
-        (void)compiled_free(s->mails[i].compiled);
-    free(s->relays);
+    items_free(&s->waiting);
+    sending_unload(s);
     free(s);
     return NULL;
 }
@@ -113,21 +42,35 @@ static int read_bundle(struct spool *spool, int64_t id, struct bundle *b, struct
     return r;
 }
 
-int sending_load(struct sending *s, struct spool *spool, struct why *why) {
-    const struct compile_options options = {0};
-    struct bundle b;
-    struct bundle_head head;
-    bundle_init(&b);
-    int r = read_bundle(spool, s->id, &b, &head, why);
-    for (size_t i = 0; r == 0 && i < head.language_count; i++) {
-        struct sending_mail *m = &s->mails[s->mail_count];
-        (void)snprintf(m->language, sizeof m->language, "%s", head.languages[i]); /* codes are shorter */
-        r = compile(&b, head.languages[i], &options, why, &m->compiled);
-        if (r == 0)
-            s->mail_count++;
+void sending_unload(struct sending *s) {
+    for (size_t i = 0; i < s->mail_count; i++)
+        (void)compiled_free(s->mails[i].compiled);
+    s->mail_count = s->bytes = 0;
+    s->loaded = false;
+}
+
+void sending_loading_done(struct sending_loading *l) {
+    bundle_done(&l->bundle);
+}
+
+int sending_load(struct sending *s, struct spool *spool, struct sending_loading *l, struct why *why) {
+    static const struct compile_options options = {0};
+    if (!l->is_open) {
+        bundle_init(&l->bundle);
+        l->is_open = true;
+        int r = read_bundle(spool, s->id, &l->bundle, &l->head, why);
+        return r < 0 ? r : STORE_MORE;
     }
-    bundle_done(&b);
-    return r;
+    if (s->mail_count == l->head.language_count)
+        return STORE_DONE;
+    struct sending_mail *m = &s->mails[s->mail_count];
+    (void)snprintf(m->language, sizeof m->language, "%s", l->head.languages[s->mail_count]); /* codes are shorter */
+    int r = compile(&l->bundle, m->language, &options, why, &m->compiled);
+    if (r < 0)
+        return r;
+    s->mail_count++;
+    s->bytes += compiled_size(m->compiled);
+    return STORE_MORE;
 }
 
 int sending_languages(struct spool *spool, int64_t id, struct arena *arena, const char *ret[BUNDLE_LANGUAGES_MAX],
@@ -153,8 +96,12 @@ struct compiled *sending_mail(const struct sending *s, const char *language) {
     return s->mail_count ? s->mails[0].compiled : NULL;
 }
 
+unsigned sending_claimed(const struct sending *s) {
+    return s->waiting.count + s->on_wire + s->held + s->recording;
+}
+
 bool sending_is_quiet(const struct sending *s) {
-    return s->waiting.count == 0 && s->on_wire == 0 && s->recording == 0 && !s->claiming;
+    return sending_claimed(s) == 0 && !s->claiming;
 }
 
 void sending_reopen(struct sending *s) {

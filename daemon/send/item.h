@@ -1,0 +1,38 @@
+/* A message on its way, from its claim until its outcome is durable: to a recipient of an announcement, or a notice;
+ * and queues of them. */
+#pragma once
+#include <stdbool.h>
+
+#include "mail/reply.h"
+#include "store/delivery.h"
+#include "store/notice.h"
+
+struct sending;
+
+struct item {
+    struct item *next;
+    struct sending *sending; /* NULL: a notice */
+    struct claim claim;
+    struct notice notice;
+    uint64_t relays;        /* bits of the relays that may carry a notice */
+    bool signed_now;        /* its signature is new and to be kept */
+    struct view domain;     /* of the recipient, in its memory */
+    struct outcome outcome; /* of a refusal that is held back */
+};
+
+/* Take what the claim or notice owns, and leave it empty; NULL where memory runs out. */
+struct item *item_of_claim(struct sending *s, struct claim *claim);
+struct item *item_of_notice(struct notice *notice);
+struct item *item_free(struct item *i);
+struct view item_recipient(const struct item *i);
+
+struct items {
+    struct item *first, **last;
+    unsigned count;
+};
+void items_init(struct items *q);
+void items_push(struct items *q, struct item *i);
+struct item *items_pop(struct items *q);
+/* Takes the item that *at points to out of the middle; at is q->first's or a next's address. */
+struct item *items_take(struct items *q, struct item **at);
+void items_free(struct items *q);

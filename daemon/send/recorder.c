@@ -1,0 +1,196 @@
+#include "send/recorder.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "send/work.h"
+#include "store/relay_usage.h"
+
+#include "base/banned.h"
+
+enum { RELAY_NAME_MAX = 64, USED_MAX = 64, SPARE_ENTRIES_MAX = 1024 };
+
+enum act { ACT_OUTCOME, ACT_GIVE_BACK, ACT_PUT_OFF };
+
+struct entry {
+    struct item *item;
+    enum act act;
+    struct outcome outcome;
+    int64_t now_usec, when_usec;
+    char relay[RELAY_NAME_MAX];
+};
+
+struct batch {
+    struct work work; /* first */
+    struct recorder *recorder;
+    struct entry *entries;
+    size_t count, room;
+};
+
+struct recorder {
+    struct works *works;
+    recorder_on_recorded *on_recorded;
+    void *user;
+    struct batch *open, *spare;
+};
+
+static struct batch *batch_free(struct batch *b) {
+    if (b) {
+        for (size_t i = 0; i < b->count; i++)
+            (void)item_free(b->entries[i].item);
+        free(b->entries);
+        free(b);
+    }
+    return NULL;
+}
+
+int recorder_new(struct works *works, recorder_on_recorded *on_recorded, void *user, struct recorder **ret) {
+    struct recorder *r = calloc(1, sizeof *r);
+    if (!r)
+        return -ENOMEM;
+    *r = (struct recorder){.works = works, .on_recorded = on_recorded, .user = user};
+    *ret = r;
+    return 0;
+}
+
+struct recorder *recorder_free(struct recorder *r) {
+    if (r) {
+        (void)batch_free(r->open);
+        (void)batch_free(r->spare);
+        free(r);
+    }
+    return NULL;
+}
+
+/* ---- on the store's thread ---- */
+
+static int write_notice(struct db *db, const struct entry *e) {
+    int64_t id = e->item->notice.id;
+    if (e->act != ACT_OUTCOME)
+        return notice_unclaim(db, id, e->when_usec);
+    return notice_record(db, id, &e->outcome, e->now_usec, e->when_usec, e->relay);
+}
+
+static int write_delivery(struct db *db, const struct entry *e) {
+    const struct claim *c = &e->item->claim;
+    switch (e->act) {
+    case ACT_GIVE_BACK: return delivery_unclaim(db, c->announcement, c->subscriber, c->from);
+    case ACT_PUT_OFF:
+        return delivery_put_off(db, c->announcement, c->subscriber, c->from, e->when_usec, e->outcome.text);
+    case ACT_OUTCOME: break;
+    }
+    return delivery_record(db, c->announcement, c->subscriber, &e->outcome, e->now_usec, e->when_usec, e->relay,
+                           c->list, e->item->signed_now ? c->key_id : 0, c->signature);
+}
+
+/* One row for each relay of the batch. */
+static int write_usage(struct db *db, const struct batch *b) {
+    bool counted[USED_MAX] = {0};
+    int r = 0;
+    for (size_t i = 0; i < b->count && r == 0; i++) {
+        uint64_t messages = 0;
+        if (!b->entries[i].relay[0] || (i < USED_MAX && counted[i]))
+            continue;
+        for (size_t k = i; k < b->count && k < USED_MAX; k++)
+            if (strcmp(b->entries[k].relay, b->entries[i].relay) == 0) {
+                counted[k] = true;
+                messages++;
+            }
+        r = relay_usage_add(db, b->entries[i].relay, b->entries[i].now_usec, messages ? messages : 1);
+    }
+    return r;
+}
+
+static int step_batch(struct store_job *job, struct db *db) {
+    const struct batch *b = (const struct batch *)job;
+    for (size_t i = 0; i < b->count; i++) {
+        const struct entry *e = &b->entries[i];
+        int r = e->item->sending ? write_delivery(db, e) : write_notice(db, e);
+        if (r == -ESTALE) /* no longer claimed: the store decided otherwise meanwhile */
+            log_warning("outcome-of-no-claim", LOG_NUM("announcement", e->item->claim.announcement),
+                        LOG_NUM("subscriber", e->item->claim.subscriber));
+        else if (r < 0)
+            return r;
+    }
+    return write_usage(db, b);
+}
+
+/* ---- on the loop ---- */
+
+static void on_batch(struct work *w, int result) {
+    struct batch *b = (struct batch *)w;
+    struct recorder *r = b->recorder;
+    (void)result; /* logged; what could not be recorded stays claimed and is in doubt at the next start */
+    for (size_t i = 0; i < b->count; i++) {
+        r->on_recorded(r->user, b->entries[i].item);
+        (void)item_free(b->entries[i].item);
+    }
+    b->count = 0;
+    if (r->spare || b->room > SPARE_ENTRIES_MAX)
+        (void)batch_free(b);
+    else
+        r->spare = b;
+}
+
+static struct entry *next_entry(struct recorder *r) {
+    struct batch *b = r->open ? r->open : r->spare ? r->spare : calloc(1, sizeof *b);
+    if (!b)
+        return NULL;
+    if (b == r->spare)
+        r->spare = NULL;
+    r->open = b;
+    b->recorder = r;
+    if (b->count == b->room) {
+        size_t room = b->room ? b->room * 2 : 32;
+        struct entry *more = reallocarray(b->entries, room, sizeof *more);
+        if (!more)
+            return NULL;
+        b->entries = more;
+        b->room = room;
+    }
+    return &b->entries[b->count++];
+}
+
+static void add(struct recorder *r, struct item *item, enum act act, const struct outcome *outcome, int64_t when_usec,
+                const char *relay) {
+    struct entry *e = next_entry(r);
+    if (!e) {
+        log_error("out-of-memory"); /* it stays claimed: in doubt at the next start */
+        r->on_recorded(r->user, item);
+        (void)item_free(item);
+        return;
+    }
+    e->item = item;
+    e->act = act;
+    e->outcome = *outcome;
+    e->now_usec = clock_now_usec();
+    e->when_usec = when_usec;
+    (void)snprintf(e->relay, sizeof e->relay, "%s", relay); /* names are shorter */
+}
+
+void recorder_outcome(struct recorder *r, struct item *item, const struct outcome *outcome, int64_t retry_usec,
+                      const char *relay) {
+    add(r, item, ACT_OUTCOME, outcome, retry_usec, relay);
+}
+
+void recorder_give_back(struct recorder *r, struct item *item) {
+    static const struct outcome none;
+    add(r, item, ACT_GIVE_BACK, &none, clock_now_usec(), "");
+}
+
+void recorder_put_off(struct recorder *r, struct item *item, int64_t due_usec, const char *why) {
+    struct outcome o;
+    outcome_set(&o, OUTCOME_DEFERRED, OUTCOME_OF_DESTINATION, why);
+    add(r, item, ACT_PUT_OFF, &o, due_usec, "");
+}
+
+void recorder_flush(struct recorder *r) {
+    struct batch *b = r->open;
+    if (!b)
+        return;
+    r->open = NULL;
+    work_submit(r->works, &b->work, STORE_URGENT, step_batch, on_batch);
+}

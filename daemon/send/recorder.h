@@ -1,0 +1,29 @@
+/* What became of messages goes to the store, in batches: one urgent job for all that came in one turn of the loop. The
+ * items belong to the recorder until their batch is durable. */
+#pragma once
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "mail/reply.h"
+#include "send/item.h"
+
+struct recorder;
+struct works;
+
+/* For each item, once its record is durable; the item is freed afterwards. */
+typedef void recorder_on_recorded(void *user, struct item *item);
+
+int recorder_new(struct works *works, recorder_on_recorded *on_recorded, void *user, struct recorder **ret);
+/* After its last job. NULL is fine. */
+struct recorder *recorder_free(struct recorder *r);
+
+/* An outcome. retry_usec: when it is tried again, 0 for never. relay: its name where it was handed to one, which
+ * counts against that relay's day, or "". */
+void recorder_outcome(struct recorder *r, struct item *item, const struct outcome *outcome, int64_t retry_usec,
+                      const char *relay);
+/* Not sent: as it was before the claim, no attempt counted. */
+void recorder_give_back(struct recorder *r, struct item *item);
+/* Not sent, and not to be claimed before due_usec. */
+void recorder_put_off(struct recorder *r, struct item *item, int64_t due_usec, const char *why);
+/* Submits what has come. */
+void recorder_flush(struct recorder *r);
