@@ -17,6 +17,7 @@ struct destination {
     unsigned on_their_way;
     unsigned allowed;   /* while CAREFUL */
     unsigned delivered; /* in a row, at this number */
+    bool hinted;        /* since the last delivery */
     int64_t until_usec; /* of the silence */
     int64_t turn_usec;  /* the last one handed out */
     const struct conf_destination *limits;
@@ -139,12 +140,23 @@ static unsigned allowed(const struct destination *t) {
     return configured && configured < t->allowed ? configured : t->allowed;
 }
 
+static void be_careful(struct destination *t) {
+    t->state = CAREFUL;
+    t->allowed = 1;
+    t->delivered = 0;
+}
+
 static void end_silence(struct destination *t, int64_t now_usec) {
-    if (t->state == SILENT && now_usec >= t->until_usec) {
-        t->state = CAREFUL;
-        t->allowed = 1;
-        t->delivered = 0;
-    }
+    if (t->state == SILENT && now_usec >= t->until_usec)
+        be_careful(t);
+}
+
+/* True where it is new. */
+static bool fall_silent(struct destination *t, int64_t now_usec) {
+    bool fresh = t->state != SILENT;
+    t->state = SILENT;
+    t->until_usec = now_usec + DESTINATION_SILENCE_USEC;
+    return fresh;
 }
 
 enum destination_answer destination_take(struct destinations *d, struct view domain, int64_t now_usec,
@@ -186,15 +198,17 @@ bool destination_done(struct destinations *d, struct view domain, enum destinati
         t->on_their_way--;
     switch (verdict) {
     case DESTINATION_DELIVERED:
+        t->hinted = false;
         if (t->state == CAREFUL)
             step_up(t);
         return false;
-    case DESTINATION_SLOW_DOWN: {
-        bool fresh = t->state != SILENT;
-        t->state = SILENT;
-        t->until_usec = now_usec + DESTINATION_SILENCE_USEC;
-        return fresh;
-    }
+    case DESTINATION_SLOW_DOWN: return fall_silent(t, now_usec);
+    case DESTINATION_HINT:
+        if (t->state == SILENT || t->hinted)
+            return fall_silent(t, now_usec);
+        t->hinted = true;
+        be_careful(t);
+        return false;
     case DESTINATION_OTHER: t->delivered = 0; return false;
     }
     return false;

@@ -4,10 +4,11 @@
  * connections counts messages on their way at the same moment, whatever session carries them.
  *
  * STATES  FREE -> SILENT     the receiver wants fewer (4.7.x, 421, "rate")
+ *         FREE -> CAREFUL    it may want fewer: some 4.7.x are about one recipient
  *         SILENT -> CAREFUL  after DESTINATION_SILENCE_USEC: one at a time
  *         CAREFUL -> CAREFUL one more at a time after DESTINATION_STEP deliveries in a row
  *         CAREFUL -> FREE    at the configured number, or DESTINATION_CAREFUL_MAX
- *         CAREFUL -> SILENT  asked again
+ *         CAREFUL -> SILENT  asked again, or it may want fewer twice with no delivery between
  *
  * Domains are kept while something is known of them; idle ones are forgotten when the table is full. Beyond
  * DESTINATIONS_MAX that are not idle, further domains go unlimited. */
@@ -40,8 +41,13 @@ enum destination_answer {
 enum destination_answer destination_take(struct destinations *d, struct view domain, int64_t now_usec,
                                          int64_t *ret_when_usec);
 
-enum destination_verdict { DESTINATION_DELIVERED, DESTINATION_SLOW_DOWN, DESTINATION_OTHER };
-/* True where the slow-down is new. */
+enum destination_verdict {
+    DESTINATION_DELIVERED,
+    DESTINATION_SLOW_DOWN, /* it wants fewer */
+    DESTINATION_HINT,      /* it may want fewer */
+    DESTINATION_OTHER,
+};
+/* True where it falls silent. */
 bool destination_done(struct destinations *d, struct view domain, enum destination_verdict verdict, int64_t now_usec);
 /* A turn of its own for a message that has to wait: each asked for comes after the one before it. */
 int64_t destination_turn(struct destinations *d, struct view domain, int64_t now_usec);

@@ -28,7 +28,7 @@ enum {
     MAIL_SLACK_BYTES = 1 << 20,
 };
 static const int64_t turn_usec = 30 * USEC_PER_SEC;      /* how long mails stay loaded where others wait */
-static const int64_t in_doubt_usec = 60 * USEC_PER_SEC;  /* until what is in doubt is sent again */
+static const int64_t in_doubt_usec = 10 * USEC_PER_SEC;  /* until what is in doubt is sent again */
 static const int64_t reconnect_usec = 30 * USEC_PER_SEC; /* until a message is tried again that lost its connection */
 static const int64_t trouble_usec = 10 * USEC_PER_SEC;   /* until a failing store is asked again */
 static const int64_t overdue_usec = 60 * USEC_PER_SEC;   /* until what is due and cannot be sent is looked at again */
@@ -215,7 +215,8 @@ static void tell_destination(struct dispatch *d, const struct item *item, const 
     if (o->class == OUTCOME_DELIVERED)
         verdict = DESTINATION_DELIVERED;
     else if (o->class == OUTCOME_DEFERRED && o->subject == OUTCOME_OF_DESTINATION)
-        verdict = DESTINATION_SLOW_DOWN;
+        verdict = o->code == 421 || o->code >= 500 || strcmp(o->status, "4.7.28") == 0 ? DESTINATION_SLOW_DOWN
+                                                                                       : DESTINATION_HINT;
     if (!destination_done(d->destinations, item->domain, verdict, clock_mono_usec()))
         return;
     AUTOFREE char *domain = view_dup(item->domain);

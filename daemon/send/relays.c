@@ -240,6 +240,7 @@ static struct relay *take_over(struct relays *r, struct conf *owner, const struc
         if (is_same_place(old->conf, conf)) {
             r->items[i] = NULL;
             change_limits(old, owner, conf);
+            pace_relay_init(&old->pace); /* whoever reloads may have mended something: it is tried at once */
             return old;
         }
         struct relay *fresh = relay_new(r, owner, conf);

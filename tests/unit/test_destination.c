@@ -126,6 +126,22 @@ static void test_asked_again_while_careful(void **state) {
     destinations_free(d);
 }
 
+static void test_hints(void **state) {
+    (void)state;
+    struct destinations *d = fresh();
+    take(d, slow, 0, DESTINATION_GO);
+    assert_false(destination_done(d, slow, DESTINATION_HINT, 0));
+    take(d, slow, 0, DESTINATION_GO); /* not silent, but one at a time */
+    take(d, slow, 0, DESTINATION_BUSY);
+    assert_false(destination_done(d, slow, DESTINATION_DELIVERED, 0));
+    take(d, slow, 0, DESTINATION_GO);
+    assert_false(destination_done(d, slow, DESTINATION_HINT, 0)); /* there was a delivery between */
+    take(d, slow, 0, DESTINATION_GO);
+    assert_true(destination_done(d, slow, DESTINATION_HINT, 0));
+    take(d, slow, 1, DESTINATION_LATER);
+    destinations_free(d);
+}
+
 static void test_turns(void **state) {
     (void)state;
     struct destinations *d = fresh();
@@ -180,6 +196,7 @@ int main(void) {
         cmocka_unit_test(test_rate),
         cmocka_unit_test(test_slow_down),
         cmocka_unit_test(test_asked_again_while_careful),
+        cmocka_unit_test(test_hints),
         cmocka_unit_test(test_turns),
         cmocka_unit_test(test_the_table_is_bounded),
     };
