@@ -117,6 +117,7 @@ void bundle_head_print(const struct bundle_head *h, struct buf *to) {
     buf_puts(to, "\nidentity = ");
     encode_hex(to, h->identity, sizeof h->identity);
     buf_putc(to, '\n');
+    buf_printf(to, "template = %s\n", h->template);
     if (h->uid[0])
         buf_printf(to, "uid = %s\nsequence = %u\n", h->uid, h->sequence);
     buf_puts(to, "[texts]\n");
@@ -157,6 +158,8 @@ static int on_head_item(void *user, const struct ini_item *item) {
         h->list = kept;
     else if (strcmp(item->key, "first") == 0)
         h->first = kept;
+    else if (strcmp(item->key, "template") == 0)
+        h->template = kept;
     else if (strcmp(item->key, "uid") == 0)
         h->uid = kept;
     else if (strcmp(item->key, "created") == 0)
@@ -172,7 +175,7 @@ static int on_head_item(void *user, const struct ini_item *item) {
 }
 
 int bundle_head_read(struct bundle *b, struct bundle_head *ret, struct why *why) {
-    struct bundle_head head = {.name = "", .list = "", .first = "", .uid = ""};
+    struct bundle_head head = {.name = "", .list = "", .first = "", .template = "", .uid = ""};
     struct head_reading r = {b, &head, false};
     int error = ini_read(bundle_get(b, "bundle.ini"), on_head_item, &r);
     if (error < 0 || !r.has_format || head.language_count == 0)

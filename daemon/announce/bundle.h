@@ -4,7 +4,8 @@
  *
  * FILES   bundle.ini        what struct bundle_head says, format 1
  *         settings.ini      [daemon], [list], [sender] as conf_dump_list() writes them
- *         files/<name>      the announcement's own files: first the main one, translations, attachments, images
+ *         files/<name>      the announcement's own files: the first, translations, attachments, images
+ *         logo              the sender's logo, where it is a file
  *         templates/<code>/ of each language: words.ini (all its layers), mail.html, mail.txt: the files in force at
  *                           intake, wherever they came from */
 #pragma once
@@ -46,7 +47,8 @@ struct bundle_head {
     const char *languages[BUNDLE_LANGUAGES_MAX];
     const char *texts[BUNDLE_LANGUAGES_MAX]; /* the file of each language */
     size_t language_count;
-    const char *uid; /* of the event, "" without one */
+    const char *template; /* "workshop": what mail.html and mail.txt were called */
+    const char *uid;      /* of the event, "" without one */
     unsigned sequence;
     int64_t created_usec;
     uint8_t identity[32];

@@ -12,13 +12,19 @@
 struct conf_list;
 struct compiled;
 
+enum { COMPILE_ATTACHMENTS_MAX = 50 };
+
 struct compile_options {
-    bool preview;              /* says in the subject and the mail that this is a test */
-    struct problems *problems; /* faults of templates and texts go here with file and line; NULL: into why */
+    bool preview; /* says in the subject and the mail that this is a test */
+    /* Faults of texts, templates and files go here with file and line, and what is doubtful; NULL: into why. */
+    struct problems *problems;
+    uint64_t attachment_limit_bytes; /* of attachments and images together; 0: none */
+    /* For faults only, where drafts have errors already: what cannot be read is left out, and nothing is returned. */
+    bool faults_only;
 };
 
 /* Reads the bundle and nothing else. -EINVAL with a reason where it is damaged, or with problems. The bundle may go
- * afterwards. */
+ * afterwards. *ret is NULL with faults_only. */
 int compile(struct bundle *bundle, const char *language, const struct compile_options *options, struct why *why,
             struct compiled **ret);
 struct compiled *compiled_free(struct compiled *c);
@@ -49,3 +55,5 @@ const char *compiled_sender_address(const struct compiled *c);
 
 /* List-Id's identifier (RFC 2919): name.domain-of-the-sender. */
 void compile_list_id(const struct conf_list *list, struct buf *to);
+/* "image/png", "image/jpeg" or "image/gif", whatever the name says; NULL for what not every mail program shows. */
+const char *compile_picture_type(struct view bytes);

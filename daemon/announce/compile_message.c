@@ -5,18 +5,13 @@
 #include <string.h>
 
 #include "base/encode.h"
+#include "base/text.h"
 #include "conf/conf.h"
+#include "mail/address.h"
 #include "mail/calendar.h"
+#include "mail/link.h"
 
 static const char *content_type(struct view bytes, const char *name) {
-    static const struct {
-        const char *magic;
-        size_t len;
-        const char *type;
-    } magics[] = {{"\x89PNG\r\n\x1a\n", 8, "image/png"},
-                  {"\xFF\xD8\xFF", 3, "image/jpeg"},
-                  {"GIF8", 4, "image/gif"},
-                  {"%PDF-", 5, "application/pdf"}};
     static const struct {
         const char *ending, *type;
     } endings[] = {
@@ -25,20 +20,28 @@ static const char *content_type(struct view bytes, const char *name) {
         {".pptx", "application/vnd.openxmlformats-officedocument.presentationml.presentation"},
         {".odt", "application/vnd.oasis.opendocument.text"},
         {".ods", "application/vnd.oasis.opendocument.spreadsheet"},
+        {".odp", "application/vnd.oasis.opendocument.presentation"},
         {".zip", "application/zip"},
     };
-    for (size_t i = 0; i < COUNT_OF(magics); i++)
-        if (bytes.len >= magics[i].len && memcmp(bytes.ptr, magics[i].magic, magics[i].len) == 0)
-            return magics[i].type;
-    for (size_t i = 0; i < COUNT_OF(endings); i++)
-        if (view_ends(view_of(name), endings[i].ending))
+    const char *picture = compile_picture_type(bytes);
+    struct view v = view_of(name);
+    if (picture)
+        return picture;
+    if (view_starts(bytes, "%PDF-"))
+        return "application/pdf";
+    for (size_t i = 0; i < COUNT_OF(endings); i++) {
+        size_t len = strlen(endings[i].ending);
+        if (v.len > len && view_eq_nocase(view_slice(v, v.len - len, len), endings[i].ending))
             return endings[i].type;
+    }
     return "application/octet-stream";
 }
 
-static struct view bundled(struct compiling *g, const char *name) {
-    const char *path = arena_printf(&g->c->arena, "files/%s", name);
-    return path ? bundle_get(g->c->bundle, path) : (struct view){0};
+/* An address as it goes on the wire. */
+static const char *wire_address(struct compiled *c, const char *text) {
+    struct address a;
+    const char *spelled = address_parse(view_of(text), &a) == ADDRESS_OK ? arena_strdup(&c->arena, a.spelled) : NULL;
+    return spelled ? spelled : text;
 }
 
 static int make_calendar(struct compiling *g, struct buf *ics) {
@@ -50,7 +53,7 @@ static int make_calendar(struct compiling *g, struct buf *ics) {
         if (draft_has(d, lines[i]))
             buf_printf(&about, "%s%s", about.len ? "\n" : "", draft_text(d, lines[i]));
     const struct event event = {
-        .title = draft_has(d, DRAFT_TITLE) ? draft_text(d, DRAFT_TITLE) : draft_text(d, DRAFT_SUBJECT),
+        .title = draft_event_title(d),
         .location = draft_text(d, DRAFT_LOCATION),
         .url = draft_text(d, DRAFT_URL),
         .description = buf_str(&about),
@@ -64,13 +67,18 @@ static int make_calendar(struct compiling *g, struct buf *ics) {
         .uid = c->head.uid,
         .sequence = c->head.sequence,
         .organizer_name = s->organisation[0] ? s->organisation : s->name,
-        .organizer_address = s->reply_to[0] ? s->reply_to : s->address,
+        .organizer_address = wire_address(c, s->reply_to[0] ? s->reply_to : s->address),
         .stamp_usec = c->head.created_usec,
     };
     return calendar_publish(&event, &identity, ics, g->why);
 }
 
-enum { PARTS_MAX = 64 };
+const char *compiled_logo_id(const struct compiling *g) {
+    return arena_printf(&g->c->arena, "logo@%s", g->c->domain);
+}
+
+/* With the body and the event; the logo. */
+enum { MIXED_MAX = COMPILE_ATTACHMENTS_MAX + 2, RELATED_MAX = MARKDOWN_IMAGES_MAX + 2 };
 
 static int add_attachments(struct compiling *g, struct part *parts, size_t *count) {
     const struct draft *d = compiled_draft(g->c);
@@ -80,9 +88,9 @@ static int add_attachments(struct compiling *g, struct part *parts, size_t *coun
         if (item.len == 0)
             continue;
         char *name = arena_dup(&g->c->arena, item);
-        struct view bytes = name ? bundled(g, name) : (struct view){0};
-        if (!bytes.ptr || *count == PARTS_MAX)
-            return why_set(g->why, -EINVAL, "the bundle lacks an attachment");
+        struct view bytes = name ? compiled_file(g, name) : (struct view){0};
+        if (!bytes.ptr || *count == MIXED_MAX)
+            return why_set(g->why, -EINVAL, "the bundle lacks an attachment, or has too many");
         parts[(*count)++] =
             (struct part){.kind = PART_BYTES, .type = content_type(bytes, name), .bytes = bytes, .filename = name};
     }
@@ -93,26 +101,41 @@ static int add_images(struct compiling *g, struct part *parts, size_t *count) {
     struct compiled *c = g->c;
     for (size_t i = 0; i < c->body.image_count; i++) {
         const struct markdown_image *image = &c->body.images[i];
-        struct view bytes = bundled(g, image->file);
-        if (!bytes.ptr || *count == PARTS_MAX)
+        struct view bytes = compiled_file(g, image->file);
+        if (!bytes.ptr)
             return why_set(g->why, -EINVAL, "the bundle lacks an image");
         parts[(*count)++] = (struct part){
             .kind = PART_BYTES,
             .type = content_type(bytes, image->file),
             .bytes = bytes,
             .filename = image->file,
-            .content_id = arena_printf(&c->arena, "%s@%s", image->content_id, compiled_domain(c)),
+            .content_id = arena_printf(&c->arena, "%s@%s", image->content_id, c->domain),
             .is_inline = true,
         };
     }
     return 0;
 }
 
+static void add_logo(struct compiling *g, struct part *parts, size_t *count) {
+    if (!g->logo.ptr)
+        return;
+    const char *type = compile_picture_type(g->logo);
+    parts[(*count)++] = (struct part){
+        .kind = PART_BYTES,
+        .type = type,
+        .bytes = g->logo,
+        .filename = arena_printf(&g->c->arena, "logo.%s", strcmp(type, "image/jpeg") == 0 ? "jpg" : type + 6),
+        .content_id = compiled_logo_id(g),
+        .is_inline = true,
+    };
+}
+
 static int build_body(struct compiling *g) {
     struct compiled *c = g->c;
-    struct part mixed[PARTS_MAX + 2] = {0}, related[PARTS_MAX + 1] = {0}, alternative[2] = {0};
+    struct part mixed[MIXED_MAX] = {0}, related[RELATED_MAX] = {0}, alternative[2] = {0};
     size_t mixed_count = 1, related_count = 1;
     AUTOBUF struct buf ics = BUF_INIT(CALENDAR_FILE_MAX_BYTES), seed = BUF_INIT(512);
+    add_logo(g, related, &related_count);
     int r = add_images(g, related, &related_count);
     related[0] = (struct part){.kind = PART_TEXT, .type = "text/html", .text = &c->html, .language = g->language};
     alternative[0] = (struct part){.kind = PART_TEXT, .type = "text/plain", .text = &c->plain, .language = g->language};
@@ -144,7 +167,9 @@ static int build_body(struct compiling *g) {
 
 void compile_list_id(const struct conf_list *list, struct buf *to) {
     const char *at = strrchr(list->sender->address, '@');
-    buf_printf(to, "%s.%s", list->name, at ? at + 1 : "localhost");
+    AUTOBUF struct buf domain = BUF_INIT(1024);
+    bool ok = at && address_domain_ascii(view_of(at + 1), &domain) == 0;
+    buf_printf(to, "%s.%s", list->name, ok ? buf_str(&domain) : "localhost");
 }
 
 static const char *reply_to_of(const struct compiled *c, const struct draft *d) {
@@ -171,24 +196,26 @@ static int build_headers(struct compiling *g) {
     const char *from = draft_has(d, DRAFT_FROM_NAME) ? draft_text(d, DRAFT_FROM_NAME)
                        : l->from_name[0]             ? l->from_name
                                                      : s->name;
-    const char *reply_to = reply_to_of(c, d);
+    const char *address = wire_address(c, s->address), *reply_to = wire_address(c, reply_to_of(c, d));
     AUTOBUF struct buf text = BUF_INIT(4096);
     int r = 0;
-    first_of(&r, message_header_mailbox(m, "From", view_of(from), view_of(s->address)));
+    first_of(&r, message_header_mailbox(m, "From", view_of(from), view_of(address)));
     first_of(&r, message_header_field_utf8(m, "To", FIELD_TO));
     first_of(&r, message_header_merge(m, "Subject", &c->subject));
     first_of(&r, message_header_field(m, "Date", FIELD_DATE));
     first_of(&r, message_header_field(m, "Message-ID", FIELD_MESSAGE_ID));
-    if (strcmp(reply_to, s->address) != 0)
+    if (strcmp(reply_to, address) != 0)
         first_of(&r, message_header_mailbox(m, "Reply-To", (struct view){0}, view_of(reply_to)));
     compile_list_id(l, &text);
     first_of(&r, message_header_mailbox(m, "List-Id", view_of(conf_list_title(l, g->language)), buf_view(&text)));
     first_of(&r, message_header_field(m, "List-Unsubscribe", FIELD_LIST_UNSUBSCRIBE));
     first_of(&r, message_header_raw(m, "List-Unsubscribe-Post", VIEW("List-Unsubscribe=One-Click")));
     buf_clear(&text);
-    buf_printf(&text, "<mailto:%s>", reply_to);
+    buf_puts(&text, "<mailto:");
+    link_add_part(&text, VIEW("mailto:"), view_of(reply_to));
+    buf_putc(&text, '>');
     first_of(&r, message_header_raw(m, "List-Owner", buf_view(&text)));
-    if (s->imprint_url[0]) {
+    if (text_is_ascii(view_of(s->imprint_url)) && s->imprint_url[0]) {
         buf_clear(&text);
         buf_printf(&text, "<%s>", s->imprint_url);
     }

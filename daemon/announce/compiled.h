@@ -1,4 +1,4 @@
-/* The inside of a compiled announcement, for compile.c, compile_message.c and compose.c alone. */
+/* The inside of a compiled announcement, for compile*.c and compose.c alone. */
 #pragma once
 #include "announce/compile.h"
 #include "announce/draft.h"
@@ -16,6 +16,7 @@ struct compiled {
     struct bundle_head head;
     struct conf *settings;
     const struct conf_list *list;
+    const char *domain; /* in A-labels, behind the @ of the sender's address: of Message-IDs and Content-IDs */
     struct words *words;
     bool formal;
     struct draft first, draft;
@@ -23,7 +24,9 @@ struct compiled {
     struct merge_fields fields;
     const char *attribute_names[MERGE_FIELDS_MAX]; /* of the fields from FIELD_COUNT on, as they are stored */
     struct markdown body;
-    struct merge subject, html, plain, word_merges[WORD_MERGES_MAX];
+    struct merge subject; /* of the header, with a preview's mark */
+    struct merge subject_html, subject_plain;
+    struct merge html, plain, word_merges[WORD_MERGES_MAX];
     size_t word_merge_count;
     struct message *message;
     struct buf scratch; /* a recipient's derived values while one message is filled */
@@ -35,14 +38,21 @@ struct compiling {
     const struct compile_options *options;
     struct why *why;
     const char *language, *file; /* of the text in this language */
-    struct value root, html_root, plain_root;
+    struct value root;           /* of the subject; then of the body */
+    struct view logo;            /* a picture of the bundle; ptr NULL without one */
 };
 
 /* The draft in force: the first file's own where there is no translation. */
 const struct draft *compiled_draft(const struct compiled *c);
 const char *compiled_timezone(const struct compiled *c);
-/* Behind the @ of the sender's address: of Message-IDs and Content-IDs. */
-const char *compiled_domain(const struct compiled *c);
+/* One of the announcement's files, by the name that a text uses; ptr NULL where there is none. */
+struct view compiled_file(const struct compiling *g, const char *name);
+/* Content-ID of the logo, without the angle brackets. */
+const char *compiled_logo_id(const struct compiling *g);
 
+/* Subject, body and templates to merges. */
+int compile_text(struct compiling *g);
+/* Whether the files that the text shows and attaches are there and fit; what links and pictures get lost. */
+int compile_check_files(const struct compiling *g);
 /* Header fields and MIME parts, once all texts are rendered. */
 int compile_message(struct compiling *g);

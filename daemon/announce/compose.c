@@ -33,7 +33,7 @@ static void print_made(const struct compiled *c, const struct compose_recipient 
     case FIELD_MESSAGE_ID:
         buf_putc(to, '<');
         buf_add_view(to, r->message_id);
-        buf_printf(to, "@%s>", compiled_domain(c));
+        buf_printf(to, "@%s>", c->domain);
         break;
     case FIELD_LIST_UNSUBSCRIBE:
         buf_putc(to, '<');

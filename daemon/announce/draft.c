@@ -186,11 +186,32 @@ static void take_when(struct draft *d, enum draft_key key, const struct when *w)
     take_value(d, key, text);
 }
 
-/* The event's description is text, not Markdown and not a template: every mark is escaped. */
+/* The length of a web address at the beginning of v, or 0. Without what ends a sentence, and without braces, which
+ * could be taken for a field. */
+static size_t address_length(struct view v) {
+    size_t len = view_starts(v, "https://") ? 8 : view_starts(v, "http://") ? 7 : 0, least = len;
+    if (len == 0)
+        return 0;
+    while (len < v.len && (unsigned char)v.ptr[len] > ' ' && !strchr("<>\"{}\\", v.ptr[len]))
+        len++;
+    while (len > least && strchr(".,;:!?)]'", v.ptr[len - 1]))
+        len--;
+    return len > least ? len : 0;
+}
+
+/* The event's description is text, not Markdown and not a template: every mark is escaped, and web addresses become
+ * links. */
 static void escape_markdown(struct view text, struct buf *to) {
     bool line_start = true;
     for (size_t i = 0; i < text.len; i++) {
-        char c = text.ptr[i];
+        char c = text.ptr[i], before = i ? text.ptr[i - 1] : ' ';
+        size_t address = c == 'h' && strchr(" \t\n(<\"", before) ? address_length(view_slice(text, i, text.len)) : 0;
+        if (address) {
+            buf_printf(to, "<%.*s>", (int)address, text.ptr + i);
+            i += address - 1;
+            line_start = false;
+            continue;
+        }
         if (line_start && (c == ' ' || c == '\t'))
             continue;
         if (c > 0 && strchr("!\"#$%&'()*+,-./:;<=>?@[\\]^_`{|}~", c) &&
@@ -198,7 +219,7 @@ static void escape_markdown(struct view text, struct buf *to) {
             buf_putc(to, '\\');
         else if (line_start && (c == '-' || c == '.' || c == ':'))
             buf_putc(to, '\\');
-        else if (c == '.' && i && text.ptr[i - 1] >= '0' && text.ptr[i - 1] <= '9')
+        else if (c == '.' && before >= '0' && before <= '9')
             buf_putc(to, '\\');
         if (c == '\n' && !line_start && i + 1 < text.len && text.ptr[i + 1] != '\n')
             buf_puts(to, "\\"); /* a line end stays one */
@@ -238,6 +259,11 @@ static int read_calendar(struct reading *r, struct view text, const char *defaul
     return 0;
 }
 
+static bool is_calendar(const char *file) {
+    struct view name = view_of(file);
+    return name.len > 4 && view_eq_nocase(view_slice(name, name.len - 4, 4), ".ics");
+}
+
 int draft_read(const char *file, struct view content, bool translation, const char *default_zone,
                struct problems *problems, struct draft *ret) {
     struct draft d = {0};
@@ -254,8 +280,8 @@ int draft_read(const char *file, struct view content, bool translation, const ch
     else {
         if (charset && strcmp(charset, "windows-1252") == 0)
             problem_add(problems, true, file, 0, "read-as-windows-1252", NULL, NULL, NULL);
-        error = view_ends(view_of(file), ".ics") ? read_calendar(&r, buf_view(&text), default_zone)
-                                                 : read_markdown(&r, buf_view(&text));
+        error =
+            is_calendar(file) ? read_calendar(&r, buf_view(&text), default_zone) : read_markdown(&r, buf_view(&text));
     }
     if (arena_failed(&d.arena))
         error = -ENOMEM;
@@ -270,6 +296,23 @@ int draft_read(const char *file, struct view content, bool translation, const ch
 void draft_done(struct draft *d) {
     arena_done(&d->arena);
     *d = (struct draft){0};
+}
+
+bool draft_is_literal(const struct draft *d, enum draft_key key) {
+    return d->values[key].text && d->values[key].line == 0;
+}
+
+bool draft_has_event(const struct draft *d) {
+    static const enum draft_key of_event[] = {DRAFT_TITLE,    DRAFT_START, DRAFT_END,
+                                              DRAFT_LOCATION, DRAFT_URL,   DRAFT_TIMEZONE};
+    for (size_t i = 0; i < COUNT_OF(of_event); i++)
+        if (draft_has(d, of_event[i]))
+            return true;
+    return false;
+}
+
+const char *draft_event_title(const struct draft *d) {
+    return draft_has(d, DRAFT_TITLE) ? draft_text(d, DRAFT_TITLE) : draft_text(d, DRAFT_SUBJECT);
 }
 
 void draft_overlay(struct draft *d, const struct draft *first) {

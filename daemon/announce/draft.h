@@ -36,7 +36,7 @@ enum draft_key {
 struct draft_value {
     const char *text; /* NULL where not given */
     const char *file;
-    unsigned line;
+    unsigned line; /* 0: of a calendar file */
 };
 
 enum { DRAFT_FILE_MAX_BYTES = 256 * 1024, DRAFT_BODY_MAX_BYTES = 64 * 1024, DRAFT_VALUE_MAX_BYTES = 1000 };
@@ -67,6 +67,12 @@ static inline const char *draft_text(const struct draft *d, enum draft_key key) 
 static inline bool draft_has(const struct draft *d, enum draft_key key) {
     return d->values[key].text != NULL;
 }
+/* True for what a calendar file says: text, never a template. */
+bool draft_is_literal(const struct draft *d, enum draft_key key);
+/* True where anything is said of an event. */
+bool draft_has_event(const struct draft *d);
+/* What the event is called: its title, or the subject. */
+const char *draft_event_title(const struct draft *d);
 /* A problem at the place where the key was given (or at the file where it is missing). */
 void draft_problem(const struct draft *d, enum draft_key key, struct problems *problems, const char *problem,
                    const char *a1, const char *a2, const char *near);

@@ -90,7 +90,7 @@ static struct value event_map(const struct draft *d, const struct fields_event *
     const struct when *s = &event->start, *e = &event->end;
     struct when date = *s;
     date.has_time = false;
-    set_text(a, &map, "title", draft_text(d, DRAFT_TITLE));
+    set_text(a, &map, "title", draft_event_title(d));
     set_text(a, &map, "location", draft_text(d, DRAFT_LOCATION));
     set_text(a, &map, "url", draft_text(d, DRAFT_URL));
     when_say_range(words, s, e, &text);
@@ -114,59 +114,68 @@ static struct value event_map(const struct draft *d, const struct fields_event *
     return map;
 }
 
-int fields_tree(const struct draft *d, const struct conf_list *list, const struct fields_event *event,
-                const struct words *words, const char *list_timezone, bool preview, const struct value *attr,
-                struct arena *a, struct value *ret) {
-    const char *language = words_language(words);
-    struct value root = value_map(), url = value_map(), list_map = value_map(), sender = value_map(),
-                 none = {.kind = VALUE_NULL};
-    for (unsigned i = 0; i < FIELD_COUNT; i++)
-        if (names[i][0] != '@' && !strchr(names[i], '.'))
-            (void)value_set(a, &root, names[i], value_field(i));
-    (void)value_set(a, &url, "unsubscribe", value_field(FIELD_URL_UNSUBSCRIBE));
-    (void)value_set(a, &root, "url", url);
-    (void)value_set(a, &root, "attr", *attr);
-    set_text(a, &root, "language", language);
-    set_text(a, &root, "dir", words_dir(words));
-    set_text(a, &root, "subject", draft_text(d, DRAFT_SUBJECT));
-    (void)value_set(a, &root, "preview", (struct value){.kind = VALUE_BOOL, .truth = preview});
-    set_text(a, &list_map, "name", list->name);
-    set_text(a, &list_map, "title", conf_list_title(list, language));
-    set_text(a, &list_map, "reason", list->reason);
-    (void)value_set(a, &root, "list", list_map);
+static struct value list_map(const struct conf_list *list, const char *language, struct arena *a) {
+    struct value map = value_map();
+    set_text(a, &map, "name", list->name);
+    set_text(a, &map, "title", conf_list_title(list, language));
+    set_text(a, &map, "reason", list->reason);
+    return map;
+}
+
+static struct value sender_map(const struct conf_list *list, const char *logo, struct arena *a) {
+    struct value map = value_map();
     const struct conf_sender *s = list->sender;
-    const char *name = list->from_name[0] ? list->from_name : s->name;
-    char dark[COLOUR_SIZE], light[COLOUR_SIZE];
     const char *colour = colour_is_valid(s->colour) ? s->colour : COLOUR_DEFAULT;
+    char dark[COLOUR_SIZE], light[COLOUR_SIZE];
     colour_readable(colour, COLOUR_GROUND, dark);
     colour_readable(colour, COLOUR_GROUND_DARK, light);
     const struct {
         const char *key, *text;
-    } of_sender[] = {
-        {"name", name},
+    } texts[] = {
+        {"name", list->from_name[0] ? list->from_name : s->name},
         {"organisation", s->organisation[0] ? s->organisation : s->name},
         {"address", s->address},
         {"postal_address", s->postal_address},
         {"imprint_url", s->imprint_url},
         {"privacy_url", s->privacy_url},
-        {"logo", s->logo},
+        {"logo", logo},
         {"colour", colour},
         {"colour_ink", colour_ink(colour)},
         {"colour_text", arena_strdup(a, dark)},
         {"colour_light", arena_strdup(a, light)},
         {"public_url", s->public_url},
     };
-    for (size_t i = 0; i < COUNT_OF(of_sender); i++)
-        set_text(a, &sender, of_sender[i].key, of_sender[i].text);
-    (void)value_set(a, &root, "sender", sender);
+    for (size_t i = 0; i < COUNT_OF(texts); i++)
+        set_text(a, &map, texts[i].key, texts[i].text);
+    return map;
+}
+
+static struct value contact_map(const struct draft *d, struct arena *a) {
+    struct value map = value_map();
+    set_text(a, &map, "name", draft_text(d, DRAFT_CONTACT_NAME));
+    set_text(a, &map, "phone", draft_text(d, DRAFT_CONTACT_PHONE));
+    set_text(a, &map, "mail", draft_text(d, DRAFT_CONTACT_MAIL));
+    return map;
+}
+
+int fields_tree(const struct fields_given *g, struct arena *a, struct value *ret) {
+    const struct draft *d = g->draft;
+    struct value root = value_map(), url = value_map(), none = {.kind = VALUE_NULL};
     bool has_contact =
         draft_has(d, DRAFT_CONTACT_NAME) || draft_has(d, DRAFT_CONTACT_PHONE) || draft_has(d, DRAFT_CONTACT_MAIL);
-    struct value contact = value_map();
-    set_text(a, &contact, "name", draft_text(d, DRAFT_CONTACT_NAME));
-    set_text(a, &contact, "phone", draft_text(d, DRAFT_CONTACT_PHONE));
-    set_text(a, &contact, "mail", draft_text(d, DRAFT_CONTACT_MAIL));
-    (void)value_set(a, &root, "contact", has_contact ? contact : none);
-    (void)value_set(a, &root, "event", event->zone ? event_map(d, event, words, list_timezone, a) : none);
+    for (unsigned i = 0; i < FIELD_COUNT; i++)
+        if (names[i][0] != '@' && !strchr(names[i], '.'))
+            (void)value_set(a, &root, names[i], value_field(i));
+    (void)value_set(a, &url, "unsubscribe", value_field(FIELD_URL_UNSUBSCRIBE));
+    (void)value_set(a, &root, "url", url);
+    (void)value_set(a, &root, "attr", *g->attr);
+    set_text(a, &root, "language", words_language(g->words));
+    set_text(a, &root, "dir", words_dir(g->words));
+    (void)value_set(a, &root, "preview", (struct value){.kind = VALUE_BOOL, .truth = g->preview});
+    (void)value_set(a, &root, "list", list_map(g->list, words_language(g->words), a));
+    (void)value_set(a, &root, "sender", sender_map(g->list, g->logo, a));
+    (void)value_set(a, &root, "contact", has_contact ? contact_map(d, a) : none);
+    (void)value_set(a, &root, "event", g->event->zone ? event_map(d, g->event, g->words, g->timezone, a) : none);
     if (arena_failed(a))
         return -ENOMEM;
     *ret = root;

@@ -37,7 +37,16 @@ int fields_add_attributes(struct view source, struct arena *a, struct merge_fiel
 /* True for a field of the design that no page serves yet. */
 bool fields_not_served(const char *name);
 
-/* The tree without words and body. */
-int fields_tree(const struct draft *draft, const struct conf_list *list, const struct fields_event *event,
-                const struct words *words, const char *list_timezone, bool preview, const struct value *attr,
-                struct arena *a, struct value *ret);
+struct fields_given {
+    const struct draft *draft;
+    const struct conf_list *list;
+    const struct fields_event *event;
+    const struct words *words;
+    const struct value *attr;
+    const char *timezone; /* the list's */
+    const char *logo;     /* where the picture is: https or cid; "" for none */
+    bool preview;
+};
+
+/* The tree without subject, words and body. */
+int fields_tree(const struct fields_given *given, struct arena *a, struct value *ret);

@@ -38,8 +38,10 @@ const char *checking_zone(const struct checking *k) {
 
 static int read_first(struct checking *k) {
     const char *name = k->source->first;
-    int r = draft_read(name, bundle_get(&k->source->files, name), false, k->options->conf->timezone, k->problems,
-                       &k->drafts[0]);
+    /* A calendar file may leave the zone to the list, which only a text can name. */
+    if (k->options->list)
+        k->result->list = conf_find_list(k->options->conf, view_of(k->options->list));
+    int r = draft_read(name, bundle_get(&k->source->files, name), false, checking_zone(k), k->problems, &k->drafts[0]);
     k->draft_count = r == 0 || r == -EINVAL;
     return r;
 }
@@ -98,23 +100,44 @@ static int read_translations(struct checking *k) {
     return 0;
 }
 
+/* True for the tag {{salutation}}, also with blanks or three braces, anywhere in v. */
+static bool has_salutation(struct view v) {
+    for (size_t at; (at = view_search(v, VIEW("{{"))) < v.len;) {
+        v = view_slice(v, at + 2, v.len);
+        struct view name = view_slice(v, 0, view_search(v, VIEW("}}")));
+        if (view_starts(name, "{") || view_starts(name, "&"))
+            name = view_slice(name, 1, name.len);
+        if (view_eq_str(view_trim(name), "salutation"))
+            return true;
+    }
+    return false;
+}
+
+static bool is_opening(struct view line, struct view openings) {
+    struct view opening;
+    while (view_split(&openings, ';', &opening)) {
+        opening = view_trim(opening);
+        if (opening.len && line.len >= opening.len && view_eq(view_slice(line, 0, opening.len), opening))
+            return true;
+    }
+    return false;
+}
+
 static void check_salutation(struct checking *k, size_t i, const struct words *words) {
     const struct draft *d = &k->drafts[i];
-    bool has_field = view_search(d->body, VIEW("{{salutation}}")) < d->body.len;
-    if (!has_field)
+    if (!has_salutation(d->body)) {
         problem_add(k->problems, true, d->file, d->body_line, "salutation-missing", NULL, NULL, NULL);
-    struct view openings = view_of(words_get(words, "salutation.openings")), opening, rest = d->body, line;
+        return;
+    }
     /* The first lines: "Sehr geehrte …" written by hand beside the field would greet twice. */
-    for (int n = 0; n < 4 && view_line(&rest, &line);) {
+    struct view rest = d->body, line;
+    int filled = 0;
+    for (unsigned n = 0; filled < 4 && view_line(&rest, &line); n++) {
         line = view_trim(line);
-        if (line.len == 0)
-            continue;
-        n++;
-        for (struct view o = openings; view_split(&o, ';', &opening);) {
-            opening = view_trim(opening);
-            if (has_field && opening.len && line.len >= opening.len &&
-                view_eq(view_slice(line, 0, opening.len), opening))
-                problem_add(k->problems, true, d->file, d->body_line, "salutation-twice", NULL, NULL, NULL);
+        filled += line.len > 0;
+        if (is_opening(line, view_of(words_get(words, "salutation.openings")))) {
+            problem_add(k->problems, true, d->file, d->body_line + n, "salutation-twice", NULL, NULL, NULL);
+            return;
         }
     }
 }
@@ -133,30 +156,37 @@ static void check_size(struct checking *k, size_t i, struct compiled *c) {
         problem_add(k->problems, true, k->drafts[i].file, 0, "html-clipped", NULL, NULL, NULL);
 }
 
-/* The proof of the pudding: each language is compiled as it will be sent. */
-static int compile_each(struct checking *k) {
+static int compile_one(struct checking *k, size_t i) {
     struct intake_result *r = k->result;
-    for (size_t i = 0; i < r->head.language_count; i++) {
-        struct compiled *c = NULL;
-        struct words *words = NULL;
-        struct why why = {0};
-        size_t errors = k->problems->errors;
-        const struct compile_options options = {.problems = k->problems};
-        int error = words_load(k->options->conf->templates_local, k->options->conf->templates, r->head.languages[i],
-                               &why, &words);
-        if (error == 0)
-            error = compile(&r->bundle, r->head.languages[i], &options, &why, &c);
-        if (error == 0) {
-            check_salutation(k, i, words);
-            check_size(k, i, c);
-        } else if (error == -EINVAL && k->problems->errors == errors)
-            problem_add(k->problems, false, k->drafts[i].file, 0, "cannot-compile", why.what, NULL, NULL);
-        (void)compiled_free(c);
-        (void)words_free(words);
-        if (error < 0 && error != -EINVAL)
-            return error;
-    }
-    return 0;
+    struct compiled *c = NULL;
+    struct words *words = NULL;
+    struct why why = {0};
+    size_t errors = k->problems->errors;
+    const struct conf *conf = k->options->conf;
+    const struct compile_options options = {
+        .problems = k->problems, .attachment_limit_bytes = conf->attachment_limit_bytes, .faults_only = errors > 0};
+    int error = words_load(conf->templates_local, conf->templates, r->head.languages[i], &why, &words);
+    if (error == 0)
+        error = compile(&r->bundle, r->head.languages[i], &options, &why, &c);
+    if (error == 0)
+        check_salutation(k, i, words);
+    if (error == 0 && c)
+        check_size(k, i, c);
+    /* Whatever fails here but for memory lies in the announcement or the templates. */
+    if (error < 0 && error != -ENOMEM && k->problems->errors == errors)
+        problem_add(k->problems, false, k->drafts[i].file, 0, "cannot-compile", why.what, NULL, NULL);
+    (void)compiled_free(c);
+    (void)words_free(words);
+    return error == -ENOMEM ? error : 0;
+}
+
+/* The proof of the pudding: each language is compiled as it will be sent. Where there are errors already, faults of the
+ * texts are found all the same. */
+static int compile_each(struct checking *k) {
+    int r = 0;
+    for (size_t i = 0; r == 0 && i < k->result->head.language_count; i++)
+        r = compile_one(k, i);
+    return r;
 }
 
 static int check_steps(struct checking *k) {
@@ -168,15 +198,13 @@ static int check_steps(struct checking *k) {
     if (r < 0)
         return r;
     for (size_t i = 0; i < k->draft_count; i++)
-        if (view_trim(k->drafts[i].body).len == 0 && k->problems->errors == 0)
-            problem_add(k->problems, false, k->drafts[i].file, 0, "body-empty", NULL, NULL, NULL);
+        if (view_trim(k->drafts[i].body).len == 0 && k->drafts[i].body_line)
+            problem_add(k->problems, false, k->drafts[i].file, k->drafts[i].body_line, "body-empty", NULL, NULL, NULL);
     intake_check_values(k);
-    if (k->problems->errors == 0) {
-        r = intake_make_bundle(k);
-        if (r == 0)
-            r = compile_each(k);
-    }
-    return r;
+    if (!k->result->list)
+        return 0;
+    r = intake_make_bundle(k);
+    return r == 0 ? compile_each(k) : r == -EINVAL ? 0 : r;
 }
 
 int intake_check(const struct source *source, const struct intake_options *options, struct problems *problems,
@@ -217,13 +245,24 @@ static void say_moment(const struct words *words, int64_t usec, const char *zone
         when_say(words, &w, to);
 }
 
+/* What is not given counts from the release, which nobody knows yet. */
+static int64_t known_deadline(const struct intake_result *r, const struct conf *conf) {
+    if (r->send_until_usec)
+        return r->send_until_usec;
+    int64_t until = r->send_at_usec ? r->send_at_usec + conf->retry_give_up_usec : 0;
+    return r->event_end_usec && (until == 0 || r->event_end_usec < until) ? r->event_end_usec : until;
+}
+
 void intake_say(const struct intake_result *r, const struct conf *conf, const struct words *words, struct buf *to) {
     const char *zone = r->list->timezone[0] ? r->list->timezone : conf->timezone;
     AUTOBUF struct buf moment = BUF_INIT(1024);
+    int64_t until = known_deadline(r, conf);
     words_format(words, "notice.fact-subject", r->subject, NULL, NULL, to);
     buf_putc(to, '\n');
     if (r->has_event) {
         when_say_range(words, &r->event_start, &r->event_end, &moment);
+        if (strcmp(r->event_zone, zone) != 0)
+            buf_printf(&moment, " (%s)", r->event_zone);
         words_format(words, "notice.fact-event", buf_str(&moment), NULL, NULL, to);
         buf_putc(to, '\n');
         buf_clear(&moment);
@@ -235,7 +274,9 @@ void intake_say(const struct intake_result *r, const struct conf *conf, const st
         buf_puts(to, words_get(words, "notice.fact-send-now"));
     buf_putc(to, '\n');
     buf_clear(&moment);
-    say_moment(words, r->send_until_usec, zone, &moment);
-    words_format(words, "notice.fact-send-until", buf_str(&moment), NULL, NULL, to);
-    buf_putc(to, '\n');
+    if (until) {
+        say_moment(words, until, zone, &moment);
+        words_format(words, "notice.fact-send-until", buf_str(&moment), NULL, NULL, to);
+        buf_putc(to, '\n');
+    }
 }

@@ -12,6 +12,8 @@
 struct conf;
 struct conf_list;
 
+enum { INTAKE_LOGO_MAX_BYTES = 200 * 1024 };
+
 struct intake_options {
     const struct conf *conf;
     const char *list; /* from the folder or the command; NULL: from the file */
@@ -30,11 +32,11 @@ struct intake_result {
     const struct conf_list *list; /* of options->conf */
     const char *subject;          /* of the first file, fields as written */
     int64_t send_at_usec;         /* 0: at once */
-    int64_t send_until_usec;      /* 0: [retry] give-up after the start, and no event to end it earlier */
+    int64_t send_until_usec;      /* 0: [retry] give-up after the start, at latest the event's end */
     bool has_event;
     struct when event_start, event_end;
     const char *event_zone;
-    int64_t event_end_usec;
+    int64_t event_end_usec; /* 0: no event, or one that is over and goes out all the same */
 };
 
 /* The language codes that templates/ has, for source_read(). Free with files_free_names(). */

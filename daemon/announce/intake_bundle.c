@@ -2,23 +2,24 @@
 #include "announce/checking.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
 #include <sys/random.h>
 
+#include "announce/compile.h"
 #include "base/encode.h"
+#include "base/files.h"
 #include "conf/conf.h"
+#include "mail/address.h"
 #include "mail/template_file.h"
 #include "mail/words.h"
 #include "trust/code.h"
 
-/* Everything that shapes the mails goes in: coordinators' files, settings, and of each language the words and templates
- * in force. */
-static int add_templates(struct checking *k, const char *language) {
+enum { WORDS_MAX_BYTES = 1 << 20 };
+
+static int add_words(struct checking *k, const char *language) {
     const struct conf *conf = k->options->conf;
-    struct bundle *b = &k->result->bundle;
-    const char *chosen = draft_has(checking_first(k), DRAFT_TEMPLATE) ? draft_text(checking_first(k), DRAFT_TEMPLATE)
-                         : k->result->has_event                       ? "workshop"
-                                                                      : "announcement";
+    AUTOBUF struct buf text = BUF_INIT(WORDS_MAX_BYTES), path = BUF_INIT(256);
     struct words *words = NULL;
     struct why why;
     int r = words_load(conf->templates_local, conf->templates, language, &why, &words);
@@ -26,27 +27,47 @@ static int add_templates(struct checking *k, const char *language) {
         problem_add(k->problems, false, "", 0, "no-words", language, why.what, NULL);
         return r == -ENOMEM ? r : -EINVAL;
     }
-    AUTOBUF struct buf text = BUF_INIT(1 << 20), path = BUF_INIT(256);
     buf_printf(&path, "templates/%s/words.ini", language);
     words_print(words, &text);
-    r = buf_error(&text) ? buf_error(&text) : bundle_add(b, buf_str(&path), buf_view(&text));
-    static const char *const endings[] = {"html", "txt"};
-    for (size_t i = 0; r == 0 && i < COUNT_OF(endings); i++) {
-        AUTOBUF struct buf name = BUF_INIT(256);
-        buf_printf(&name, "%s.%s", chosen, endings[i]);
-        buf_clear(&text);
-        buf_clear(&path);
-        buf_printf(&path, "templates/%s/mail.%s", language, endings[i]);
-        r = template_file_read(conf->templates_local, conf->templates, language, buf_str(&name), &text);
-        if (r == 0)
-            r = bundle_add(b, buf_str(&path), buf_view(&text));
-        else if (r != -ENOMEM) {
-            checking_complain(k, DRAFT_TEMPLATE, "no-template", buf_str(&name), language, NULL);
-            r = -EINVAL;
-        }
-    }
     (void)words_free(words);
-    return r;
+    return buf_error(&text) ? buf_error(&text) : bundle_add(&k->result->bundle, buf_str(&path), buf_view(&text));
+}
+
+static int add_template(struct checking *k, const char *language, const char *ending) {
+    const struct conf *conf = k->options->conf;
+    AUTOBUF struct buf name = BUF_INIT(2048), text = BUF_INIT(2 * TEMPLATE_FILE_MAX_BYTES), path = BUF_INIT(256);
+    buf_printf(&name, "%s.%s", k->result->head.template, ending);
+    buf_printf(&path, "templates/%s/mail.%s", language, ending);
+    int r = template_file_read(conf->templates_local, conf->templates, language, buf_str(&name), &text);
+    if (r == 0)
+        return bundle_add(&k->result->bundle, buf_str(&path), buf_view(&text));
+    if (r != -ENOMEM)
+        checking_complain(k, DRAFT_TEMPLATE, "no-template", buf_str(&name), language, NULL);
+    return r == -ENOMEM ? r : -EINVAL;
+}
+
+/* Of each language the words and templates in force. */
+static int add_templates(struct checking *k, const char *language) {
+    int r = add_words(k, language);
+    if (r == 0)
+        r = add_template(k, language, "html");
+    return r == 0 ? add_template(k, language, "txt") : r;
+}
+
+/* A logo that cannot be had is the admin's trouble: the mail goes without it. */
+static int add_logo(struct checking *k) {
+    const char *path = k->result->list->sender->logo;
+    AUTOBUF struct buf picture = BUF_INIT(INTAKE_LOGO_MAX_BYTES);
+    if (path[0] != '/')
+        return 0;
+    int r = files_read(AT_FDCWD, path, &picture);
+    if (r == -ENOMEM)
+        return r;
+    if (r < 0 || !compile_picture_type(buf_view(&picture))) {
+        problem_add(k->problems, true, "", 0, "logo-unusable", path, NULL, NULL);
+        return 0;
+    }
+    return bundle_add(&k->result->bundle, "logo", buf_view(&picture));
 }
 
 static int digest_files(struct checking *k) {
@@ -92,38 +113,59 @@ static int choose_event_identity(struct checking *k) {
         return -EIO;
     encode_hex(&uid, random, sizeof random);
     const char *at = strrchr(k->result->list->sender->address, '@');
-    buf_printf(&uid, "@%s", at ? at + 1 : "localhost");
+    AUTOBUF struct buf domain = BUF_INIT(1024);
+    bool ok = at && address_domain_ascii(view_of(at + 1), &domain) == 0;
+    buf_printf(&uid, "@%s", ok ? buf_str(&domain) : "localhost");
     head->uid = checking_own(k, buf_str(&uid));
     head->sequence = 0;
     return head->uid ? 0 : -ENOMEM;
 }
 
+static int add_head_and_settings(struct checking *k) {
+    struct intake_result *r = k->result;
+    AUTOBUF struct buf text = BUF_INIT(1 << 20);
+    bundle_head_print(&r->head, &text);
+    int error = buf_error(&text) ? buf_error(&text) : bundle_add(&r->bundle, "bundle.ini", buf_view(&text));
+    if (error < 0)
+        return error;
+    buf_clear(&text);
+    conf_dump_list(k->options->conf, r->list, &text);
+    return buf_error(&text) ? buf_error(&text) : bundle_add(&r->bundle, "settings.ini", buf_view(&text));
+}
+
+static int add_files(struct checking *k) {
+    int r = 0;
+    for (size_t i = 0; r == 0 && i < k->source->files.count; i++) {
+        AUTOBUF struct buf path = BUF_INIT(1024);
+        buf_printf(&path, "files/%s", k->source->files.files[i].path);
+        r = bundle_add(&k->result->bundle, buf_str(&path), k->source->files.files[i].content);
+    }
+    return r;
+}
+
 int intake_make_bundle(struct checking *k) {
     struct intake_result *r = k->result;
-    struct bundle *b = &r->bundle;
-    AUTOBUF struct buf text = BUF_INIT(1 << 20);
     r->head.name = checking_own(k, k->source->stem);
     r->head.list = checking_own(k, r->list->name);
     r->head.first = checking_own(k, k->source->first);
+    r->head.template = draft_has(checking_first(k), DRAFT_TEMPLATE)
+                           ? checking_own(k, draft_text(checking_first(k), DRAFT_TEMPLATE))
+                       : draft_has_event(checking_first(k)) ? "workshop"
+                                                            : "announcement";
     r->head.created_usec = k->options->now_usec;
     int error = digest_files(k);
     if (error == 0)
         error = choose_event_identity(k);
-    if (error == 0) {
-        bundle_head_print(&r->head, &text);
-        error = bundle_add(b, "bundle.ini", buf_view(&text));
-    }
-    if (error == 0) {
-        buf_clear(&text);
-        conf_dump_list(k->options->conf, r->list, &text);
-        error = buf_error(&text) ? buf_error(&text) : bundle_add(b, "settings.ini", buf_view(&text));
-    }
-    for (size_t i = 0; error == 0 && i < k->source->files.count; i++) {
-        buf_clear(&text);
-        buf_printf(&text, "files/%s", k->source->files.files[i].path);
-        error = bundle_add(b, buf_str(&text), k->source->files.files[i].content);
-    }
+    if (error == 0)
+        error = add_head_and_settings(k);
+    if (error == 0)
+        error = add_files(k);
+    if (error == 0)
+        error = add_logo(k);
     for (size_t i = 0; error == 0 && i < r->head.language_count; i++)
         error = add_templates(k, r->head.languages[i]);
-    return error;
+    if (error != -E2BIG && error != -EMSGSIZE)
+        return error;
+    problem_add(k->problems, false, k->source->first, 0, "files-too-big", NULL, NULL, NULL);
+    return -EINVAL;
 }

@@ -42,10 +42,15 @@ static bool parse_when(struct checking *k, enum draft_key key, struct when *ret)
 }
 
 static bool to_usec(struct checking *k, enum draft_key key, const struct when *w, const char *zone, int64_t *ret) {
-    enum when_fault fault = when_to_usec(w, zone, ret);
-    if (fault == WHEN_NO_SUCH_TIME)
-        checking_complain(k, key, "clock-change", draft_text(checking_first(k), key), zone, NULL);
-    return fault == WHEN_OK;
+    const char *text = draft_text(checking_first(k), key);
+    switch (when_to_usec(w, zone, ret)) {
+    case WHEN_OK: return true;
+    case WHEN_NO_SUCH_TIME: checking_complain(k, key, "clock-change", text, zone, NULL); break;
+    case WHEN_NOT_A_DATE:
+    case WHEN_NO_SUCH_DAY: checking_complain(k, key, "no-such-day", text, NULL, NULL); break;
+    case WHEN_BAD_ZONE: checking_complain(k, key, "bad-zone", zone, NULL, NULL); break;
+    }
+    return false;
 }
 
 static bool allows_past(const struct checking *k) {
@@ -57,10 +62,13 @@ static bool allows_past(const struct checking *k) {
 static void check_event(struct checking *k) {
     const struct draft *d = checking_first(k);
     struct intake_result *r = k->result;
-    bool any = draft_has(d, DRAFT_TITLE) || draft_has(d, DRAFT_START) || draft_has(d, DRAFT_END) ||
-               draft_has(d, DRAFT_LOCATION) || draft_has(d, DRAFT_URL) || draft_has(d, DRAFT_TIMEZONE);
-    if (!any)
+    if (!draft_has_event(d))
         return;
+    /* Where the title is the subject, it must be the same for all. */
+    for (size_t i = 0; i < k->draft_count; i++)
+        if (!draft_has(&k->drafts[i], DRAFT_TITLE) && !draft_is_literal(&k->drafts[i], DRAFT_SUBJECT) &&
+            strstr(draft_text(&k->drafts[i], DRAFT_SUBJECT), "{{"))
+            draft_problem(&k->drafts[i], DRAFT_TITLE, k->problems, "title-missing", NULL, NULL, NULL);
     if (!draft_has(d, DRAFT_START)) {
         checking_complain(k, DRAFT_START, "start-missing", NULL, NULL, NULL);
         return;
@@ -99,7 +107,7 @@ static void check_event(struct checking *k) {
         checking_complain(k, DRAFT_END, "end-before-start", NULL, NULL, NULL);
     else if (end <= k->options->now_usec && !allows_past(k))
         checking_complain(k, DRAFT_START, "event-past", draft_text(d, DRAFT_START), NULL, NULL);
-    r->event_end_usec = end;
+    r->event_end_usec = end > k->options->now_usec ? end : 0;
     r->has_event = true;
 }
 
@@ -125,10 +133,10 @@ static void check_sending(struct checking *k) {
         if (r->send_at_usec < now - USEC_PER_MIN && !allows_past(k))
             checking_complain(k, DRAFT_SEND_AT, "send-at-past", draft_text(d, DRAFT_SEND_AT), NULL, NULL);
     }
-    int64_t start = r->send_at_usec ? r->send_at_usec : now;
-    int64_t until = start + k->options->conf->retry_give_up_usec;
+    int64_t start = r->send_at_usec > now ? r->send_at_usec : now;
     if (draft_has(d, DRAFT_SEND_UNTIL)) {
         struct when w;
+        int64_t until;
         if (!parse_when(k, DRAFT_SEND_UNTIL, &w))
             return;
         if (!w.has_time)
@@ -137,12 +145,10 @@ static void check_sending(struct checking *k) {
             return;
         if (until <= start)
             checking_complain(k, DRAFT_SEND_UNTIL, "send-until-early", NULL, NULL, NULL);
+        r->send_until_usec = r->event_end_usec && until > r->event_end_usec ? r->event_end_usec : until;
     }
-    if (r->has_event && until > r->event_end_usec && r->event_end_usec > now)
-        until = r->event_end_usec;
-    if (r->has_event && r->event_end_usec <= start && r->event_end_usec > now)
+    if (r->event_end_usec && r->event_end_usec <= start)
         checking_complain(k, DRAFT_SEND_AT, "send-after-event", NULL, NULL, NULL);
-    r->send_until_usec = until;
 }
 
 static bool is_web_url(struct view v) {
@@ -190,7 +196,7 @@ static void check_people(struct checking *k) {
     }
 }
 
-static void check_attachments_of(struct checking *k, const struct draft *d, uint64_t *total) {
+static void check_attachments_of(struct checking *k, const struct draft *d) {
     struct view rest = view_of(draft_text(d, DRAFT_ATTACH)), item;
     const char *names[BUNDLE_FILES_MAX];
     for (size_t i = 0; i < k->source->files.count; i++)
@@ -206,7 +212,6 @@ static void check_attachments_of(struct checking *k, const struct draft *d, uint
                           text_nearest(item, names, k->source->files.count));
             continue;
         }
-        *total += content.len;
         for (size_t i = 0; i < COUNT_OF(blocked_endings); i++) {
             size_t len = strlen(blocked_endings[i]);
             if (item.len > len && view_eq_nocase(view_slice(item, item.len - len, len), blocked_endings[i]))
@@ -216,17 +221,9 @@ static void check_attachments_of(struct checking *k, const struct draft *d, uint
 }
 
 static void check_attachments(struct checking *k) {
-    uint64_t limit = k->options->conf->attachment_limit_bytes;
-    for (size_t i = 0; i < k->draft_count; i++) {
-        uint64_t total = 0;
-        check_attachments_of(k, &k->drafts[i], &total);
-        if (total > limit) {
-            char is[32], may[32];
-            (void)snprintf(is, sizeof is, "%.1f", (double)total / (1 << 20));
-            (void)snprintf(may, sizeof may, "%.1f", (double)limit / (1 << 20));
-            draft_problem(&k->drafts[i], DRAFT_ATTACH, k->problems, "attachments-too-big", is, may, NULL);
-        }
-    }
+    for (size_t i = 0; i < k->draft_count; i++)
+        if (k->drafts[i].values[DRAFT_ATTACH].file == k->drafts[i].file) /* not what is the first file's */
+            check_attachments_of(k, &k->drafts[i]);
 }
 
 void intake_check_values(struct checking *k) {

@@ -13,8 +13,8 @@ struct reading {
     unsigned line;
 };
 
-static int tell(struct reading *r, struct view name, enum mention_kind kind) {
-    const struct mention m = {view_trim(name), kind, r->line};
+static int tell(struct reading *r, struct view name, struct view written, enum mention_kind kind) {
+    const struct mention m = {view_trim(name), view_trim(written), kind, r->line};
     return m.name.len ? r->on_name(r->user, &m) : 0;
 }
 
@@ -30,7 +30,7 @@ static int read_head_line(struct reading *r, struct view line) {
     line = view_slice(line, 1, line.len);
     int result = 0;
     while (result == 0 && view_split(&line, ',', &name))
-        result = tell(r, name, MENTION_ATTACHMENT);
+        result = tell(r, name, name, MENTION_ATTACHMENT);
     return result;
 }
 
@@ -75,7 +75,7 @@ static int read_destination(struct reading *r, struct view v, enum mention_kind 
     add_decoded(view_slice(v, 0, end), &name);
     if (buf_error(&name) == -ENOMEM)
         return -ENOMEM;
-    return buf_error(&name) ? 0 : tell(r, buf_view(&name), kind); /* too long for a name */
+    return buf_error(&name) ? 0 : tell(r, buf_view(&name), view_slice(v, 0, end), kind); /* too long for a name */
 }
 
 /* What the brackets that end v belong to: an image's begin with "![". */
@@ -119,5 +119,14 @@ int mentions_each(struct view text, mentions_on_name *on_name, void *user) {
             result = in_head ? read_head_line(&r, line) : read_body_line(&r, line);
         blank = blank && !separator && view_trim(line).len == 0;
     }
+    return result;
+}
+
+int mentions_in_body(struct view body, unsigned line, mentions_on_name *on_name, void *user) {
+    struct reading r = {.on_name = on_name, .user = user, .line = line};
+    struct view text;
+    int result = 0;
+    for (; result == 0 && view_line(&body, &text); r.line++)
+        result = read_body_line(&r, text);
     return result;
 }

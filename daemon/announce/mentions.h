@@ -12,7 +12,8 @@ enum mention_kind {
 };
 
 struct mention {
-    struct view name; /* trimmed; in the body decoded (%20, \) */
+    struct view name;    /* trimmed; in the body decoded (%20, \) */
+    struct view written; /* as it stands there */
     enum mention_kind kind;
     unsigned line; /* of the file */
 };
@@ -21,3 +22,5 @@ struct mention {
 typedef int mentions_on_name(void *user, const struct mention *m);
 /* The text is UTF-8. 0, what on_name answered, or -ENOMEM. */
 int mentions_each(struct view text, mentions_on_name *on_name, void *user);
+/* Of a body alone, whose first line is that of the file. */
+int mentions_in_body(struct view body, unsigned line, mentions_on_name *on_name, void *user);

@@ -1,6 +1,7 @@
 #include "announce/problem.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/text.h"
 #include "mail/words.h"
@@ -21,10 +22,28 @@ static const char *keep(struct problems *p, const char *s) {
     return copy ? copy : "";
 }
 
+static bool is_same(const char *kept, const char *s) {
+    return strcmp(kept, s ? s : "") == 0;
+}
+
+/* A template's fault is found once for each language. */
+static bool is_there(const struct problems *p, const char *file, unsigned line, const char *key, const char *a1,
+                     const char *a2) {
+    for (size_t i = 0; i < p->count; i++) {
+        const struct problem *o = &p->items[i];
+        if (o->line == line && is_same(o->key, key) && is_same(o->file, file) && is_same(o->args[0], a1) &&
+            is_same(o->args[1], a2))
+            return true;
+    }
+    return false;
+}
+
 void problem_add(struct problems *p, bool warning, const char *file, unsigned line, const char *key, const char *a1,
                  const char *a2, const char *a3) {
     if (!warning)
         p->errors++;
+    if (is_there(p, file, line, key, a1, a2))
+        return;
     if (p->count == PROBLEMS_MAX)
         return;
     p->items[p->count++] =

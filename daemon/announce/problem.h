@@ -23,11 +23,12 @@ enum { PROBLEMS_MAX = 100 };
 struct problems {
     struct arena arena;
     struct problem items[PROBLEMS_MAX];
-    size_t count, errors;
+    size_t count, errors; /* errors are counted beyond PROBLEMS_MAX too */
 };
 
 void problems_init(struct problems *p);
 void problems_done(struct problems *p);
+/* What is there already is not told twice. */
 void problem_add(struct problems *p, bool warning, const char *file, unsigned line, const char *key, const char *a1,
                  const char *a2, const char *a3);
 /* "funding.md, Zeile 7: „strat“ kenne ich nicht. Meinten Sie „start“?" one a line. */

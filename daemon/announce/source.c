@@ -182,7 +182,7 @@ static int set_first(struct source *s, const char *name, struct why *why) {
         return -EINVAL;
     }
     s->first = arena_strdup(&s->files.arena, buf_str(&normal));
-    s->stem = s->first ? arena_dup(&s->files.arena, first_stem(s->first)) : NULL;
+    s->stem = s->first ? arena_dup(&s->files.arena, view_trim(first_stem(s->first))) : NULL;
     return s->stem ? 0 : -ENOMEM;
 }
 

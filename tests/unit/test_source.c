@@ -142,7 +142,7 @@ static void blanks_around_names_do_not_count(void **state) {
     const char *folder = *state;
     write_file(folder, " funding .md", "attach = plan.pdf\n---\n");
     write_file(folder, "plan.pdf ", "x");
-    expect_read(folder, " funding .md", "funding .md plan.pdf [funding .md|funding ]");
+    expect_read(folder, " funding .md", "funding .md plan.pdf [funding .md|funding]");
 }
 
 static void a_folder_is_taken_whole(void **state) {

@@ -1,0 +1,144 @@
+/* The files of a compiled announcement: pictures that its text shows, and attachments. */
+#include "announce/compiled.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "announce/mentions.h"
+#include "base/text.h"
+#include "mail/link.h"
+
+struct view compiled_file(const struct compiling *g, const char *name) {
+    AUTOBUF struct buf path = BUF_INIT(4096);
+    buf_puts(&path, "files/");
+    (void)text_nfc(view_of(name), &path); /* bundles keep names in NFC; another one is not there */
+    return bundle_get(g->c->bundle, buf_str(&path));
+}
+
+const char *compile_picture_type(struct view bytes) {
+    static const struct {
+        const char *magic;
+        size_t len;
+        const char *type;
+    } magics[] = {{"\x89PNG\r\n\x1a\n", 8, "image/png"}, {"\xFF\xD8\xFF", 3, "image/jpeg"}, {"GIF8", 4, "image/gif"}};
+    for (size_t i = 0; i < COUNT_OF(magics); i++)
+        if (bytes.len >= magics[i].len && memcmp(bytes.ptr, magics[i].magic, magics[i].len) == 0)
+            return magics[i].type;
+    return NULL;
+}
+
+/* Checking */
+
+struct checking_files {
+    const struct compiling *g;
+    const struct draft *draft;
+    const char *sought; /* an image whose line is sought */
+    unsigned line;
+};
+
+static int on_sought(void *user, const struct mention *m) {
+    struct checking_files *k = user;
+    AUTOBUF struct buf name = BUF_INIT(4096);
+    (void)text_nfc(m->name, &name); /* the draft is UTF-8 */
+    if (strcmp(buf_str(&name), k->sought) != 0)
+        return 0;
+    k->line = m->line;
+    return 1;
+}
+
+/* The line of the body that names the image; 0 where it is not to be found. */
+static unsigned line_of(struct checking_files *k, const char *image) {
+    AUTOBUF struct buf name = BUF_INIT(4096);
+    (void)text_nfc(view_of(image), &name); /* the draft is UTF-8 */
+    k->sought = buf_str(&name);
+    k->line = 0;
+    (void)mentions_in_body(k->draft->body, k->draft->body_line, on_sought, k); /* only whether it is found */
+    return k->line;
+}
+
+static bool is_shown(const struct compiled *c, struct view name) {
+    for (size_t i = 0; i < c->body.image_count; i++)
+        if (view_eq_str(name, c->body.images[i].file))
+            return true;
+    return false;
+}
+
+static bool is_field(struct view name) {
+    return view_search(name, VIEW("{{")) < name.len;
+}
+
+/* What Markdown shows as mere text is told. */
+static int on_mention(void *user, const struct mention *m) {
+    const struct checking_files *k = user;
+    AUTOBUF struct buf name = BUF_INIT(4096);
+    buf_add_view(&name, m->name);
+    if (is_field(m->name) || is_shown(k->g->c, m->name))
+        return 0;
+    if (m->kind == MENTION_IMAGE)
+        problem_add(k->g->options->problems, true, k->draft->file, m->line, "image-elsewhere", buf_str(&name), NULL,
+                    NULL);
+    else if (m->kind == MENTION_LINK && !link_is_allowed(m->written))
+        problem_add(k->g->options->problems, true, k->draft->file, m->line, "link-dropped", buf_str(&name), NULL, NULL);
+    return 0;
+}
+
+static const char *nearest_file(const struct compiling *g, const char *name) {
+    const char *names[BUNDLE_FILES_MAX];
+    size_t count = 0;
+    for (size_t i = 0; i < g->c->bundle->count; i++)
+        if (view_starts(view_of(g->c->bundle->files[i].path), "files/"))
+            names[count++] = g->c->bundle->files[i].path + sizeof "files/" - 1;
+    return text_nearest(view_of(name), names, count);
+}
+
+static void check_images(struct checking_files *k, uint64_t *total) {
+    const struct compiling *g = k->g;
+    for (size_t i = 0; i < g->c->body.image_count; i++) {
+        const char *name = g->c->body.images[i].file;
+        struct view bytes = compiled_file(g, name);
+        *total += bytes.len;
+        if (!bytes.ptr)
+            problem_add(g->options->problems, false, k->draft->file, line_of(k, name), "image-missing", name, NULL,
+                        nearest_file(g, name));
+        else if (!compile_picture_type(bytes))
+            problem_add(g->options->problems, false, k->draft->file, line_of(k, name), "image-type", name, NULL, NULL);
+    }
+}
+
+static void check_attachments(const struct checking_files *k, uint64_t *total) {
+    struct view rest = view_of(draft_text(k->draft, DRAFT_ATTACH)), item;
+    size_t count = 0;
+    while (view_split(&rest, ',', &item)) {
+        AUTOFREE char *name = view_dup(view_trim(item));
+        if (!name || !name[0])
+            continue;
+        count++;
+        *total += compiled_file(k->g, name).len;
+    }
+    if (count > COMPILE_ATTACHMENTS_MAX) {
+        char is[32], may[32];
+        (void)snprintf(is, sizeof is, "%zu", count);
+        (void)snprintf(may, sizeof may, "%d", COMPILE_ATTACHMENTS_MAX);
+        draft_problem(k->draft, DRAFT_ATTACH, k->g->options->problems, "too-many-attachments", is, may, NULL);
+    }
+}
+
+int compile_check_files(const struct compiling *g) {
+    struct problems *problems = g->options->problems;
+    struct checking_files k = {.g = g, .draft = compiled_draft(g->c)};
+    uint64_t total = 0, limit = g->options->attachment_limit_bytes;
+    if (!problems)
+        return 0;
+    size_t errors = problems->errors;
+    check_images(&k, &total);
+    check_attachments(&k, &total);
+    (void)mentions_in_body(k.draft->body, k.draft->body_line, on_mention, &k); /* never fails but for memory */
+    if (limit && total > limit) {
+        char is[32], may[32];
+        (void)snprintf(is, sizeof is, "%.1f", (double)total / (1 << 20));
+        (void)snprintf(may, sizeof may, "%.1f", (double)limit / (1 << 20));
+        draft_problem(k.draft, DRAFT_ATTACH, problems, "attachments-too-big", is, may, NULL);
+    }
+    return problems->errors > errors ? why_set(g->why, -EINVAL, "files of the announcement are missing or unfit") : 0;
+}
