@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "base/text.h"
 #include "conf/conf.h"
 #include "mail/attributes.h"
 #include "mail/colour.h"
@@ -37,11 +38,22 @@ struct text {
     const struct markdown_options *markdown; /* NULL: a template */
 };
 
+/* Of names with the same beginning what follows must be near by itself: event.place is not event.date. */
+static const char *near_of(const struct template_fault *f) {
+    if (!f->nearest || fields_not_served(f->name))
+        return NULL;
+    const char *dot = strrchr(f->name, '.'), *near_dot = strrchr(f->nearest, '.');
+    if (!dot || !near_dot || dot - f->name != near_dot - f->nearest ||
+        strncmp(f->name, f->nearest, (size_t)(dot - f->name)) != 0)
+        return f->nearest;
+    const char *last = near_dot + 1;
+    return text_nearest(view_of(dot + 1), &last, 1) ? f->nearest : NULL;
+}
+
 static void report(struct compiling *g, const struct text *t, const struct template_fault *f) {
     unsigned line = t->line ? t->line + (f->line ? f->line - 1 : 0) : 0;
-    const char *near = fields_not_served(f->name) ? NULL : f->nearest;
     if (g->options->problems)
-        problem_add(g->options->problems, false, t->file, line, fault_key(f), f->name, NULL, near);
+        problem_add(g->options->problems, false, t->file, line, fault_key(f), f->name, NULL, near_of(f));
     (void)why_set(g->why, -EINVAL, "%s: {{%s}}", fault_key(f), f->name);
     why_where(g->why, "%s:%u", t->file, line);
 }
