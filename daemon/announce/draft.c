@@ -7,6 +7,7 @@
 #include "base/ini.h"
 #include "base/text.h"
 #include "mail/calendar.h"
+#include "mail/calendar_lines.h"
 
 #include "base/banned.h"
 
@@ -228,10 +229,20 @@ static void escape_markdown(struct view text, struct buf *to) {
     }
 }
 
+static void say_charset(struct reading *r, const char *charset) {
+    if (strcmp(charset, "windows-1252") == 0)
+        problem_add(r->problems, true, r->draft->file, 0, "read-as-windows-1252", NULL, NULL, NULL);
+}
+
+/* The file as it is: its folds are undone before its characters are decoded. */
 static int read_calendar(struct reading *r, struct view text, const char *default_zone) {
     struct draft *d = r->draft;
     struct event event;
     struct why why;
+    AUTOBUF struct buf unfolded = BUF_INIT(DRAFT_FILE_MAX_BYTES * 3);
+    const char *charset = "";
+    if (calendar_unfold(text, &unfolded, &charset, &why) == 0)
+        say_charset(r, charset);
     int error = calendar_read(text, default_zone, &d->arena, &event, &why);
     if (error == -ENOMEM)
         return error;
@@ -271,17 +282,17 @@ int draft_read(const char *file, struct view content, bool translation, const ch
     struct reading r = {.draft = &d, .problems = problems, .translation = translation};
     size_t errors = problems->errors;
     AUTOBUF struct buf text = BUF_INIT(DRAFT_FILE_MAX_BYTES * 3);
-    const char *charset = NULL;
+    const char *charset = "";
     int error = 0;
     if (content.len > DRAFT_FILE_MAX_BYTES)
         complain(&r, 0, "file-too-long", NULL, NULL, NULL);
+    else if (is_calendar(file))
+        error = read_calendar(&r, content, default_zone);
     else if (text_read(content, &text, &charset) < 0 || !text_is_utf8(buf_view(&text)))
         complain(&r, 0, "not-text", NULL, NULL, NULL);
     else {
-        if (charset && strcmp(charset, "windows-1252") == 0)
-            problem_add(problems, true, file, 0, "read-as-windows-1252", NULL, NULL, NULL);
-        error =
-            is_calendar(file) ? read_calendar(&r, buf_view(&text), default_zone) : read_markdown(&r, buf_view(&text));
+        say_charset(&r, charset);
+        error = read_markdown(&r, buf_view(&text));
     }
     if (arena_failed(&d.arena))
         error = -ENOMEM;

@@ -10,13 +10,13 @@ static bool is_fold(struct view rest) {
     return rest.len && (rest.ptr[0] == ' ' || rest.ptr[0] == '\t');
 }
 
-int calendar_unfold(struct view file, struct buf *to, struct why *why) {
+int calendar_unfold(struct view file, struct buf *to, const char **ret_charset, struct why *why) {
     if (file.len > CALENDAR_FILE_MAX_BYTES)
         return why_set(why, -EINVAL, "the calendar file is larger than %d KiB", CALENDAR_FILE_MAX_BYTES / 1024);
     AUTOBUF struct buf utf16 = BUF_INIT(4 * CALENDAR_FILE_MAX_BYTES), joined = BUF_INIT(4 * CALENDAR_FILE_MAX_BYTES);
-    const char *charset;
+    const char *utf_16 = NULL;
     if (view_starts(file, "\xff\xfe") || view_starts(file, "\xfe\xff")) {
-        int r = text_read(file, &utf16, &charset);
+        int r = text_read(file, &utf16, &utf_16);
         if (r < 0)
             return r == -ENOMEM ? r : why_set(why, -EINVAL, "the calendar file's characters cannot be read");
         file = buf_view(&utf16);
@@ -38,9 +38,11 @@ int calendar_unfold(struct view file, struct buf *to, struct why *why) {
         return buf_error(&joined);
     if (joined.len && memchr(joined.data, '\0', joined.len))
         return why_set(why, -EINVAL, "the file is no calendar: it has NUL bytes");
-    int r = text_read(buf_view(&joined), to, &charset);
+    int r = text_read(buf_view(&joined), to, ret_charset);
     if (r == -EILSEQ)
         return why_set(why, -EINVAL, "the calendar file's characters cannot be read");
+    if (utf_16)
+        *ret_charset = utf_16;
     return r < 0 ? r : buf_error(to);
 }
 

@@ -8,8 +8,9 @@
 #include "mail/calendar.h"
 
 /* Appends the file in UTF-8, each line whole and ended by LF; CR LF and LF are taken, empty lines dropped. Folds are
- * undone before the decoding, as some programs fold within a character. -EINVAL with a reason, -ENOMEM, -EMSGSIZE. */
-int calendar_unfold(struct view file, struct buf *to, struct why *why);
+ * undone before the decoding, as some programs fold within a character. *ret_charset as text_read() says it.
+ * -EINVAL with a reason, -ENOMEM, -EMSGSIZE. */
+int calendar_unfold(struct view file, struct buf *to, const char **ret_charset, struct why *why);
 
 /* Appends lines that a library has folded, folded anew: at CALENDAR_LINE_MAX octets, never within a character. libical
  * 3.0.16 now and then folds between the CR and the LF of a line's end. */

@@ -446,7 +446,8 @@ int calendar_read(struct view text, const char *default_zone, struct arena *aren
     struct reading r = {
         .default_zone = default_zone, .arena = arena, .why = why, .event = BUF_INIT(2 * CALENDAR_FILE_MAX_BYTES)};
     struct event event = {0};
-    int error = calendar_unfold(text, &unfolded, why);
+    const char *charset;
+    int error = calendar_unfold(text, &unfolded, &charset, why);
     if (error == 0)
         error = walk(&r, buf_view(&unfolded));
     const char *zone = r.calendar_zone.len ? zone_by_name(&r, r.calendar_zone) : NULL;

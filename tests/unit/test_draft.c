@@ -1,9 +1,11 @@
 /* One announcement file: what is read of it, and every fault of its form with its line. */
 #include "unit.h"
 
+#include <fcntl.h>
 #include <stdio.h>
 
 #include "announce/draft.h"
+#include "base/files.h"
 
 /* "LINE:KEY(ARGUMENTS)?NEAR", warnings with a ! before, one after the other. */
 static void show_problems(const struct problems *p, struct buf *to) {
@@ -303,15 +305,32 @@ static void descriptions_are_text(void **state) {
     }
 }
 
+/* Folds within a character are undone before it is decided what charset the file is in. */
+static void charsets_of_calendars(void **state) {
+    (void)state;
+    static const struct {
+        const char *file;
+        size_t notes;
+    } cases[] = {{"fold-in-character.ics", 0}, {"bom.ics", 0}, {"utf-16.ics", 0}, {"windows-1252.ics", 1}};
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        AUTOBUF struct buf path = BUF_INIT(200), file = BUF_INIT(65536);
+        struct draft d;
+        buf_printf(&path, "tests/data/ics/%s", cases[i].file);
+        assert_int_equal(files_read(AT_FDCWD, buf_str(&path), &file), 0);
+        unit_int(cases[i].file, read_as(cases[i].file, buf_view(&file), false, &d), 0);
+        unit_str(cases[i].file, draft_text(&d, DRAFT_SUBJECT), "Grüße");
+        unit_int(cases[i].file, (int)problems.count, (int)cases[i].notes);
+        draft_done(&d);
+        problems_done(&problems);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(faults_of_form),
-        cmocka_unit_test(what_is_read),
-        cmocka_unit_test(every_key_is_read),
-        cmocka_unit_test(caps_on_both_sides),
-        cmocka_unit_test(a_translation_lies_over_the_first),
-        cmocka_unit_test(calendar_files),
-        cmocka_unit_test(descriptions_are_text),
+        cmocka_unit_test(faults_of_form),     cmocka_unit_test(charsets_of_calendars),
+        cmocka_unit_test(what_is_read),       cmocka_unit_test(every_key_is_read),
+        cmocka_unit_test(caps_on_both_sides), cmocka_unit_test(a_translation_lies_over_the_first),
+        cmocka_unit_test(calendar_files),     cmocka_unit_test(descriptions_are_text),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
