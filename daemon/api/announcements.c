@@ -110,7 +110,7 @@ static void on_moved(struct store_job *job, int result) {
     struct moving *m = c->state;
     if (result == 0) {
         log_info("announcement-moved", LOG_NUM("announcement", m->id), LOG_TEXT("by", c->rights.name));
-        dispatch_announcement(c->parts->dispatch, m->id);
+        dispatch_announcement(c->parts.dispatch, m->id);
     }
     call_finish(c, result);
 }
@@ -198,15 +198,11 @@ static void on_queued(struct store_job *job, int result) {
         (void)why_set(&job->why, result, "the announcement could not be taken in: %s", strerror(-result));
     if (result == 0 && !q->admit.check_only) {
         log_info("announcement-queued", LOG_NUM("announcement", q->admit.id), LOG_TEXT("by", c->rights.name));
-        dispatch_announcement(c->parts->dispatch, q->admit.id);
+        dispatch_announcement(c->parts.dispatch, q->admit.id);
     }
     if (result == 0 && q->admit.test_recipient)
-        dispatch_notices(c->parts->dispatch);
-    c->status = result == 0                           ? 200
-                : result == -EINVAL                   ? 400
-                : result == -EEXIST                   ? 409
-                : result == -ENOSPC || result == -EIO ? 503
-                                                      : 500;
+        dispatch_notices(c->parts.dispatch);
+    c->status = result == 0 ? 200 : call_status_of(result);
     c->result = queue_document(q, result);
     queueing_free(q);
     call_finish(c, 0);
@@ -258,14 +254,16 @@ void route_queue(struct call *c) {
         if (r < 0)
             call_fail(c, r == -ENOMEM ? 500 : 400, &why);
         (void)words_free(words);
+        if (q)
+            source_done(&q->admit.source);
         free(q);
         return;
     }
     q->call = c;
     q->words = words;
     q->admit.conf = conf_ref(c->conf);
-    q->admit.spool = c->parts->spool;
-    q->admit.keys = c->parts->keys;
+    q->admit.spool = c->parts.spool;
+    q->admit.keys = c->parts.keys;
     q->admit.list = list ? list->name : NULL;
     q->admit.by = c->rights.name;
     q->admit.send_at_usec = send_at;
@@ -279,7 +277,7 @@ void route_queue(struct call *c) {
     admit_init(&q->admit);
     q->admit.job.done = on_queued;
     c->in_store = true;
-    store_submit(c->parts->store, &q->admit.job);
+    store_submit(c->parts.store, &q->admit.job);
 }
 
 void route_test_token(struct call *c) {
@@ -289,7 +287,7 @@ void route_test_token(struct call *c) {
         return;
     struct token token = {.purpose = TOKEN_TEST, .list = list->id};
     AUTOBUF struct buf text = BUF_INIT(TOKEN_TEXT_MAX * 2);
-    if (token_sign(c->parts->keys, &token, &text) < 0)
+    if (token_sign(c->parts.keys, &token, &text) < 0)
         call_refuse(c, 500, "there is no key that signs", "Run: rundbrief key activate");
     else
         call_answer(c, 200, json_pack("{s:s}", "token", buf_str(&text)));

@@ -77,10 +77,10 @@ static struct call *call_new(struct api *a, struct http_request *r, struct view 
         free(c);
         return NULL;
     }
-    c->api = a;
-    c->parts = &a->parts;
     c->http = r;
     c->conf = conf_ref(a->parts.conf);
+    c->parts = a->parts;
+    c->parts.conf = c->conf;
     c->argument = arena_dup(&c->arena, argument);
     rights_of(uid, gid, c->conf, &c->rights);
     return c;
@@ -176,7 +176,7 @@ void api_set_conf(struct api *a, struct conf *conf) {
     a->parts.conf = conf;
 }
 
-static unsigned status_of(int error) {
+unsigned call_status_of(int error) {
     switch (error) {
     case -EINVAL:
     case -EBADMSG:
@@ -231,7 +231,7 @@ void call_finish(struct call *c, int result) {
         if (result < 0) {
             if (!c->job.why.what[0])
                 (void)why_set(&c->job.why, result, "this could not be done: %s", strerror(-result));
-            call_fail(c, c->status ? c->status : status_of(result), &c->job.why);
+            call_fail(c, c->status ? c->status : call_status_of(result), &c->job.why);
         } else {
             json_t *document = c->result ? c->result : json_object();
             c->result = NULL;
@@ -250,7 +250,7 @@ void call_run_with(struct call *c, enum store_lane lane, int (*step)(struct stor
                    void (*done)(struct store_job *, int)) {
     c->job = (struct store_job){.lane = lane, .step = step, .done = done};
     c->in_store = true;
-    store_submit(c->parts->store, &c->job);
+    store_submit(c->parts.store, &c->job);
 }
 
 void call_run(struct call *c, enum store_lane lane, int (*step)(struct store_job *, struct db *)) {

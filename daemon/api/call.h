@@ -12,8 +12,7 @@
 
 struct call {
     struct store_job job; /* first: a job is cast back to its call */
-    struct api *api;
-    const struct api_parts *parts;
+    struct api_parts parts; /* a copy: a job may end when the API is gone already */
     struct http_request *http; /* NULL once the client is gone */
     struct conf *conf;         /* the one in force when the call began; a reference */
     struct rights rights;
@@ -37,6 +36,8 @@ void call_run_with(struct call *c, enum store_lane lane, int (*step)(struct stor
 /* From an own done: answers as call_run() does, unless answered already. */
 void call_finish(struct call *c, int result);
 
+/* The status that tells a negative errno. */
+unsigned call_status_of(int error);
 /* Answers; steals the document. */
 void call_answer(struct call *c, unsigned status, json_t *document);
 void call_fail(struct call *c, unsigned status, const struct why *why);

@@ -7,23 +7,35 @@
 #include "api/languages.h"
 #include "api/route.h"
 #include "base/log.h"
+#include "base/number.h"
 #include "conf/conf.h"
 #include "people/import.h"
 
+/* An upload takes the time it takes, but others wait for its end: not one that sends nothing. */
+static const int64_t silence_usec = 10 * USEC_PER_MIN;
+
 struct importing {
+    struct call *call; /* NULL once it is gone */
     struct import *import;
-    struct api_languages languages;
-    bool over; /* on_done has come */
+    struct api_languages languages; /* the import's words */
+    bool over;                      /* on_done has come */
 };
+
+static void on_gone(void *user) {
+    struct importing *m = user;
+    api_languages_done(&m->languages);
+    free(m);
+}
 
 static void importing_free(void *state) {
     struct importing *m = state;
-    if (m->over)
-        (void)import_free(m->import);
-    else if (m->import)
-        import_abort(m->import);
-    api_languages_done(&m->languages);
-    free(m);
+    m->call = NULL;
+    if (m->import && !m->over) {
+        import_abort(m->import); /* a piece may be being read just now: on_gone() comes when it no longer is */
+        return;
+    }
+    (void)import_free(m->import);
+    on_gone(m);
 }
 
 static json_t *problem_documents(const struct import_result *r) {
@@ -72,21 +84,17 @@ static json_t *result_document(const struct import_result *r) {
 }
 
 static void on_more(void *user) {
-    struct call *c = user;
-    if (c->http)
-        http_resume_body(c->http);
+    struct importing *m = user;
+    http_set_deadline(m->call->http, silence_usec);
+    http_resume_body(m->call->http);
 }
 
 static void on_done(void *user, int result, const struct import_result *r) {
-    struct call *c = user;
-    struct importing *m = c->state;
+    struct importing *m = user;
+    struct call *c = m->call;
     m->over = true;
     json_t *document = result_document(r);
-    unsigned status = result == 0                           ? 200
-                      : result == -EINVAL                   ? 400
-                      : result == -EBUSY                    ? 409
-                      : result == -ENOSPC || result == -EIO ? 503
-                                                            : 500;
+    unsigned status = result == 0 ? 200 : call_status_of(result);
     if (result < 0 && document) {
         const char *what = r->why.what[0]      ? r->why.what
                            : result == -EINVAL ? "nothing was imported: some rows are bad"
@@ -98,8 +106,7 @@ static void on_done(void *user, int result, const struct import_result *r) {
     log_info("import", LOG_TEXT("list", c->argument), LOG_TEXT("by", c->rights.name), LOG_NUM("added", r->added),
              LOG_NUM("changed", r->changed), LOG_NUM("left-out", r->left_out), LOG_NUM("bad", r->bad),
              LOG_NUM("status", status));
-    if (c->http)
-        http_resume_body(c->http); /* what is still being sent is read and dropped */
+    http_resume_body(c->http); /* what is still being sent is read and dropped */
     call_answer(c, status, document);
 }
 
@@ -108,13 +115,14 @@ static void on_piece(struct call *c, struct view piece) {
     if (c->answered || m->over)
         return;
     http_pause_body(c->http);
+    http_set_deadline(c->http, 0); /* the store takes the time it takes */
     int r = import_feed(m->import, piece);
     if (r < 0)
         call_refuse(c, 500, strerror(-r), NULL);
 }
 
 void route_import(struct call *c) {
-    static const struct import_handlers handlers = {on_more, on_done};
+    static const struct import_handlers handlers = {on_more, on_done, on_gone};
     const struct conf_list *list = call_list(c, c->argument);
     struct why why;
     if (!list)
@@ -126,6 +134,7 @@ void route_import(struct call *c) {
         call_fail(c, 500, &why);
         return;
     }
+    m->call = c;
     c->state = m;
     c->free_state = importing_free;
     c->on_body = on_piece;
@@ -143,7 +152,7 @@ void route_import(struct call *c) {
         .words_count = m->languages.count,
     };
     http_pause_body(c->http);
-    r = import_new(c->parts->store, &options, &handlers, c, &why, &m->import);
+    r = import_new(c->parts.store, &options, &handlers, m, &why, &m->import);
     if (r < 0)
         call_fail(c, r == -EINVAL ? 400 : 500, &why);
 }

@@ -46,8 +46,8 @@ static json_t *relay_documents(const struct dispatch_stats *stats) {
 
 void route_status(struct call *c) {
     struct dispatch_stats stats;
-    int trouble = store_trouble(c->parts->store);
-    dispatch_stats(c->parts->dispatch, &stats);
+    int trouble = store_trouble(c->parts.store);
+    dispatch_stats(c->parts.dispatch, &stats);
     c->result =
         json_pack("{s:[], s:o, s:i, s:i, s:s}", "announcements", "relays", relay_documents(&stats), "claimed",
                   (int)stats.claimed, "window", (int)stats.window, "store", trouble ? strerror(-trouble) : "ok");

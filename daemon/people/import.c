@@ -124,9 +124,13 @@ static void submit(struct import *im, enum phase phase, enum store_lane lane) {
 
 static void end(struct import *im) {
     im->phase = OVER;
-    if (im->aborted)
+    if (im->aborted) {
+        const struct import_handlers handlers = im->handlers;
+        void *user = im->user;
         (void)import_free(im);
-    else
+        if (handlers.on_gone)
+            handlers.on_gone(user);
+    } else
         im->handlers.on_done(im->user, im->failure, &im->rows.result);
 }
 

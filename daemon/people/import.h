@@ -7,8 +7,8 @@
  * fields differ changes them. A bad row refuses the whole file unless skip_bad; every problem is listed with its line.
  *
  * USE    import_new() -> on_more -> import_feed() -> on_more -> … -> import_finish() -> on_done -> import_free()
- *        All on the loop; callbacks never come from inside a call. After import_abort() no callback follows: whatever
- *        was written is swept and the import frees itself.
+ *        All on the loop; callbacks never come from inside a call. After import_abort() whatever was written is swept and
+ *        the import frees itself; only on_gone follows, maybe from inside import_abort().
  *
  * FAILS  on_done's result: 0; -EINVAL refused (why, or the problems, say it); -EBUSY another import is not over; or
  * what the store failed with. */
@@ -27,7 +27,7 @@ struct words;
 
 enum { IMPORT_FEED_MAX_BYTES = 256 * 1024, IMPORT_PROBLEMS_MAX = 1000, IMPORT_SAMPLES = 3, IMPORT_LANGUAGES_MAX = 32 };
 
-/* Everything is copied but the words, which must outlive the import. */
+/* Everything is copied but the words, which must outlive the import: until import_free(), or on_gone. */
 struct import_options {
     uint32_t list;
     const char *by;                   /* who imports */
@@ -85,6 +85,7 @@ struct import_handlers {
     /* The end; result is the import's until import_free(). May come instead of on_more, when nothing more is to be
      * read. */
     void (*on_done)(void *user, int result, const struct import_result *import);
+    void (*on_gone)(void *user); /* an aborted import is no more. May be NULL */
 };
 
 /* -EINVAL with the reason for a bad basis, missing evidence or an unknown charset. on_more or on_done follows. */
