@@ -98,22 +98,52 @@ int spool_publish(struct spool *s, const char *name, struct view content) {
     return files_write_durable(s->dirfd, path, content, 0644);
 }
 
+static bool exists(const struct spool *s, const char *path) {
+    return faccessat(s->dirfd, path, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
+}
+
+/* rejected/TIME[-N]-NAME, where neither that nor its .why is there yet; a long name is cut, so that both fit. */
+static int name_rejected(const struct spool *s, const char *name, struct buf *to) {
+    /* of the reason while it is being written: a dot before, a random number behind */
+    enum { SUFFIX_BYTES = sizeof "..why.0123456789abcdef" - 1, TRIES = 10000 };
+    AUTOBUF struct buf time = BUF_INIT(64), why = BUF_INIT(PATH_MAX);
+    clock_print_utc(&time, clock_now_usec());
+    for (unsigned n = 1; n <= TRIES; n++) {
+        AUTOBUF struct buf start = BUF_INIT(128);
+        buf_printf(&start, n == 1 ? "%s-" : "%s-%u-", buf_str(&time), n);
+        size_t len = strlen(name), room = NAME_MAX - SUFFIX_BYTES - start.len;
+        if (len > room)
+            for (len = room; len && ((unsigned char)name[len] & 0xC0) == 0x80;)
+                len--; /* whole characters */
+        buf_clear(to);
+        buf_printf(to, "rejected/%s", buf_str(&start));
+        buf_add(to, name, len);
+        buf_clear(&why);
+        buf_printf(&why, "%s.why", buf_str(to));
+        if (buf_error(to) < 0 || buf_error(&why) < 0)
+            return -ENOMEM;
+        if (!exists(s, buf_str(to)) && !exists(s, buf_str(&why)))
+            return 0;
+    }
+    return -EEXIST;
+}
+
 int spool_reject(struct spool *s, const char *path, struct view reason) {
     const char *slash = strrchr(path, '/');
-    AUTOBUF struct buf to = BUF_INIT(PATH_MAX);
-    buf_puts(&to, "rejected/");
-    clock_print_utc(&to, clock_now_usec());
-    buf_printf(&to, "-%s", slash ? slash + 1 : path);
-    size_t stem = to.len;
-    buf_puts(&to, ".why");
-    if (buf_error(&to))
-        return buf_error(&to);
-    int r = files_write_durable(s->dirfd, buf_str(&to), reason, 0660); /* first: a moved file never lacks its reason */
-    buf_truncate(&to, stem);
-    if (r == 0 && renameat(s->dirfd, path, s->dirfd, buf_str(&to)) < 0 && errno != ENOENT)
+    AUTOBUF struct buf to = BUF_INIT(PATH_MAX), why = BUF_INIT(PATH_MAX);
+    int r = name_rejected(s, slash ? slash + 1 : path, &to);
+    if (r < 0)
+        return r;
+    buf_printf(&why, "%s.why", buf_str(&to));
+    r = files_write_durable(s->dirfd, buf_str(&why), reason, 0660); /* first: a moved file never lacks its reason */
+    if (r < 0)
+        return r;
+    if (renameat2(s->dirfd, path, s->dirfd, buf_str(&to), RENAME_NOREPLACE) < 0) {
         r = -errno;
-    if (r == 0)
-        r = sync_parent(s, buf_str(&to));
+        (void)unlinkat(s->dirfd, buf_str(&why), 0); /* nothing was moved: nothing to explain */
+        return r == -ENOENT ? 0 : r;
+    }
+    r = sync_parent(s, buf_str(&to));
     return r == 0 ? sync_parent(s, path) : r;
 }
 

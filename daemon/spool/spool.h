@@ -30,6 +30,7 @@ int spool_make_tmp(struct spool *s, char **ret_path);
 int spool_publish_tree(struct spool *s, const char *from, const char *to);
 /* A file of public/, replaced durably. */
 int spool_publish(struct spool *s, const char *name, struct view content);
-/* Moves an incoming entry (file or folder, path relative to the spool) to rejected/, with NAME.why beside it. */
+/* Moves an incoming entry (file or folder, path relative to the spool) to rejected/TIME-NAME, with .why beside it; what
+ * was rejected before stays. Where it cannot be moved nothing is left in rejected/. 0 where it is gone. */
 int spool_reject(struct spool *s, const char *path, struct view reason);
 int spool_sweep_tmp(struct spool *s);
