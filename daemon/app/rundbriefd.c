@@ -76,6 +76,7 @@ static void log_restart(void *user, const struct why *why) {
 
 static void fail(struct daemon *d, const struct why *why, int code) {
     log_why(LOG_ERR, "start-failed", why);
+    d->stopping = true;
     d->exit_code = code;
     loop_stop(d->loop, code);
 }
@@ -189,30 +190,31 @@ static void on_requests_applied(void *user, int result) {
 struct recovery {
     struct store_job job; /* first */
     struct daemon *d;
+    struct conf *conf; /* a reload may come meanwhile */
     int phase;
 };
 
-static int pin_lists(struct daemon *d, struct db *db, struct why *why) {
+static int pin_lists(const struct conf *conf, struct db *db, struct why *why) {
     int r = 0;
-    for (size_t i = 0; r == 0 && i < d->conf->list_count; i++) {
+    for (size_t i = 0; r == 0 && i < conf->list_count; i++) {
         AUTOBUF struct buf id = BUF_INIT(1024);
-        compile_list_id(&d->conf->lists[i], &id);
-        r = list_pin(db, d->conf->lists[i].id, d->conf->lists[i].name, buf_str(&id), why);
+        compile_list_id(&conf->lists[i], &id);
+        r = list_pin(db, conf->lists[i].id, conf->lists[i].name, buf_str(&id), why);
     }
     return r;
 }
 
 static int step_recover(struct store_job *job, struct db *db) {
     struct recovery *v = (struct recovery *)job;
-    struct daemon *d = v->d;
+    struct spool *spool = v->d->spool;
     uint64_t in_doubt = 0;
     int r;
     switch (v->phase) {
-    case 0: r = pin_lists(d, db, &job->why); break;
-    case 1: r = spool_sweep_tmp(d->spool); break;
-    case 2: r = admit_recover(db, d->spool); break;
+    case 0: r = pin_lists(v->conf, db, &job->why); break;
+    case 1: r = spool_sweep_tmp(spool); break;
+    case 2: r = admit_recover(db, spool); break;
     case 3:
-        r = delivery_recover(db, clock_now_usec(), d->conf->in_doubt == CONF_IN_DOUBT_RESEND, &in_doubt);
+        r = delivery_recover(db, clock_now_usec(), v->conf->in_doubt == CONF_IN_DOUBT_RESEND, &in_doubt);
         if (in_doubt)
             log_warning("in-doubt", LOG_NUM("messages", in_doubt));
         if (r == STORE_MORE)
@@ -234,7 +236,10 @@ static void on_recovered(struct store_job *job, int result) {
     struct recovery *v = (struct recovery *)job;
     struct daemon *d = v->d;
     struct why why = job->why;
+    (void)conf_unref(v->conf);
     free(v);
+    if (d->stopping)
+        return;
     if (result < 0) {
         if (!why.what[0])
             (void)why_set(&why, result, "the store could not be recovered: %s", strerror(-result));
@@ -253,6 +258,7 @@ static int recover(struct daemon *d) {
         return -ENOMEM;
     v->job = (struct store_job){.lane = STORE_NORMAL, .step = step_recover, .done = on_recovered};
     v->d = d;
+    v->conf = conf_ref(d->conf);
     store_submit(d->store, &v->job);
     return 0;
 }
@@ -335,6 +341,8 @@ static int prepare(struct daemon *d, struct why *why) {
 static void close_parts(struct daemon *d) {
     d->api = api_free(d->api);
     d->requests = requests_watch_free(d->requests);
+    if (d->incoming)
+        incoming_stop(d->incoming);
     /* Jobs still hold on to dispatch and incoming: their callbacks run here. */
     d->store = store_close(d->store);
     d->incoming = incoming_free(d->incoming);
