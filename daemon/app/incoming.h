@@ -1,8 +1,9 @@
 /* The drop folders spool/incoming/<list>/: what coordinators put there is taken in, or rejected with a reason.
  *
- * A group (a text with its translations and attachments, or a folder) is taken when none of it has changed for ten
- * seconds. What belongs to no announcement for an hour is rejected too. One group at a time, as jobs on the store's
- * thread. */
+ * A group (a text with its translations and attachments, or a folder) is taken when nothing in the list's folder has
+ * changed for ten seconds. What belongs to no announcement for an hour is rejected too. One group at a time (app/drop.h);
+ * one that can neither be taken nor moved away is tried again each minute and keeps nobody waiting. A folder is given to
+ * the group of its list. */
 #pragma once
 #include "base/why.h"
 

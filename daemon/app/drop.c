@@ -1,0 +1,284 @@
+#include "app/drop.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+
+#include "announce/inform.h"
+#include "announce/source.h"
+#include "base/clock.h"
+#include "base/files.h"
+#include "base/log.h"
+#include "conf/conf.h"
+#include "mail/words.h"
+#include "spool/spool.h"
+
+#include "base/banned.h"
+
+enum { ENTRIES_MAX = 10000 };
+static const time_t orphan_seconds = 3600;
+
+enum phase { LOOK, READ, ADMIT, CLEAN, REJECT };
+
+/* The time of the last change of an entry: of the newest file, in a folder. 0 where it is gone. */
+static time_t last_change(int dirfd, const char *name, unsigned depth) {
+    struct stat st;
+    if (fstatat(dirfd, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+        return 0;
+    time_t newest = st.st_ctime;
+    if (S_ISDIR(st.st_mode) && depth) {
+        AUTOCLOSE int fd = files_open_dir(dirfd, name);
+        char **names;
+        size_t count;
+        if (fd < 0 || files_list(fd, ".", BUNDLE_FILES_MAX, &names, &count) < 0)
+            return newest;
+        for (size_t i = 0; i < count; i++) {
+            time_t t = last_change(fd, names[i], depth - 1);
+            newest = t > newest ? t : newest;
+        }
+        files_free_names(names, count);
+    }
+    return newest;
+}
+
+static void wait_for(struct drop *d, time_t seconds) {
+    if (seconds > 0 && (d->wait_seconds == 0 || seconds < d->wait_seconds))
+        d->wait_seconds = seconds;
+}
+
+/* Finds the first group of a folder that is quiet. The whole folder counts: files of a group come one after the other.
+ */
+static int look_into(struct drop *d, const char *list, const struct languages *languages) {
+    char path[PATH_MAX];
+    if (snprintf(path, sizeof path, "incoming/%s", list) >= (int)sizeof path)
+        return -ENAMETOOLONG;
+    AUTOCLOSE int fd = files_open_dir(d->admit.spool->dirfd, path);
+    char **names;
+    size_t count;
+    int r = fd < 0 ? fd : files_list(fd, ".", ENTRIES_MAX, &names, &count);
+    if (r < 0)
+        return r;
+    time_t now = time(NULL), newest = 0;
+    for (size_t i = 0; i < count; i++)
+        if (!source_ignores(names[i])) {
+            time_t t = last_change(fd, names[i], 1);
+            newest = t > newest ? t : newest;
+        }
+    bool quiet = now - newest >= DROP_QUIET_SECONDS;
+    if (newest && !quiet)
+        wait_for(d, DROP_QUIET_SECONDS - (now - newest));
+    for (size_t i = 0; quiet && i < count && !d->path[0]; i++) {
+        struct stat st;
+        if (source_ignores(names[i]) || fstatat(fd, names[i], &st, AT_SYMLINK_NOFOLLOW) < 0)
+            continue;
+        bool first = S_ISDIR(st.st_mode) || source_is_first(names[i], names, count, languages);
+        time_t age = now - st.st_ctime;
+        if (!first && age < orphan_seconds) {
+            wait_for(d, orphan_seconds - age);
+            continue;
+        }
+        if (snprintf(d->path, sizeof d->path, "%s/%s", path, names[i]) >= (int)sizeof d->path ||
+            d->leaves_out(d->user, d->path)) {
+            d->path[0] = '\0';
+            wait_for(d, DROP_AGAIN_SECONDS);
+            continue;
+        }
+        d->is_folder = S_ISDIR(st.st_mode);
+        d->is_orphan = !first;
+        d->newest = newest;
+        (void)snprintf(d->list, sizeof d->list, "%s", list); /* names of lists are shorter */
+    }
+    files_free_names(names, count);
+    return 0;
+}
+
+static int step_look(struct drop *d) {
+    char **codes = NULL;
+    struct languages languages = {0};
+    int r = intake_languages(d->admit.conf, &codes, &languages.count);
+    languages.codes = codes;
+    for (size_t i = 0; r == 0 && i < d->admit.conf->list_count && !d->path[0]; i++) {
+        int error = look_into(d, d->admit.conf->lists[i].name, &languages);
+        if (error < 0)
+            log_warning("drop-folder-unreadable", LOG_TEXT("list", d->admit.conf->lists[i].name),
+                        LOG_TEXT("reason", error == -E2BIG ? "more than 10000 entries" : strerror(-error)),
+                        LOG_TEXT("todo", error == -E2BIG ? "Take files away, until fewer are there"
+                                                         : "Let the daemon's user read incoming/ and what is in it"));
+    }
+    files_free_names(codes, languages.count);
+    d->phase = d->is_orphan ? REJECT : READ;
+    return r < 0 ? r : d->path[0] ? STORE_MORE : STORE_DONE;
+}
+
+static const char *name_of(const struct drop *d) {
+    return strrchr(d->path, '/') + 1;
+}
+
+static struct words *words_of(const struct drop *d) {
+    const struct conf_list *list = conf_find_list(d->admit.conf, view_of(d->list));
+    struct words *words = NULL;
+    struct why why;
+    if (list && words_load(d->admit.conf->templates_local, d->admit.conf->templates, list->languages.items[0], &why,
+                           &words) < 0)
+        words = NULL;
+    return words;
+}
+
+/* A first file that cannot be read takes its translations with it: they would be announcements of their own. */
+static int keep_translations(struct drop *d, const struct languages *languages) {
+    char path[PATH_MAX];
+    if (snprintf(path, sizeof path, "incoming/%s", d->list) >= (int)sizeof path)
+        return -ENAMETOOLONG;
+    char **all;
+    int r = files_list(d->admit.spool->dirfd, path, ENTRIES_MAX, &all, &d->name_count);
+    if (r < 0)
+        return r;
+    d->names = all;
+    char first[NAME_MAX + 1];
+    (void)snprintf(first, sizeof first, "%s", name_of(d)); /* names of files fit */
+    size_t kept = 0;
+    for (size_t i = 0; i < d->name_count; i++) {
+        char *pair[] = {first, all[i]};
+        /* Beside the first file it is none of its own; alone it would be. */
+        bool ours = !source_ignores(all[i]) && strcmp(all[i], first) != 0 &&
+                    !source_is_first(all[i], pair, COUNT_OF(pair), languages) &&
+                    source_is_first(all[i], &pair[1], 1, languages);
+        if (ours)
+            all[kept++] = all[i];
+        else
+            free(all[i]);
+    }
+    d->name_count = kept;
+    return 0;
+}
+
+static int step_read(struct drop *d) {
+    char **codes = NULL;
+    struct languages languages = {0};
+    struct why why;
+    int r = intake_languages(d->admit.conf, &codes, &languages.count);
+    languages.codes = codes;
+    if (r == 0)
+        r = source_read(d->admit.spool->dirfd, d->path, &languages, &d->admit.source, &why);
+    d->phase = ADMIT;
+    bool ours = r == -ENOMEM || r == -EIO || r == -EMFILE || r == -ENFILE;
+    if (r < 0 && !ours) {
+        why_print(&why, &d->reason);
+        buf_putc(&d->reason, '\n');
+        d->phase = REJECT;
+        r = d->is_folder ? 0 : keep_translations(d, &languages);
+    }
+    files_free_names(codes, languages.count);
+    return r < 0 ? r : STORE_MORE;
+}
+
+/* What is the coordinator's fault is told and moved away; anything else leaves the file where it is, for later. */
+static int step_admit(struct drop *d, struct db *db) {
+    const struct conf_list *list = conf_find_list(d->admit.conf, view_of(d->list));
+    d->admit.hold = !list || list->release == CONF_RELEASE_HOLD;
+    int r = d->admit_step(&d->admit.job, db);
+    if (r == STORE_DONE) {
+        d->taken = true;
+        d->phase = CLEAN;
+        return STORE_MORE;
+    }
+    if (r != -EINVAL && r != -EEXIST)
+        return r;
+    struct words *words = words_of(d);
+    if (r == -EINVAL && words)
+        problems_print(&d->admit.problems, words, &d->reason);
+    else if (words) {
+        char number[24];
+        (void)snprintf(number, sizeof number, "%lld", (long long)d->admit.id);
+        words_format(words, "problem.same-there", number, NULL, NULL, &d->reason);
+        buf_putc(&d->reason, '\n');
+    }
+    (void)words_free(words);
+    d->phase = REJECT;
+    return STORE_MORE;
+}
+
+/* Calls on each path of the group, relative to the spool. */
+static int each_path(struct drop *d, int (*on_path)(struct drop *d, const char *path)) {
+    const struct source *s = &d->admit.source;
+    bool whole = d->is_folder || s->name_count == 0;
+    const char *const *names = whole ? (const char *const *)d->names : s->names;
+    size_t count = whole ? d->name_count : s->name_count;
+    int r = whole ? on_path(d, d->path) : 0;
+    for (size_t i = 0; r == 0 && i < count; i++) {
+        char path[PATH_MAX];
+        if (snprintf(path, sizeof path, "incoming/%s/%s", d->list, names[i]) < (int)sizeof path)
+            r = on_path(d, path);
+    }
+    return r;
+}
+
+/* What was written anew since it was read is an announcement that nobody has read yet: it stays. */
+static int remove_path(struct drop *d, const char *path) {
+    if (last_change(d->admit.spool->dirfd, path, 1) > d->newest)
+        return 0;
+    return files_remove_tree(d->admit.spool->dirfd, path);
+}
+
+static int reject_path(struct drop *d, const char *path) {
+    return spool_reject(d->admit.spool, path, buf_view(&d->reason));
+}
+
+static int step_reject(struct drop *d, struct db *db) {
+    const struct conf_list *list = conf_find_list(d->admit.conf, view_of(d->list));
+    if (d->is_orphan) {
+        struct words *words = words_of(d);
+        if (words)
+            buf_printf(&d->reason, "%s\n", words_get(words, "problem.orphan"));
+        (void)words_free(words);
+    }
+    int r = each_path(d, reject_path);
+    log_info("announcement-rejected", LOG_TEXT("list", d->list));
+    if (r == 0 && list) {
+        const struct inform i = {d->admit.conf, d->admit.keys, db, clock_now_usec()};
+        r = inform_rejected(&i, list, name_of(d), buf_view(&d->reason));
+    }
+    return r;
+}
+
+static int step(struct store_job *job, struct db *db) {
+    struct drop *d = (struct drop *)job;
+    switch (d->phase) {
+    case LOOK: return step_look(d);
+    case READ: return step_read(d);
+    case ADMIT: return step_admit(d, db);
+    case CLEAN: return each_path(d, remove_path);
+    case REJECT: return step_reject(d, db);
+    }
+    return -EINVAL;
+}
+
+struct drop *drop_new(struct conf *conf, struct spool *spool, const struct keyring *keys) {
+    struct drop *d = calloc(1, sizeof *d);
+    if (!d)
+        return NULL;
+    buf_init(&d->reason, 1 << 20);
+    d->admit.conf = conf_ref(conf);
+    d->admit.spool = spool;
+    d->admit.keys = keys;
+    d->admit.list = d->list;
+    d->admit.by = "incoming";
+    admit_init(&d->admit);
+    d->admit_step = d->admit.job.step;
+    d->admit.job.step = step;
+    return d;
+}
+
+struct drop *drop_free(struct drop *d) {
+    if (d) {
+        files_free_names(d->names, d->name_count);
+        buf_done(&d->reason);
+        admit_done(&d->admit);
+        free(d);
+    }
+    return NULL;
+}
