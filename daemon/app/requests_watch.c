@@ -15,7 +15,7 @@
 
 #include "base/banned.h"
 
-static const int64_t again_usec = 10 * USEC_PER_SEC;
+static const int64_t again_usec = 10 * USEC_PER_SEC, purge_usec = 24 * USEC_PER_HOUR;
 static const char *const folders[] = {"requests/web", "requests/mail"};
 
 struct requests_watch {
@@ -23,6 +23,7 @@ struct requests_watch {
     struct loop_source *watches[COUNT_OF(folders)], *timer;
     void (*on_first)(void *user, int result);
     void *user;
+    int64_t purged_mono_usec; /* 0: not yet */
     bool running, run_again, freed;
 };
 
@@ -37,11 +38,13 @@ static void on_applied(struct store_job *job, int result) {
     struct applying *a = (struct applying *)job;
     struct requests_watch *w = a->watch;
     const struct requests *r = &a->requests;
-    if (r->files || r->rejected || r->refused)
+    if (r->files || r->rejected || r->skipped)
         log_info("requests-applied", LOG_NUM("files", r->files), LOG_NUM("applied", r->applied),
-                 LOG_NUM("refused", r->refused), LOG_NUM("rejected", r->rejected));
+                 LOG_NUM("refused", r->refused), LOG_NUM("rejected", r->rejected), LOG_NUM("skipped", r->skipped));
     if (result < 0)
         log_error("requests-not-applied", LOG_TEXT("reason", strerror(-result)));
+    if (r->purge && result == 0)
+        w->purged_mono_usec = clock_mono_usec();
     requests_done(&a->requests);
     free(a);
     w->running = false;
@@ -76,6 +79,7 @@ static void run(struct requests_watch *w) {
     a->watch = w;
     a->requests.spool = w->parts.spool;
     a->requests.keys = w->parts.keys;
+    a->requests.purge = !w->purged_mono_usec || clock_mono_usec() - w->purged_mono_usec > purge_usec;
     requests_init(&a->requests);
     a->requests.job.done = on_applied;
     store_submit(w->parts.store, &a->requests.job);

@@ -1,5 +1,6 @@
 #include "people/requests.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -8,6 +9,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/files.h"
@@ -111,17 +113,36 @@ static int on_record(void *user, const struct request *q) {
     struct requests *r = user;
     if (r->record++ < r->skip)
         return 0;
-    int error = apply(r, q);
-    return error < 0 ? error : store_slice_over(r->db) ? STORE_MORE : 0;
+    r->failure = apply(r, q);
+    return r->failure < 0 ? r->failure : store_slice_over(r->db) ? STORE_MORE : 0;
+}
+
+/* It stays where it is, for the admin. */
+static int skip(struct requests *r, const char *path, int error) {
+    log_error("request-file-skipped", LOG_TEXT("file", path), LOG_TEXT("reason", strerror(-error)),
+              LOG_TEXT("todo", "Let the daemon's user read and move it; it is tried again with the next request"));
+    r->skipped++;
+    return 0;
+}
+
+static bool is_ours(int error) {
+    return error == -ENOMEM || error == -EMFILE || error == -ENFILE || error == -ENOSPC || error == -EROFS ||
+           error == -EDQUOT;
 }
 
 static int reject(struct requests *r, const char *path, unsigned line) {
     AUTOBUF struct buf reason = BUF_INIT(256);
-    buf_printf(&reason,
-               "line %u is not of the format that spool/README.md describes; nothing of this file was applied\n", line);
+    if (line)
+        buf_printf(&reason, "line %u is not of the format that spool/README.md describes", line);
+    else
+        buf_puts(&reason, "this is not a file of requests as spool/README.md describes it");
+    buf_puts(&reason, "; nothing of it was applied\n");
+    int error = spool_reject(r->spool, path, buf_view(&reason));
+    if (error < 0)
+        return is_ours(error) ? error : skip(r, path, error);
     log_warning("request-file-rejected", LOG_NUM("line", line));
     r->rejected++;
-    return spool_reject(r->spool, path, buf_view(&reason));
+    return 0;
 }
 
 /* STORE_MORE: the slice is over within the file. */
@@ -129,50 +150,51 @@ static int apply_file(struct requests *r, const char *path) {
     AUTOBUF struct buf content = BUF_INIT(REQUEST_FILE_MAX_BYTES);
     unsigned line = 0;
     r->record = 0;
+    r->failure = 0;
     int error = files_read_regular(r->spool->dirfd, path, &content);
     if (error == -ENOENT)
         return 0;
-    if (error == -EIO || error == -ENOMEM || error == -EMFILE || error == -ENFILE || error == -EACCES)
-        return error;
     if (error == 0)
         error = request_read(buf_view(&content), on_record, r, &line);
-    if (error == -EBADMSG || error == -EMSGSIZE || error == -EINVAL || error == -ELOOP)
+    if (r->failure < 0 || is_ours(error))
+        return error;
+    if (error == -EBADMSG || error == -EMSGSIZE || error == -EINVAL || error == -ELOOP || error == -ENXIO)
         return reject(r, path, line);
+    if (error < 0)
+        return skip(r, path, error);
     if (error == STORE_MORE) {
         r->skip = r->record;
         return STORE_MORE;
     }
-    r->skip = 0;
-    if (error == 0) {
-        r->files++;
-        r->batch[r->count] = strdup(path);
-        return r->batch[r->count] ? (r->count++, 0) : -ENOMEM;
-    }
-    return error;
+    r->files++;
+    r->batch[r->count] = strdup(path);
+    return r->batch[r->count] ? (r->count++, 0) : -ENOMEM;
 }
 
-static int apply_folder(struct requests *r, const char *folder) {
-    char **names;
-    size_t count;
-    int error = files_list(r->spool->dirfd, folder, NAMES_MAX, &names, &count);
-    if (error < 0)
-        return error;
-    for (size_t i = 0; error == 0 && i < count && r->count < REQUESTS_BATCH; i++) {
+static void close_folder(struct requests *r) {
+    files_free_names(r->names, r->name_count);
+    r->names = NULL;
+    r->name_count = r->next = 0;
+}
+
+/* Files of this door, until the batch is full or the slice over: then STORE_MORE. */
+static int apply_folder(struct requests *r) {
+    const char *folder = doors[r->door];
+    int error = r->names ? 0 : files_list(r->spool->dirfd, folder, NAMES_MAX, &r->names, &r->name_count);
+    for (; error == 0 && r->next < r->name_count; r->next++) {
         char path[PATH_MAX];
-        if (!view_ends(view_of(names[i]), ".req") ||
-            snprintf(path, sizeof path, "%s/%s", folder, names[i]) >= (int)sizeof path)
+        if (!view_ends(view_of(r->names[r->next]), ".req") ||
+            snprintf(path, sizeof path, "%s/%s", folder, r->names[r->next]) >= (int)sizeof path)
             continue;
-        /* A long file goes on where its last slice ended; it is still the first. */
-        if (r->unfinished && strcmp(r->unfinished, path) != 0)
-            r->skip = 0;
+        if (r->count == REQUESTS_BATCH || store_slice_over(r->db))
+            return STORE_MORE;
         error = apply_file(r, path);
-        if (error == STORE_MORE) {
-            free(r->unfinished);
-            r->unfinished = strdup(path);
-        } else if (error == 0 && store_slice_over(r->db))
-            break;
+        if (error != 0)
+            return error;
+        r->skip = 0;
     }
-    files_free_names(names, count);
+    if (error == 0)
+        close_folder(r);
     return error;
 }
 
@@ -197,33 +219,40 @@ static int move_batch(struct requests *r) {
         else if (renameat(r->spool->dirfd, r->batch[i], r->spool->dirfd, to) < 0 && errno != ENOENT)
             error = -errno;
     }
+    bool moved = r->count;
     clear_batch(r);
-    if (error == 0)
-        error = sync_folder(r, "applied");
-    return error;
+    return error == 0 && moved ? sync_folder(r, "applied") : error;
 }
 
 /* Names begin with the time: older ones sort before it. */
-static int purge_applied(struct requests *r) {
+static void name_limit(char limit[32]) {
     AUTOBUF struct buf text = BUF_INIT(64);
-    char **names, limit[32];
-    size_t count;
-    clock_print_utc(&text, (int64_t)time(NULL) * USEC_PER_SEC - REQUESTS_KEEP_USEC);
     size_t n = 0;
-    for (const char *p = buf_str(&text); *p && n < sizeof limit - 1; p++)
+    clock_print_utc(&text, (int64_t)time(NULL) * USEC_PER_SEC - REQUESTS_KEEP_USEC);
+    for (const char *p = buf_str(&text); *p && n < 31; p++)
         if (*p != '-' && *p != ':')
             limit[n++] = *p;
     limit[n] = '\0';
-    int error = files_list(r->spool->dirfd, "applied", NAMES_MAX, &names, &count);
-    for (size_t i = 0; error == 0 && i < count && strcmp(names[i], limit) < 0; i++) {
-        char path[PATH_MAX];
-        if (snprintf(path, sizeof path, "applied/%s", names[i]) < (int)sizeof path &&
-            unlinkat(r->spool->dirfd, path, 0) < 0 && errno != ENOENT)
-            error = -errno;
+}
+
+static int purge_applied(struct requests *r) {
+    char limit[32];
+    name_limit(limit);
+    if (!r->old) {
+        int fd = files_open_dir(r->spool->dirfd, "applied");
+        r->old = fd < 0 ? NULL : fdopendir(fd);
+        if (fd >= 0 && !r->old)
+            (void)close(fd); /* only read from */
+        if (!r->old)
+            return fd < 0 ? fd : -ENOMEM;
     }
-    if (error == 0)
-        files_free_names(names, count);
-    return error;
+    for (const struct dirent *e; (e = readdir(r->old));) {
+        if (e->d_name[0] >= '0' && e->d_name[0] <= '9' && strcmp(e->d_name, limit) < 0)
+            (void)unlinkat(dirfd(r->old), e->d_name, 0); /* the next time tries again */
+        if (store_slice_over(r->db))
+            return STORE_MORE;
+    }
+    return STORE_DONE;
 }
 
 static void remove_half_written(struct requests *r, const char *folder) {
@@ -248,20 +277,22 @@ static int step(struct store_job *job, struct db *db) {
     r->db = db;
     switch (r->phase) {
     case APPLY:
-        for (size_t i = 0; error == 0 && i < COUNT_OF(doors) && r->count < REQUESTS_BATCH; i++)
-            error = apply_folder(r, doors[i]);
+        error = apply_folder(r);
         if (error < 0)
             return error;
-        r->phase = r->count || error == STORE_MORE ? MOVE : PURGE;
+        r->door += error == 0;
+        r->phase = MOVE;
         return STORE_MORE;
     case MOVE:
         error = move_batch(r);
-        r->phase = APPLY;
-        return error < 0 ? error : STORE_MORE;
+        if (error < 0)
+            return error;
+        r->phase = r->door < COUNT_OF(doors) ? APPLY : PURGE;
+        return r->phase == PURGE && !r->purge ? STORE_DONE : STORE_MORE;
     case PURGE:
-        for (size_t i = 0; i < COUNT_OF(doors); i++)
+        for (size_t i = 0; i < COUNT_OF(doors) && !r->old; i++)
             remove_half_written(r, doors[i]);
-        error = applied_purge(db, clock_now_usec() - REQUESTS_KEEP_USEC);
+        error = r->old ? 0 : applied_purge(db, clock_now_usec() - REQUESTS_KEEP_USEC);
         return error == STORE_DONE ? purge_applied(r) : error;
     }
     return -EINVAL;
@@ -274,6 +305,8 @@ void requests_init(struct requests *r) {
 
 void requests_done(struct requests *r) {
     clear_batch(r);
-    free(r->unfinished);
-    r->unfinished = NULL;
+    close_folder(r);
+    if (r->old)
+        (void)closedir(r->old); /* only read from */
+    r->old = NULL;
 }

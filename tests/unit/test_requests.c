@@ -132,6 +132,7 @@ static struct requests run(struct house *h) {
     assert_non_null(r);
     r->spool = h->spool;
     r->keys = h->keys;
+    r->purge = true;
     r->job.done = on_done;
     requests_init(r);
     store_submit(h->store, &r->job);
