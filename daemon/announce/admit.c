@@ -18,7 +18,7 @@
 
 enum { PHASE_CHECK, PHASE_COUNT, PHASE_KEEP, PHASE_PUBLISH, PHASE_END };
 
-static const int64_t same_within_usec = 7 * USEC_PER_DAY;
+static const int64_t same_within_usec = 7 * USEC_PER_DAY, under_way_usec = USEC_PER_MIN;
 
 static int find_event(void *user, const struct conf_list *list, const char *name, struct arena *arena,
                       const char **ret_uid, unsigned *ret_sequence) {
@@ -42,12 +42,22 @@ static int check(struct admit *a, struct db *db) {
     return r;
 }
 
-/* The remains of an admission that was cut off while the daemon ran on. */
-static int undo_cut_off(struct admit *a, struct db *db, int64_t id) {
+/* The bundle first: a row without one is undone at the next start. */
+static int undo(struct spool *spool, struct db *db, int64_t id) {
     char path[64];
     (void)snprintf(path, sizeof path, "announcements/%lld", (long long)id); /* always fits */
-    int r = files_remove_tree(a->spool->dirfd, path);
+    int r = files_remove_tree(spool->dirfd, path);
     return r == 0 ? announcement_delete_intake(db, id) : r;
+}
+
+/* The remains of an admission that failed half-way while the daemon ran on; or one that runs just now. */
+static int undo_cut_off(struct admit *a, struct db *db, const struct announcement_row *row) {
+    int64_t age = clock_now_usec() - row->created_usec;
+    if (age < 0 || age >= under_way_usec)
+        return undo(a->spool, db, row->id);
+    (void)why_set(&a->job.why, -EAGAIN, "this announcement is being taken in just now");
+    why_todo(&a->job.why, "Try again in a minute");
+    return -EAGAIN;
 }
 
 static int refuse_same(struct admit *a, struct db *db) {
@@ -64,23 +74,28 @@ static int refuse_same(struct admit *a, struct db *db) {
     if (r < 0)
         return r;
     if (r == 1 && row.state == ANNOUNCEMENT_INTAKE)
-        return undo_cut_off(a, db, id);
+        return undo_cut_off(a, db, &row);
     a->id = id;
+    bool source_left = row.resume_state != 0 && row.state != ANNOUNCEMENT_PAUSED;
+    if (source_left && strcmp(row.by, ADMIT_BY_DROP) == 0 && a->by && strcmp(a->by, ADMIT_BY_DROP) == 0)
+        return why_set(&a->job.why, -EALREADY, "this announcement was taken in already");
     (void)why_set(&a->job.why, -EEXIST, "this announcement is there already, as number %lld (%s)", (long long)id,
                   announcement_state_name(row.state));
     why_todo(&a->job.why, "Use --again to send it once more");
     return -EEXIST;
 }
 
-static int replace_earlier(struct admit *a, struct db *db) {
-    int r = announcement_find_replaceable(db, a->result.list->id, a->result.head.name, &a->replaced);
-    if (r <= 0) {
-        a->replaced = 0;
+/* In the transaction that makes the new one count: whichever way it ends, one of the two goes out. */
+static int replace_earlier(struct db *db, uint32_t list, const char *name, struct why *why, int64_t *ret_replaced) {
+    int64_t earlier = 0;
+    int r = announcement_find_replaceable(db, list, name, &earlier);
+    if (r <= 0)
         return r;
-    }
     do
-        r = announcement_stop(db, a->replaced, "replaced", clock_now_usec(), &a->job.why);
+        r = announcement_stop(db, earlier, "replaced", clock_now_usec(), why);
     while (r == STORE_MORE); /* held and scheduled ones have no deliveries yet: once is enough */
+    if (r == 0)
+        *ret_replaced = earlier;
     return r;
 }
 
@@ -103,8 +118,6 @@ static int keep(struct admit *a, struct db *db) {
     int r = refuse_same(a, db);
     if (r == 0)
         r = pin_list(a, db);
-    if (r == 0)
-        r = replace_earlier(a, db);
     if (r < 0)
         return r;
     struct announcement_row row = {
@@ -138,7 +151,9 @@ static int publish(struct admit *a, struct db *db) {
     int r = spool_publish_tree(a->spool, a->tmp_path, path);
     if (r < 0)
         return why_set(&a->job.why, r, "cannot move the bundle into the spool: %s", strerror(-r));
-    r = announcement_taken_in(db, a->id, a->hold);
+    r = replace_earlier(db, a->result.list->id, a->result.head.name, &a->job.why, &a->replaced);
+    if (r == 0)
+        r = announcement_taken_in(db, a->id, a->hold);
     if (r == 0 && a->hold) {
         const struct inform i = {a->conf, a->keys, db, clock_now_usec()};
         r = inform_proof(&i, a->id, &a->result, &a->census);
@@ -198,30 +213,39 @@ void admit_done(struct admit *a) {
     a->conf = conf_unref(a->conf);
 }
 
+enum { RECOVERED_MAX = 1000 };
+
 struct recovery {
     struct spool *spool;
     struct db *db;
-    int64_t ids[1000];
-    bool held[1000];
+    struct arena arena;
+    struct announcement_row rows[RECOVERED_MAX];
     size_t count;
 };
 
 static int on_cut_off(void *user, const struct announcement_row *row) {
-    struct recovery *r = user;
-    if (row->state == ANNOUNCEMENT_INTAKE && r->count < COUNT_OF(r->ids)) {
-        r->held[r->count] = row->resume_state == ANNOUNCEMENT_HELD;
-        r->ids[r->count++] = row->id;
-    }
-    return 0;
+    struct recovery *v = user;
+    if (row->state != ANNOUNCEMENT_INTAKE || v->count == RECOVERED_MAX)
+        return 0;
+    struct announcement_row *kept = &v->rows[v->count++];
+    *kept = *row;
+    kept->name = arena_strdup(&v->arena, row->name);
+    kept->by = arena_strdup(&v->arena, row->by);
+    return arena_failed(&v->arena) ? -ENOMEM : 0;
 }
 
-static int settle_cut_off(struct recovery *v, size_t i) {
+/* What was dropped still lies in its folder and is taken in afresh, with its proofs. */
+static int settle_cut_off(struct recovery *v, const struct announcement_row *row) {
     char path[64];
-    (void)snprintf(path, sizeof path, "announcements/%lld/bundle.ini", (long long)v->ids[i]); /* always fits */
-    bool has_bundle = faccessat(v->spool->dirfd, path, F_OK, 0) == 0;
-    log_info(has_bundle ? "admission-finished" : "admission-undone", LOG_NUM("announcement", v->ids[i]));
-    return has_bundle ? announcement_taken_in(v->db, v->ids[i], v->held[i])
-                      : announcement_delete_intake(v->db, v->ids[i]);
+    struct why why;
+    int64_t replaced;
+    (void)snprintf(path, sizeof path, "announcements/%lld/bundle.ini", (long long)row->id); /* always fits */
+    bool finish = strcmp(row->by, ADMIT_BY_DROP) != 0 && faccessat(v->spool->dirfd, path, F_OK, 0) == 0;
+    log_info(finish ? "admission-finished" : "admission-undone", LOG_NUM("announcement", row->id));
+    if (!finish)
+        return undo(v->spool, v->db, row->id);
+    int r = replace_earlier(v->db, row->list, row->name, &why, &replaced);
+    return r == 0 ? announcement_taken_in(v->db, row->id, row->resume_state == ANNOUNCEMENT_HELD) : r;
 }
 
 static int remove_orphans(struct recovery *v) {
@@ -252,11 +276,12 @@ int admit_recover(struct db *db, struct spool *spool) {
         return -ENOMEM;
     v->spool = spool;
     v->db = db;
-    int r = announcement_each(db, true, COUNT_OF(v->ids), on_cut_off, v);
-    for (size_t i = 0; r == 0 && i < v->count; i++)
-        r = settle_cut_off(v, i);
+    int r = announcement_each(db, true, RECOVERED_MAX, on_cut_off, v);
+    for (size_t i = v->count; r == 0 && i-- > 0;) /* the oldest first: a later one replaces it */
+        r = settle_cut_off(v, &v->rows[i]);
     if (r == 0)
         r = remove_orphans(v);
+    arena_done(&v->arena);
     free(v);
     return r;
 }

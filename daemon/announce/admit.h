@@ -3,9 +3,13 @@
  * STATES  what is in the store and the spool after each step, so that a start finishes or undoes what was cut off:
  *           nothing                                  nothing happened; the source is where it was
  *           row intake, no bundle                    undone: the row goes
- *           row intake, bundle announcements/<id>/   finished: the row becomes held or scheduled (resume_state says
- *                                                    which)
- *           row held or scheduled, bundle            done; the dropped source is unlinked
+ *           row intake, bundle announcements/<id>/   what was queued is finished: the row becomes held or scheduled
+ *                                                    (resume_state says which); what was dropped is undone, for its
+ *                                                    source is still there and comes in again
+ *           row held or scheduled, bundle            done; an earlier one of that name is stopped in the same
+ *                                                    transaction. The dropped source is unlinked, then
+ *                                                    announcement_source_gone(). A start that finds it before that says
+ *                                                    -EALREADY
  *
  * With check_only nothing is kept: the problems and facts alone are wanted. */
 #pragma once
@@ -18,6 +22,9 @@
 struct conf;
 struct keyring;
 struct spool;
+
+/* Who queued what was found in a drop folder. */
+#define ADMIT_BY_DROP "incoming"
 
 struct admit {
     struct store_job job; /* job.step and job.lane are set by admit_init(); job.done by the caller */
@@ -44,8 +51,8 @@ struct admit {
     char *tmp_path;
 };
 
-/* Call after setting the inputs on a zeroed struct. result codes of done: 0; -EINVAL (problems); -EEXIST (the same is
- * there). */
+/* Call after setting the inputs on a zeroed struct. Result codes of done: 0; -EINVAL (problems); -EEXIST (the same is
+ * there); -EALREADY (this very source was taken in: it only has to go); -EAGAIN (somebody is at it); -EACCES. */
 void admit_init(struct admit *a);
 void admit_done(struct admit *a);
 

@@ -9,6 +9,7 @@
 #include "announce/notice_mail.h"
 #include "base/encode.h"
 #include "base/log.h"
+#include "base/text.h"
 #include "conf/conf.h"
 #include "mail/words.h"
 #include "store/announcement.h"
@@ -94,9 +95,13 @@ static int add_text(const struct inform *i, const char *kind, int64_t announceme
                     const struct conf_list *list, const char *recipient, const struct words *words, const char *subject,
                     struct view text) {
     AUTOBUF struct buf mail = BUF_INIT(MAIL_MAX_BYTES), id = BUF_INIT(64), relays = BUF_INIT(4096);
+    AUTOFREE char *clean = strdup(subject); /* a file's name may stand in it */
+    if (!clean)
+        return -ENOMEM;
+    text_cut_clean(clean);
     const struct notice_mail n = {.sender = sender,
                                   .recipient = recipient,
-                                  .subject = subject,
+                                  .subject = clean,
                                   .text = text,
                                   .message_id = fresh_message_id(&id),
                                   .date_usec = i->now_usec};
@@ -111,38 +116,41 @@ static int add_text(const struct inform *i, const char *kind, int64_t announceme
                       i->now_usec);
 }
 
+static int add_composed(const struct inform *i, const char *kind, int64_t announcement, const struct conf_list *list,
+                        struct compiled *c, struct view token, const char *recipient) {
+    AUTOBUF struct buf mail = BUF_INIT(MAIL_MAX_BYTES), id = BUF_INIT(64), relays = BUF_INIT(4096);
+    const struct compose_recipient to = {.announcement = announcement,
+                                         .address = view_of(recipient),
+                                         .token = token,
+                                         .message_id = view_of(fresh_message_id(&id)),
+                                         .date_usec = i->now_usec};
+    int r = compose(c, &to, &mail);
+    return r < 0 ? r
+                 : notice_add(i->db, kind, announcement, list->sender->id, relays_of(list, &relays), recipient,
+                              buf_view(&mail), i->now_usec);
+}
+
 /* The mail as it will be sent, but for the token, the subject's mark and the person. */
-static int add_preview(const struct inform *i, const char *kind, int64_t announcement, struct intake_result *r,
-                       const char *language, const char *recipient, struct why *why) {
+static int add_previews(const struct inform *i, const char *kind, int64_t announcement, struct intake_result *r,
+                        const char *language, const char *const *recipients, size_t count, struct why *why) {
     const struct compile_options options = {.preview = true};
     struct compiled *c = NULL;
+    AUTOBUF struct buf token = BUF_INIT(256);
+    struct token t = {.purpose = TOKEN_TEST, .list = r->list->id};
     int error = compile(&r->bundle, language, &options, why, &c);
     if (error < 0)
         return error;
-    AUTOBUF struct buf mail = BUF_INIT(MAIL_MAX_BYTES), id = BUF_INIT(64), token = BUF_INIT(256),
-                       relays = BUF_INIT(4096);
-    struct token t = {.purpose = TOKEN_TEST, .list = r->list->id};
     error = token_sign(i->keys, &t, &token);
-    if (error == 0) {
-        const struct compose_recipient to = {.announcement = announcement,
-                                             .address = view_of(recipient),
-                                             .token = buf_view(&token),
-                                             .message_id = view_of(fresh_message_id(&id)),
-                                             .date_usec = i->now_usec};
-        error = compose(c, &to, &mail);
-    }
+    for (size_t n = 0; error == 0 && n < count; n++)
+        error = add_composed(i, kind, announcement, r->list, c, buf_view(&token), recipients[n]);
     (void)compiled_free(c);
-    if (error == 0)
-        error = buf_error(&mail);
-    if (error < 0)
-        return why_set(why, error, "cannot compose the mail: %s", strerror(-error));
-    return notice_add(i->db, kind, announcement, r->list->sender->id, relays_of(r->list, &relays), recipient,
-                      buf_view(&mail), i->now_usec);
+    return error < 0 ? why_set(why, error, "cannot compose the mail: %s", strerror(-error)) : 0;
 }
 
 int inform_proof(const struct inform *i, int64_t id, struct intake_result *r,
                  const struct subscription_census *census) {
-    struct words *words = words_of(i->conf, r->head.languages[0]);
+    const struct conf_strings *coordinators = &r->list->coordinators;
+    struct words *words = coordinators->count ? words_of(i->conf, r->head.languages[0]) : NULL;
     if (!words)
         return 0;
     AUTOBUF struct buf subject = BUF_INIT(4096), text = BUF_INIT(TEXT_MAX_BYTES), facts = BUF_INIT(TEXT_MAX_BYTES),
@@ -152,16 +160,15 @@ int inform_proof(const struct inform *i, int64_t id, struct intake_result *r,
     inform_say_facts(r, census, i->conf, words, &facts);
     words_format(words, "notice.proof-text", buf_str(&facts), buf_str(&number), NULL, &text);
     int error = 0;
-    for (size_t c = 0; error == 0 && c < r->list->coordinators.count; c++) {
-        const char *to = r->list->coordinators.items[c];
-        error = add_text(i, "proof", id, r->list->sender, r->list, to, words, buf_str(&subject), buf_view(&text));
-        for (size_t l = 0; error == 0 && l < r->head.language_count; l++) {
-            struct why why = {0};
-            error = add_preview(i, "proof", id, r, r->head.languages[l], to, &why);
-            if (error == -EINVAL) {
-                log_why(LOG_ERR, "proof-not-composed", &why);
-                error = 0;
-            }
+    for (size_t c = 0; error == 0 && c < coordinators->count; c++)
+        error = add_text(i, "proof", id, r->list->sender, r->list, coordinators->items[c], words, buf_str(&subject),
+                         buf_view(&text));
+    for (size_t l = 0; error == 0 && l < r->head.language_count; l++) {
+        struct why why = {0};
+        error = add_previews(i, "proof", id, r, r->head.languages[l], coordinators->items, coordinators->count, &why);
+        if (error == -EINVAL) {
+            log_why(LOG_ERR, "proof-not-composed", &why);
+            error = 0;
         }
     }
     (void)words_free(words);
@@ -175,7 +182,7 @@ int inform_test(const struct inform *i, struct intake_result *r, const char *lan
         return why_set(why, -EINVAL, "the announcement has no text in this language: %s", language);
     for (size_t l = 0; error == 0 && l < r->head.language_count; l++)
         if (!language || strcmp(language, r->head.languages[l]) == 0)
-            error = add_preview(i, "test", 0, r, r->head.languages[l], recipient, why);
+            error = add_previews(i, "test", 0, r, r->head.languages[l], &recipient, 1, why);
     return error;
 }
 

@@ -16,6 +16,7 @@
 #include "conf/conf.h"
 #include "mail/words.h"
 #include "spool/spool.h"
+#include "store/announcement.h"
 
 #include "base/banned.h"
 
@@ -181,7 +182,7 @@ static int step_admit(struct drop *d, struct db *db) {
     const struct conf_list *list = conf_find_list(d->admit.conf, view_of(d->list));
     d->admit.hold = !list || list->release == CONF_RELEASE_HOLD;
     int r = d->admit_step(&d->admit.job, db);
-    if (r == STORE_DONE) {
+    if (r == STORE_DONE || r == -EALREADY) {
         d->taken = true;
         d->phase = CLEAN;
         return STORE_MORE;
@@ -224,6 +225,12 @@ static int remove_path(struct drop *d, const char *path) {
     return files_remove_tree(d->admit.spool->dirfd, path);
 }
 
+/* Only once the files are gone are the same ones a second drop. */
+static int step_clean(struct drop *d, struct db *db) {
+    int r = each_path(d, remove_path);
+    return r == 0 ? announcement_source_gone(db, d->admit.id) : r;
+}
+
 static int reject_path(struct drop *d, const char *path) {
     return spool_reject(d->admit.spool, path, buf_view(&d->reason));
 }
@@ -251,7 +258,7 @@ static int step(struct store_job *job, struct db *db) {
     case LOOK: return step_look(d);
     case READ: return step_read(d);
     case ADMIT: return step_admit(d, db);
-    case CLEAN: return each_path(d, remove_path);
+    case CLEAN: return step_clean(d, db);
     case REJECT: return step_reject(d, db);
     }
     return -EINVAL;
@@ -266,7 +273,7 @@ struct drop *drop_new(struct conf *conf, struct spool *spool, const struct keyri
     d->admit.spool = spool;
     d->admit.keys = keys;
     d->admit.list = d->list;
-    d->admit.by = "incoming";
+    d->admit.by = ADMIT_BY_DROP;
     admit_init(&d->admit);
     d->admit_step = d->admit.job.step;
     d->admit.job.step = step;

@@ -198,6 +198,10 @@ int announcement_taken_in(struct db *db, int64_t id, bool held) {
     return moved(r, changed);
 }
 
+int announcement_source_gone(struct db *db, int64_t id) {
+    return db_run(db, "UPDATE announcement SET resume_state = 0 WHERE id = ? AND state NOT IN (1, 6)", NULL, "i", id);
+}
+
 int announcement_release(struct db *db, int64_t id, int64_t now_usec, struct why *why) {
     int64_t changed = 0;
     int r = db_run(db, "UPDATE announcement SET state = 3, released = ? WHERE id = ? AND state = 2", &changed, "ii",

@@ -58,6 +58,8 @@ int announcement_find_event(struct db *db, uint32_t list, const char *name, int6
 
 /* Moves. Each refuses (-ESTALE with the reason in words, -ENOENT) where the state does not allow it. */
 int announcement_taken_in(struct db *db, int64_t id, bool held);
+/* The files that it was made of are gone: resume_state, which says until then that they may be left, is cleared. */
+int announcement_source_gone(struct db *db, int64_t id);
 int announcement_release(struct db *db, int64_t id, int64_t now_usec, struct why *why);
 int announcement_pause(struct db *db, int64_t id, const char *reason, struct why *why);
 int announcement_resume(struct db *db, int64_t id, struct why *why);
