@@ -29,16 +29,19 @@ static void upload_done(struct upload *u) {
     buf_done(&u->body);
 }
 
-static int read_upload(struct cli *cli, const char *path, const char *list, const char *at, struct upload *u) {
+/* list: in, what --list says or NULL; out, with the only list of the configuration where nothing was said. */
+static int read_upload(struct cli *cli, const char *path, const char **list, const char *at, struct upload *u) {
     struct source source;
     buf_init(&u->body, UPLOAD_MAX_BYTES);
     u->conf = cli_conf(cli);
     if (!u->conf)
         return EX_CONFIG;
+    if (!*list && u->conf->list_count == 1)
+        *list = u->conf->lists[0].name;
     if (at) {
         struct when w;
         int64_t usec;
-        const struct conf_list *l = list ? conf_find_list(u->conf, view_of(list)) : NULL;
+        const struct conf_list *l = *list ? conf_find_list(u->conf, view_of(*list)) : NULL;
         const char *zone = l && l->timezone[0] ? l->timezone : u->conf->timezone;
         if (when_parse(view_of(at), &w) != WHEN_OK || when_to_usec(&w, zone, &usec) != WHEN_OK)
             return cli_refuse(cli, EX_USAGE, "--at is not a moment",
@@ -96,7 +99,7 @@ int verb_test(struct cli *cli, int argc, char **argv) {
     struct upload u = {0};
     json_t *answer = NULL;
     AUTOBUF struct buf path = BUF_INIT(8192);
-    int code = read_upload(cli, argv[0], o[1].value, NULL, &u);
+    int code = read_upload(cli, argv[0], &o[1].value, NULL, &u);
     if (code == EX_OK) {
         begin_path(&path, cli, &u, o[1].value);
         client_query(&path, "test", o[0].value);
@@ -155,7 +158,7 @@ int verb_queue(struct cli *cli, int argc, char **argv) {
     struct upload u = {0};
     json_t *answer = NULL;
     AUTOBUF struct buf path = BUF_INIT(8192);
-    int code = read_upload(cli, argv[0], o[0].value, o[1].value, &u);
+    int code = read_upload(cli, argv[0], &o[0].value, o[1].value, &u);
     if (code == EX_OK)
         code = confirm(cli, &u, o[0].value, o[2].value != NULL);
     if (code == EX_OK) {

@@ -12,6 +12,7 @@
 #include "announce/intake.h"
 #include "base/clock.h"
 #include "base/files.h"
+#include "base/number.h"
 #include "base/text.h"
 #include "cli/client.h"
 #include "cli/draft_files.h"
@@ -27,13 +28,13 @@ static const char skeleton_head[] =
     "[announcement]\n"
     "subject = \n"
     "; list    = (where the folder or --list does not say it)\n"
-    "; send-at = 5.8.2025 09:00        (left out: at once after release)\n"
+    "; send-at = %s 09:00 (left out: at once after release)\n"
     "; attach  = programme.pdf, map.png (files beside this one)\n"
     "\n";
 static const char skeleton_event[] = "[event]\n"
                                      "title    = \n"
-                                     "start    = 2.9.2025 10:00\n"
-                                     "end      = 2.9.2025 15:30\n"
+                                     "start    = %s 10:00\n"
+                                     "end      = %s 15:30\n"
                                      "location = \n"
                                      "; url      = https://\n"
                                      "; timezone = Europe/Berlin   (where it is not the list's)\n"
@@ -47,15 +48,25 @@ static const char skeleton_tail[] = "[contact]\n"
                                     "\n"
                                     "\n";
 
+/* "2.9.2025": so many days from today. */
+static void print_day(int days, char ret[32]) {
+    int year, month, day;
+    clock_civil_from_days(clock_now_usec() / USEC_PER_DAY + days, &year, &month, &day);
+    (void)snprintf(ret, 32, "%d.%d.%d", day, month, year); /* always fits */
+}
+
 int verb_new(struct cli *cli, int argc, char **argv) {
     struct cli_option options[] = {{.name = "--event"}};
     int count = cli_options(cli, argc, argv, options, 1);
     if (count < 0 || count > 1)
         return count < 0 ? EX_USAGE : cli_refuse(cli, EX_USAGE, "one file at a time", "rundbrief new [--event] [FILE]");
     AUTOBUF struct buf text = BUF_INIT(8192);
-    buf_puts(&text, skeleton_head);
+    char sent[32], held[32];
+    print_day(14, sent);
+    print_day(42, held);
+    buf_printf(&text, skeleton_head, sent);
     if (options[0].value)
-        buf_puts(&text, skeleton_event);
+        buf_printf(&text, skeleton_event, held, held);
     buf_puts(&text, skeleton_tail);
     if (count == 0)
         return fputs(buf_str(&text), cli->out) < 0 ? EX_IOERR : EX_OK;
