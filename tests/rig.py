@@ -369,6 +369,28 @@ class House:
         return status
 
 
+def in_container(inside, out, seconds=120):
+    """Runs the program `inside` (a path below ROOT) as root in a container with this machine's systemd over a throw-away copy of the file
+    system: tests/tools/boot. It finds `out` as /run/out, writes out/began first and out/passed last. Skips where none can be booted."""
+    if os.geteuid() != 0:
+        skip("only root can boot a container")
+    if not os.access("/lib/systemd/systemd", os.X_OK) or not shutil.which("unshare"):
+        skip("no systemd here")
+    cgroups = next((p for p in ("/sys/fs/cgroup/unified", "/sys/fs/cgroup") if os.path.exists(p + "/cgroup.procs")), None)
+    if not cgroups or not os.access(cgroups, os.W_OK):
+        skip("no writable cgroup 2 hierarchy here")
+    try:
+        done = subprocess.run([os.path.join(ROOT, "tests/tools/boot"), cgroups, ROOT, os.environ.get("RB_BUILD", "build"), out, inside],
+                              capture_output=True, text=True, timeout=seconds)
+        said = (done.stderr.strip().splitlines() or ["it did not come up"])[-1]
+    except subprocess.TimeoutExpired:
+        said = f"it did not end within {seconds} s"
+    if not os.path.exists(os.path.join(out, "began")):
+        skip("no container can be booted here: " + said)
+    logs = [os.path.join(out, name) for name in ("log", "journal")]
+    check(os.path.exists(os.path.join(out, "passed")), "".join(open(path, errors="replace").read() for path in logs if os.path.exists(path)))
+
+
 def judge(paths):
     """Every mail is judged by parsers that are not ours."""
     for start in range(0, len(paths), 200):
