@@ -121,6 +121,14 @@ class Sink:
     def mails(self):
         return [read_mail(path) for path in sorted(glob.glob(os.path.join(self.folder, "mail", "*.eml")))]
 
+    def heads(self, *names):
+        """Header fields of each mail as they stand, without reading the rest: for thousands of mails."""
+        for path in glob.glob(os.path.join(self.folder, "mail", "*.eml")):
+            with open(path, "rb") as f:
+                head = re.sub(r"\r\n[ \t]", " ", f.read(16384).split(b"\r\n\r\n")[0].decode())
+            fields = dict(line.split(": ", 1) for line in head.split("\r\n") if ": " in line)
+            yield tuple(fields.get(name, "") for name in names)
+
     def url(self):
         return f"smtp://127.0.0.1:{self.port}"
 
