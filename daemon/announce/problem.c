@@ -78,3 +78,13 @@ void problems_print(const struct problems *p, const struct words *words, struct 
     for (size_t i = 0; i < p->count; i++)
         print_one(&p->items[i], words, to);
 }
+
+void problem_print_why(const struct why *why, const struct words *words, struct buf *to) {
+    if (why->key) {
+        const struct problem p = {.file = why->where, .key = why->key, .args = {"", "", ""}};
+        print_one(&p, words, to);
+        return;
+    }
+    why_print(why, to);
+    buf_putc(to, '\n');
+}

@@ -7,6 +7,7 @@
 
 #include "base/arena.h"
 #include "base/buf.h"
+#include "base/why.h"
 
 struct words;
 
@@ -33,3 +34,5 @@ void problem_add(struct problems *p, bool warning, const char *file, unsigned li
                  const char *a2, const char *a3);
 /* "funding.md, Zeile 7: „strat“ kenne ich nicht. Meinten Sie „start“?" one a line. */
 void problems_print(const struct problems *p, const struct words *words, struct buf *to);
+/* A reason in one line: by its key in [problem] and the file that it names, or as it is where it has no key. */
+void problem_print_why(const struct why *why, const struct words *words, struct buf *to);

@@ -95,22 +95,29 @@ bool source_is_first(const char *name, char *const *names, size_t count, const s
     return true;
 }
 
-static int refuse_file(const char *name, int error, struct why *why) {
-    const char *what = error == -ELOOP || error == -EINVAL ? "this is not a plain file"
-                       : error == -EILSEQ                  ? "the name of this file is not in UTF-8"
-                       : error == -EEXIST                  ? "another file has the same name"
-                                                           : NULL;
-    if (what)
-        (void)why_set(why, error, "%s", what);
-    else if (error == -E2BIG || error == -EMSGSIZE)
-        (void)why_set(why, error, "the files are too large together, or too many");
-    else
-        (void)why_set(why, error, "cannot take this file: %s", strerror(-error));
+/* key: of [problem], for coordinators; the rest says the same to admins. */
+static int refuse_source(const char *name, int error, const char *key, const char *what, const char *todo,
+                         struct why *why) {
+    (void)why_set(why, error, "%s", what);
     why_where(why, "%s", name);
+    why_todo(why, "%s", todo);
+    why->key = key;
+    return error;
+}
+
+static int refuse_file(const char *name, int error, struct why *why) {
+    if (error == -ELOOP || error == -EINVAL)
+        return refuse_source(name, error, "not-plain-file", "this is not a plain file",
+                             "Put the file itself there, no link", why);
+    if (error == -EILSEQ)
+        return refuse_source(name, error, "name-not-utf8", "the name of this file is not in UTF-8", "Rename it", why);
+    if (error == -EEXIST)
+        return refuse_source(name, error, "name-twice", "another file has the same name", "Rename one of the two", why);
     if (error == -E2BIG || error == -EMSGSIZE)
-        why_todo(why, "Put a link to large files into the text instead");
-    else if (error == -EILSEQ)
-        why_todo(why, "Rename it");
+        return refuse_source(name, error, "files-too-big", "the files are too large together, or too many",
+                             "Put a link to large files into the text instead", why);
+    (void)why_set(why, error, "cannot take this file: %s", strerror(-error));
+    why_where(why, "%s", name);
     return error;
 }
 
@@ -175,12 +182,10 @@ static bool is_named(const struct named *n, const char *name) {
 
 static int set_first(struct source *s, const char *name, struct why *why) {
     AUTOBUF struct buf normal = BUF_INIT(NORMAL_MAX_BYTES);
-    if (normal_name(name, &normal) < 0 || !first_stem(buf_str(&normal)).ptr) {
-        (void)why_set(why, -EINVAL, "this is neither a text (.md) nor a calendar event (.ics)");
-        why_where(why, "%s", name);
-        why_todo(why, "`rundbrief new` writes a text to begin with");
-        return -EINVAL;
-    }
+    if (normal_name(name, &normal) < 0 || !first_stem(buf_str(&normal)).ptr)
+        return refuse_source(name, -EINVAL, "not-announcement",
+                             "this is neither a text (.md) nor a calendar event (.ics)",
+                             "`rundbrief new` writes a text to begin with", why);
     s->first = arena_strdup(&s->files.arena, buf_str(&normal));
     s->stem = s->first ? arena_dup(&s->files.arena, view_trim(first_stem(s->first))) : NULL;
     return s->stem ? 0 : -ENOMEM;
@@ -272,11 +277,12 @@ static int read_folder(struct source *s, int dirfd, const char *path, const stru
     if (r == 0 && firsts == 1) {
         r = set_first(s, first, why);
     } else if (r == 0) {
-        r = why_set(why, -EINVAL,
-                    firsts ? "the folder holds more than one announcement"
-                           : "the folder holds no announcement (.md or .ics)");
-        why_where(why, "%s", path);
-        why_todo(why, "Put one text, its translations and its attachments into one folder");
+        static const char todo[] = "Put one text, its translations and its attachments into one folder";
+        const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
+        r = firsts ? refuse_source(name, -EINVAL, "folder-several", "the folder holds more than one announcement", todo,
+                                   why)
+                   : refuse_source(name, -EINVAL, "folder-empty", "the folder holds no announcement (.md or .ics)",
+                                   todo, why);
     }
     files_free_names(names, count);
     return r;

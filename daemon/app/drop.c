@@ -168,8 +168,10 @@ static int step_read(struct drop *d) {
     d->phase = ADMIT;
     bool ours = r == -ENOMEM || r == -EIO || r == -EMFILE || r == -ENFILE;
     if (r < 0 && !ours) {
-        why_print(&why, &d->reason);
-        buf_putc(&d->reason, '\n');
+        struct words *words = words_of(d);
+        if (words)
+            problem_print_why(&why, words, &d->reason);
+        (void)words_free(words);
         d->phase = REJECT;
         r = d->is_folder ? 0 : keep_translations(d, &languages);
     }

@@ -17,6 +17,7 @@ int why_set(struct why *why, int error, const char *format, ...) {
     set(why->what, sizeof why->what, format, args);
     va_end(args);
     why->where[0] = why->todo[0] = '\0';
+    why->key = NULL;
     return error;
 }
 

@@ -7,10 +7,11 @@
 struct why {
     char where[192]; /* "file:line", "[relay main] url", or "" */
     char what[384];
-    char todo[256]; /* a hint in the imperative, or "" */
+    char todo[256];  /* a hint in the imperative, or "" */
+    const char *key; /* of the sentence that says the same in every language, static; NULL where there is none */
 };
 
-/* Sets what (printf-style), clears where and todo; returns error, so that it can stand in a return statement. */
+/* Sets what (printf-style), clears the rest; returns error, so that it can stand in a return statement. */
 int why_set(struct why *why, int error, const char *format, ...) __attribute__((format(printf, 3, 4)));
 void why_where(struct why *why, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void why_todo(struct why *why, const char *format, ...) __attribute__((format(printf, 2, 3)));

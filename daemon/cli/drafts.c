@@ -94,7 +94,19 @@ int draft_files_read(struct cli *cli, const struct conf *conf, const char *path,
     else
         r = source_read(AT_FDCWD, path, &languages, ret, &why);
     files_free_names(codes, languages.count);
-    return r < 0 ? cli_fail(cli, r == -ENOENT ? EX_NOINPUT : EX_DATAERR, &why) : EX_OK;
+    if (r == 0)
+        return EX_OK;
+    struct words *words = NULL;
+    struct why ignored;
+    int code = r == -ENOENT ? EX_NOINPUT : EX_DATAERR;
+    if (!why.key ||
+        words_load(conf->templates_local, conf->templates, cli_language(conf, conf->language), &ignored, &words) < 0)
+        return cli_fail(cli, code, &why);
+    AUTOBUF struct buf text = BUF_INIT(4096);
+    problem_print_why(&why, words, &text);
+    (void)words_free(words);
+    (void)fputs(buf_str(&text), cli->err);
+    return code;
 }
 
 /* A draft checked here, without a daemon. */

@@ -2,6 +2,7 @@
 #include "unit.h"
 
 #include <ctype.h>
+#include <errno.h>
 #include <stdio.h>
 
 #include "announce/problem.h"
@@ -54,6 +55,25 @@ static void sentences_read_well(void **state) {
                    "funding.md\u00a0: (remarque) Le texte est si long que Gmail n’en affiche que le début.\n");
     assert_int_equal(p.errors, 1);
     problems_done(&p);
+}
+
+static void reasons_have_sentences(void **state) {
+    (void)state;
+    struct words *words = load("de");
+    AUTOBUF struct buf got = BUF_INIT(1000);
+    struct why why;
+    (void)why_set(&why, -EINVAL, "this is not a plain file");
+    why_where(&why, "plan.pdf");
+    why_todo(&why, "Put it there");
+    problem_print_why(&why, words, &got);
+    assert_string_equal(buf_str(&got), "plan.pdf: this is not a plain file. Put it there\n");
+    why.key = "not-plain-file";
+    buf_clear(&got);
+    problem_print_why(&why, words, &got);
+    assert_string_equal(buf_str(&got),
+                        "plan.pdf: Das ist keine gewöhnliche Datei. Legen Sie die Datei selbst hin, keine "
+                        "Verknüpfung.\n");
+    (void)words_free(words);
 }
 
 static void arguments_are_text(void **state) {
@@ -173,7 +193,8 @@ static void use_with_section(struct view code, const char *section) {
 }
 
 static void read_folder(const char *folder) {
-    static const char *const functions[] = {"problem_add", "complain", "draft_problem", "checking_complain"};
+    static const char *const functions[] = {"problem_add", "complain", "draft_problem", "checking_complain",
+                                            "refuse_source"};
     char **names;
     size_t count;
     assert_int_equal(files_list(AT_FDCWD, folder, 1000, &names, &count), 0);
@@ -290,9 +311,13 @@ static void translations_keep_the_arguments(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(sentences_read_well),      cmocka_unit_test(arguments_are_text),
-        cmocka_unit_test(many_are_counted_and_cut), cmocka_unit_test(every_key_has_its_sentence),
-        cmocka_unit_test(no_sentence_is_left_over), cmocka_unit_test(translations_keep_the_arguments),
+        cmocka_unit_test(sentences_read_well),
+        cmocka_unit_test(reasons_have_sentences),
+        cmocka_unit_test(arguments_are_text),
+        cmocka_unit_test(many_are_counted_and_cut),
+        cmocka_unit_test(every_key_has_its_sentence),
+        cmocka_unit_test(no_sentence_is_left_over),
+        cmocka_unit_test(translations_keep_the_arguments),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
