@@ -11,8 +11,8 @@
 #include "store/store.h"
 
 struct call {
-    struct store_job job; /* first: a job is cast back to its call */
-    struct api_parts parts; /* a copy: a job may end when the API is gone already */
+    struct store_job job;      /* first: a job is cast back to its call */
+    struct api_parts parts;    /* a copy: a job may end when the API is gone already */
     struct http_request *http; /* NULL once the client is gone */
     struct conf *conf;         /* the one in force when the call began; a reference */
     struct rights rights;

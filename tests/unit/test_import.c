@@ -145,7 +145,7 @@ static void on_done(void *user, int result, const struct import_result *told) {
     c->told = told;
 }
 
-static const struct import_handlers handlers = {on_more, on_done};
+static const struct import_handlers handlers = {on_more, on_done, NULL};
 static struct import_options options(void) {
     return (struct import_options){.list = LIST,
                                    .by = "vera",
