@@ -453,10 +453,11 @@ static void load_more(struct dispatch *d, int64_t now, int64_t *when) {
     }
 }
 
+/* What the window bounds. Outcomes that are being recorded and refusals that are held back come on top. */
 static unsigned claimed(const struct dispatch *d) {
     unsigned n = 0;
     for (const struct sending *s = d->sendings; s; s = s->next)
-        n += s->waiting.count + s->on_wire + s->held;
+        n += s->waiting.count + s->on_wire;
     return n;
 }
 
@@ -728,6 +729,14 @@ static void settle_quiet(struct dispatch *d, int64_t *when) {
     }
 }
 
+/* Nothing waits and nothing more can be claimed now. */
+static bool is_idle(const struct dispatch *d) {
+    bool idle = d->notices.count == 0 && !d->notices_claiming;
+    for (const struct sending *s = d->sendings; s && idle; s = s->next)
+        idle = s->waiting.count == 0 && !s->claiming && (!s->active || s->exhausted);
+    return idle || d->stopping;
+}
+
 /* ---- the turn ------------------------------------------------------------------------------------------------ */
 
 static void watch_store(struct dispatch *d, int64_t now, int64_t *when) {
@@ -771,9 +780,9 @@ static void turn(void *user) {
     watch_store(d, now, &when);
     while (send_next(d, NULL, now, &when))
         ;
-    for (struct items *held; (held = relays_held(d->relays, &relay));)
-        settle_held(d, held, false, relay);
     claim_more(d, now, &when);
+    for (struct items *held; (held = relays_held(d->relays, is_idle(d), now, &relay, &when));)
+        settle_held(d, held, false, relay);
     settle_quiet(d, &when);
     if (d->survey_wanted && !d->surveying) {
         d->survey_wanted = false;

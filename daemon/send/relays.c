@@ -40,6 +40,7 @@ struct relay {
     struct pace_daily daily;
     struct line *lines;
     struct items held;
+    int64_t answered_usec;
     char failure[OUTCOME_TEXT_MAX + 32];
     uint64_t counts[4]; /* by outcome_class */
 };
@@ -507,6 +508,7 @@ enum judgement relays_judge(struct relays *all, struct line *line, const struct 
     struct relay *relay = line->relay;
     (void)all;
     relay->counts[outcome->class]++;
+    relay->answered_usec = now_usec;
     line->last_usec = now_usec;
     line->answered |= outcome->code != 0;
     if (outcome->class == OUTCOME_DELIVERED) {
@@ -539,13 +541,16 @@ enum judgement relays_judge(struct relays *all, struct line *line, const struct 
     return JUDGEMENT_RECORD;
 }
 
-struct items *relays_held(struct relays *r, const char **ret_relay) {
+struct items *relays_held(struct relays *r, bool idle, int64_t now_usec, const char **ret_relay, int64_t *ret_when) {
     for (size_t i = 0; i < r->count + r->retired_count; i++) {
         struct relay *relay = i < r->count ? r->items[i] : r->retired[i - r->count];
-        if (relay->held.count && count_in_flight(relay) == 0) {
+        if (relay->held.count == 0 || count_in_flight(relay) > 0)
+            continue;
+        if (idle || relay->answered_usec + RELAYS_HELD_USEC <= now_usec) {
             *ret_relay = relay->conf->id;
             return &relay->held;
         }
+        sooner(ret_when, relay->answered_usec + RELAYS_HELD_USEC);
     }
     return NULL;
 }

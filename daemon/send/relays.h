@@ -23,6 +23,7 @@ struct relay;
 struct relays;
 
 #define RELAYS_IDLE_USEC (30 * USEC_PER_SEC)
+#define RELAYS_HELD_USEC (10 * USEC_PER_SEC)
 
 struct relays_handlers {
     /* A line has become ready or is gone, a relay works again or rests: look again what may be done. */
@@ -62,8 +63,9 @@ int relays_send(struct line *line, const struct envelope *envelope, struct view 
 const char *line_relay(const struct line *line);
 /* Refusals of the line's relay that are held back, oldest first. */
 struct items *line_held(struct line *line);
-/* Hands out those of relays that have nothing in flight: nothing follows that could change their meaning. */
-struct items *relays_held(struct relays *r, const char **ret_relay);
+/* Hands out those whose meaning nothing will change any more: of relays that have nothing in flight, and (idle) get
+ * nothing, or for RELAYS_HELD_USEC got no answer. NULL where there are none; *ret_when as above. */
+struct items *relays_held(struct relays *r, bool idle, int64_t now_usec, const char **ret_relay, int64_t *ret_when);
 
 /* What to do with an outcome, now that the relay's part in it is known. */
 enum judgement {
