@@ -116,8 +116,9 @@ $(B)/tools/%: tests/tools/%.c
 	@mkdir -p $(@D)
 	$(CC) -D_GNU_SOURCE -std=gnu2x -O2 -g -Wall -Wextra -o $@ $< $$(sed -n 's|^// pkg-config: ||p' $< | xargs -r pkg-config --cflags --libs) -lpthread
 
-demo: deps ## the main job for real, in two minutes: a workshop announced in six languages
-	@$(MAKE) --no-print-directory all tools
+demo: ## the main job for real, in two minutes: a workshop announced in six languages
+	@tests/deps.sh build demo
+	@$(MAKE) --no-print-directory all $(B)/tools/sink
 	@tests/demo
 
 check: deps ## build, and pass every test

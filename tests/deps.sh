@@ -1,15 +1,16 @@
 #!/bin/sh
-# deps.sh build|test|lint ... - installs the Debian packages of these groups that are missing; says the one command where it
+# deps.sh build|demo|test|lint ... - installs the Debian packages of these groups that are missing; says the one command where it
 # may not install. Prints nothing when all is there.
 set -eu
 build="gcc make pkg-config libcurl4-openssl-dev libical-dev libinih-dev libsodium-dev libsqlite3-dev libsystemd-dev
  libmicrohttpd-dev libcmark-dev libidn2-dev libjansson-dev libcsv-dev libunistring-dev tzdata"
-test="libcmocka-dev libgmime-3.0-dev python3 postfix dovecot-imapd dovecot-lmtpd openssl strace curl procps clang
+demo="python3 postfix dovecot-imapd dovecot-lmtpd openssl"
+test="$demo libcmocka-dev libgmime-3.0-dev strace curl procps clang
  libclang-rt-14-dev clang-format chromium fonts-noto-core nodejs"
 lint="clang-tidy cppcheck"
 want=
 for group; do
-    case $group in build) want="$want $build" ;; test) want="$want $test" ;; lint) want="$want $lint" ;; *) echo "deps.sh: no group $group" >&2; exit 64 ;; esac
+    case $group in build) want="$want $build" ;; demo) want="$want $demo" ;; test) want="$want $test" ;; lint) want="$want $lint" ;; *) echo "deps.sh: no group $group" >&2; exit 64 ;; esac
 done
 missing=
 for package in $want; do
