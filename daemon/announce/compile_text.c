@@ -203,33 +203,49 @@ static int make_tree(struct compiling *g) {
     return r < 0 ? why_set(g->why, r, "cannot lay out the fields: %s", strerror(-r)) : 0;
 }
 
-static int copy_literal(struct view text, enum merge_escape escape, struct merge *m) {
-    AUTOBUF struct buf escaped = BUF_INIT(8 * DRAFT_VALUE_MAX_BYTES);
-    merge_escape(text, escape, &escaped);
-    merge_text(m, buf_view(&escaped));
-    return buf_error(&escaped) ? buf_error(&escaped) : merge_seal(m);
+/* The same with everything escaped for HTML: what people wrote as text is text there too. */
+static int to_html(const struct merge *plain, struct merge *html) {
+    for (size_t i = 0; i < plain->count; i++) {
+        const struct merge_op *op = &plain->ops[i];
+        AUTOBUF struct buf escaped = BUF_INIT(TEMPLATE_TEXT_MAX_BYTES);
+        switch (op->kind) {
+        case MERGE_TEXT:
+            merge_escape(op->text, MERGE_HTML, &escaped);
+            merge_text(html, buf_view(&escaped));
+            break;
+        case MERGE_FIELD: merge_field(html, op->field, MERGE_HTML); break;
+        case MERGE_IF:
+        case MERGE_UNLESS: merge_if(html, op->field, op->kind == MERGE_UNLESS); break;
+        case MERGE_END: merge_end(html); break;
+        }
+        if (buf_error(&escaped))
+            return buf_error(&escaped);
+    }
+    return merge_seal(html);
+}
+
+static int render_subject_to(struct compiling *g, struct merge *m) {
+    const struct draft *d = compiled_draft(g->c);
+    const struct draft_value *v = &d->values[DRAFT_SUBJECT];
+    struct view source = view_of(draft_text(d, DRAFT_SUBJECT));
+    if (draft_is_literal(d, DRAFT_SUBJECT)) {
+        merge_text(m, source);
+        return merge_seal(m);
+    }
+    const struct text t = {v->text ? v->file : d->file, v->line, source, TEMPLATE_PLAIN, NULL};
+    return render(g, &t, &g->root, m);
 }
 
 static int render_subject(struct compiling *g) {
     struct compiled *c = g->c;
-    const struct draft *d = compiled_draft(c);
-    struct view source = view_of(draft_text(d, DRAFT_SUBJECT));
-    struct text t = {.file = d->values[DRAFT_SUBJECT].text ? d->values[DRAFT_SUBJECT].file : d->file,
-                     .line = d->values[DRAFT_SUBJECT].line,
-                     .source = source,
-                     .target = TEMPLATE_PLAIN};
     if (g->options->preview) {
         merge_text(&c->subject, view_of(words_get(c->words, "mail.preview-subject")));
         merge_text(&c->subject, VIEW(" "));
     }
-    bool literal = draft_is_literal(d, DRAFT_SUBJECT);
-    int r = literal ? copy_literal(source, MERGE_PLAIN, &c->subject) : render(g, &t, &g->root, &c->subject);
+    int r = render_subject_to(g, &c->subject);
     if (r == 0)
-        r = literal ? copy_literal(source, MERGE_PLAIN, &c->subject_plain) : render(g, &t, &g->root, &c->subject_plain);
-    t.target = TEMPLATE_HTML;
-    if (r == 0)
-        r = literal ? copy_literal(source, MERGE_HTML, &c->subject_html) : render(g, &t, &g->root, &c->subject_html);
-    return r;
+        r = render_subject_to(g, &c->subject_plain);
+    return r == 0 ? to_html(&c->subject_plain, &c->subject_html) : r;
 }
 
 /* A body may say its subject where that is the same for all. */
@@ -269,7 +285,7 @@ struct word_walk {
     struct compiling *g;
     const struct value *root;
     struct value *map;
-    enum template_target target;
+    bool html;
     int result;
 };
 
@@ -285,11 +301,15 @@ static void on_word(void *user, const char *key, const char *text) {
             w->result = why_set(w->g->why, -EINVAL, "words.ini has too many texts with fields");
             return;
         }
-        struct merge *m = &c->word_merges[c->word_merge_count++];
+        struct merge *m = &c->word_merges[c->word_merge_count++], plain;
         const char *place = arena_printf(&c->arena, "words.ini (%s), [mail] %s", w->g->language, key);
-        const struct text t = {place ? place : "words.ini", 0, view_of(text), w->target, NULL};
+        const struct text t = {place ? place : "words.ini", 0, view_of(text), TEMPLATE_PLAIN, NULL};
         merge_init(m);
-        w->result = render(w->g, &t, w->root, m);
+        merge_init(&plain);
+        w->result = render(w->g, &t, w->root, w->html ? &plain : m);
+        if (w->result == 0 && w->html)
+            w->result = to_html(&plain, m);
+        merge_done(&plain);
         v.part = m;
     }
     if (w->result == 0)
@@ -302,15 +322,18 @@ static int render_part(struct compiling *g, enum template_target target) {
     bool html = target == TEMPLATE_HTML;
     struct value root = value_map(), mail = value_map(), all = value_map(),
                  body = {.kind = VALUE_TEXT, .part = html ? &c->body.html : &c->body.plain},
-                 subject = {.kind = VALUE_TEXT, .part = html ? &c->subject_html : &c->subject_plain};
+                 subject = {.kind = VALUE_TEXT, .part = &c->subject_plain};
     /* Copies of maps share their arrays: what is set here must not show in the other part. */
     for (size_t i = 0; i < g->root.count; i++)
         (void)value_set(&c->arena, &root, g->root.keys[i], g->root.items[i]);
     (void)value_set(&c->arena, &root, "subject", subject);
-    struct word_walk walk = {g, &root, &mail, target, 0};
+    struct word_walk walk = {g, &root, &mail, html, 0};
     words_each(c->words, "mail", on_word, &walk);
     if (walk.result < 0)
         return walk.result;
+    if (html) /* words are made of plain text, then escaped */
+        subject.part = &c->subject_html;
+    (void)value_set(&c->arena, &root, "subject", subject);
     (void)value_set(&c->arena, &all, "mail", mail); /* a map is copied when it is put into another: branches first */
     (void)value_set(&c->arena, &root, "words", all);
     (void)value_set(&c->arena, &root, "body", body);

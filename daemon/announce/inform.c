@@ -234,7 +234,7 @@ int inform_finished(const struct inform *i, const struct conf_list *list, const 
     words_format(words, "notice.finished-text", row->subject, buf_str(&counts), buf_str(&id), &text);
     if (not_delivered.len) {
         AUTOFREE char *names = view_dup(not_delivered);
-        buf_putc(&text, '\n');
+        buf_puts(&text, "\n\n");
         words_format(words, "notice.finished-not", names, buf_str(&id), NULL, &text);
     }
     int r = tell_coordinators(i, "finished", row->id, list, words, buf_str(&subject), buf_view(&text));

@@ -20,6 +20,10 @@ static int render_text(const struct conf *conf, const struct words *words, const
     int r = template_file_read(conf->templates_local, conf->templates, words_language(words), "notice.txt", &source);
     if (r < 0)
         return r;
+    /* The frame has the blank line behind it. */
+    struct view text = n->text;
+    while (view_ends(text, "\n"))
+        text = view_slice(text, 0, text.len - 1);
     const char *organisation = n->sender->organisation[0] ? n->sender->organisation : n->sender->name;
     (void)value_set(&arena, &sender, "name", value_text(n->sender->name));
     (void)value_set(&arena, &sender, "organisation", value_text(organisation));
@@ -33,7 +37,7 @@ static int render_text(const struct conf *conf, const struct words *words, const
     (void)value_set(&arena, &all, "mail", mail);
     (void)value_set(&arena, &root, "words", all);
     (void)value_set(&arena, &root, "subject", value_text(n->subject));
-    (void)value_set(&arena, &root, "text", value_text(arena_dup(&arena, n->text)));
+    (void)value_set(&arena, &root, "text", value_text(arena_dup(&arena, text)));
     if (arena_failed(&arena))
         return -ENOMEM;
     r = template_render(buf_view(&source), &root, TEMPLATE_PLAIN, false, m, &fault);
