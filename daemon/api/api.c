@@ -26,7 +26,7 @@ static const struct route routes[] = {
     {HTTP_GET, "/v1/lists", 0, false, route_lists, NULL},
     {HTTP_POST, "/v1/lists/*/import", UINT64_MAX, true, route_import, route_import_end},
     {HTTP_GET, "/v1/subscribers", 0, false, route_subscribers, NULL},
-    {HTTP_GET, "/v1/subscribers/*", 0, false, route_subscriber, NULL},
+    {HTTP_GET, "/v1/subscribers/**", 0, false, route_subscriber, NULL},
     {HTTP_POST, "/v1/subscribers", JSON_BODY_MAX, false, route_change_subscriber, NULL},
     {HTTP_GET, "/v1/test-token", 0, false, route_test_token, NULL},
 };
@@ -44,7 +44,11 @@ static bool matches(const char *pattern, const char *path, struct view *ret_argu
         bool more_p = view_split(&p, '/', &a), more_v = view_split(&v, '/', &b);
         if (!more_p || !more_v)
             return more_p == more_v;
-        if (view_eq_str(a, "*") && b.len)
+        if (view_eq_str(a, "**")) {
+            *ret_argument = view_make(b.ptr, b.len + (v.ptr ? v.len + 1 : 0));
+            return true;
+        }
+        if (view_eq_str(a, "*"))
             *ret_argument = b;
         else if (!view_eq(a, b))
             return false;

@@ -9,7 +9,7 @@ struct call;
 
 struct route {
     enum http_method method;
-    const char *path; /* "*" stands for one segment: the call's argument */
+    const char *path; /* "*" stands for one segment, "**" for all that follows: the call's argument */
     uint64_t body_max;
     bool stream;                 /* on_body of the call is given pieces */
     void (*run)(struct call *c); /* at the head for streams, else when the body is whole */

@@ -197,6 +197,7 @@ static bool set_request(const struct http_client *c, struct exchange *x, const c
     bool ok = true;
     curl_easy_reset(curl); /* keeps the connection */
     SET(CURLOPT_URL, url);
+    SET(CURLOPT_PATH_AS_IS, 1L); /* an argument of .. is one, no way upwards */
     SET(CURLOPT_UNIX_SOCKET_PATH, c->socket_path);
     SET(CURLOPT_PROTOCOLS_STR, "http");
     SET(CURLOPT_PROXY, "");
