@@ -109,12 +109,15 @@ static int listen_on(const char *path, struct why *why) {
         return why_set(why, -errno, "cannot make a socket: %s", strerror(errno));
     /* The store's lock says that no other daemon is there: an old socket is left over. Rights follow from the peer, so
      * that everybody may connect. */
-    (void)unlink(path);
+    struct stat st;
+    if (lstat(path, &st) == 0 && S_ISSOCK(st.st_mode))
+        (void)unlink(path); /* bind() says what is wrong */
     if (bind(fd, (struct sockaddr *)&address, sizeof address) < 0 || chmod(path, 0666) < 0 || listen(fd, 64) < 0) {
         int error = -errno;
         (void)close(fd);
         (void)why_set(why, error, "cannot listen: %s", strerror(-error));
         why_where(why, "%s", path);
+        why_todo(why, "Let the daemon's user write the folder, or set [daemon] socket to another path");
         return error;
     }
     return fd;
@@ -395,16 +398,22 @@ static int set_clock(const char *text, const char *zone) {
     return 0;
 }
 
+/* What was printed has arrived, or the exit code that says it has not. */
+static int printed(void) {
+    bool written = !ferror(stdout);
+    return fflush(stdout) == EOF || !written ? EX_IOERR : EX_OK;
+}
+
 static int check_config(struct daemon *d, bool dump) {
     int r = (dump ? conf_load : conf_load_for_machine)(d->config_path, print_error, NULL, &d->conf);
     if (r == 0 && dump) {
         AUTOBUF struct buf text = BUF_INIT(4 << 20);
         conf_dump(d->conf, &text);
-        (void)fputs(buf_str(&text), stdout);
+        (void)fputs(buf_str(&text), stdout); /* asked below */
     } else if (r == 0)
         (void)printf("%s: all is well\n", d->config_path);
     d->conf = conf_unref(d->conf);
-    return r < 0 ? EX_CONFIG : EX_OK;
+    return r < 0 ? EX_CONFIG : printed();
 }
 
 int main(int argc, char **argv) {
@@ -418,6 +427,7 @@ int main(int argc, char **argv) {
     struct daemon d = {.config_path = "/etc/rundbrief/rundbrief.ini"};
     const char *clock_text = NULL;
     bool check = false, dump = false;
+    files_guard_standard();
     for (int c; (c = getopt_long(argc, argv, "", options, NULL)) != -1;)
         switch (c) {
         case CONFIG: d.config_path = optarg; break;
@@ -428,9 +438,10 @@ int main(int argc, char **argv) {
         case SAMPLE: {
             AUTOBUF struct buf text = BUF_INIT(1 << 20);
             conf_print_sample(&text);
-            return fputs(buf_str(&text), stdout) < 0 ? EX_IOERR : EX_OK;
+            (void)fputs(buf_str(&text), stdout);
+            return printed();
         }
-        case HELP: return fputs(help, stdout) < 0 ? EX_IOERR : EX_OK;
+        case HELP: (void)fputs(help, stdout); return printed();
         default: (void)fputs(help, stderr); return EX_USAGE;
         }
     if (optind < argc) {

@@ -51,6 +51,13 @@ int files_read_regular(int dirfd, const char *path, struct buf *b) {
     return S_ISREG(st.st_mode) ? read_fd(fd, b) : -EINVAL;
 }
 
+void files_guard_standard(void) {
+    static const int ways[] = {O_WRONLY, O_RDONLY, O_RDWR}; /* of input, output and errors: the last may go nowhere */
+    for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+        if (fcntl(fd, F_GETFD) < 0)
+            (void)open("/dev/null", ways[fd]); /* the lowest number that is free: this one */
+}
+
 int files_write_all(int fd, const void *data, size_t len) {
     const char *p = data;
     while (len) {

@@ -13,6 +13,9 @@ struct why;
  * component (-ELOOP, -EINVAL) and never blocks on a FIFO. */
 int files_read(int dirfd, const char *path, struct buf *b);
 int files_read_regular(int dirfd, const char *path, struct buf *b);
+/* At a program's start: standard streams that were handed over closed become ones that fail, so that no file or socket
+ * opened later takes their numbers and gets what is printed. */
+void files_guard_standard(void);
 /* Writes to a temporary name beside path, fsyncs, renames over path, fsyncs the folder. */
 int files_write_durable(int dirfd, const char *path, struct view content, mode_t mode);
 /* Creates (O_EXCL) and writes without any sync. */

@@ -8,6 +8,7 @@
 
 #include "announce/upload.h"
 #include "base/clock.h"
+#include "base/text.h"
 #include "cli/client.h"
 #include "cli/draft_files.h"
 #include "cli/verb.h"
@@ -20,6 +21,7 @@ enum { UPLOAD_MAX_BYTES = BUNDLE_MAX_BYTES + (1 << 20) };
 /* The upload of one announcement and the query that goes with it. */
 struct upload {
     struct conf *conf;
+    const char *list; /* --list, or the only one there is; NULL: the file says it */
     struct buf body;
     char at[32]; /* --at as the API wants it, or "" */
 };
@@ -30,18 +32,17 @@ static void upload_done(struct upload *u) {
 }
 
 /* list: in, what --list says or NULL; out, with the only list of the configuration where nothing was said. */
-static int read_upload(struct cli *cli, const char *path, const char **list, const char *at, struct upload *u) {
+static int read_upload(struct cli *cli, const char *path, const char *list, const char *at, struct upload *u) {
     struct source source;
     buf_init(&u->body, UPLOAD_MAX_BYTES);
     u->conf = cli_conf(cli);
     if (!u->conf)
         return EX_CONFIG;
-    if (!*list && u->conf->list_count == 1)
-        *list = u->conf->lists[0].name;
+    u->list = list ? list : u->conf->list_count == 1 ? u->conf->lists[0].name : NULL;
     if (at) {
         struct when w;
         int64_t usec;
-        const struct conf_list *l = *list ? conf_find_list(u->conf, view_of(*list)) : NULL;
+        const struct conf_list *l = u->list ? conf_find_list(u->conf, view_of(u->list)) : NULL;
         const char *zone = l && l->timezone[0] ? l->timezone : u->conf->timezone;
         if (when_parse(view_of(at), &w) != WHEN_OK || when_to_usec(&w, zone, &usec) != WHEN_OK)
             return cli_refuse(cli, EX_USAGE, "--at is not a moment",
@@ -77,11 +78,10 @@ static int send_upload(struct cli *cli, const struct upload *u, struct view path
     return code;
 }
 
-static void begin_path(struct buf *path, struct cli *cli, const struct upload *u, const char *list) {
-    (void)cli;
+static void begin_path(struct buf *path, const struct upload *u) {
     buf_clear(path);
     buf_puts(path, "/v1/announcements");
-    client_query(path, "list", list);
+    client_query(path, "list", u->list);
     client_query(path, "at", u->at[0] ? u->at : NULL);
     client_query(path, "speak", cli_language(u->conf, NULL));
 }
@@ -98,10 +98,10 @@ int verb_test(struct cli *cli, int argc, char **argv) {
                           "rundbrief test FILE --to ADDRESS [--list LIST] [--lang LANGUAGE]");
     struct upload u = {0};
     json_t *answer = NULL;
-    AUTOBUF struct buf path = BUF_INIT(8192);
-    int code = read_upload(cli, argv[0], &o[1].value, NULL, &u);
+    AUTOBUF struct buf path = BUF_INIT(CLIENT_PATH_MAX_BYTES);
+    int code = read_upload(cli, argv[0], o[1].value, NULL, &u);
     if (code == EX_OK) {
-        begin_path(&path, cli, &u, o[1].value);
+        begin_path(&path, &u);
         client_query(&path, "test", o[0].value);
         client_query(&path, "language", o[2].value);
         code = send_upload(cli, &u, buf_view(&path), &answer);
@@ -115,19 +115,28 @@ int verb_test(struct cli *cli, int argc, char **argv) {
     return code;
 }
 
+/* Only a whole word of one of the languages is a yes. */
 static bool ask(struct cli *cli, const char *question) {
+    static const char *const words[] = {"y", "yes", "j", "ja", "o", "oui", "s", "si", "sì", "tak", "t", "т", "так"};
     char line[64];
     (void)fprintf(cli->out, "%s [y/N] ", question);
     (void)fflush(cli->out);
-    return fgets(line, sizeof line, stdin) && (line[0] == 'y' || line[0] == 'Y' || line[0] == 'j' || line[0] == 'J' ||
-                                               line[0] == 'o' || line[0] == 't' || line[0] == 's');
+    if (!fgets(line, sizeof line, stdin))
+        return false;
+    AUTOBUF struct buf folded = BUF_INIT(sizeof line * 4);
+    if (text_fold(view_trim(view_of(line)), &folded) < 0)
+        return false;
+    for (size_t i = 0; i < COUNT_OF(words); i++)
+        if (view_eq_str(buf_view(&folded), words[i]))
+            return true;
+    return false;
 }
 
 /* Shows the facts, and asks where somebody can answer. */
-static int confirm(struct cli *cli, const struct upload *u, const char *list, bool yes) {
-    AUTOBUF struct buf path = BUF_INIT(8192);
+static int confirm(struct cli *cli, const struct upload *u, bool yes) {
+    AUTOBUF struct buf path = BUF_INIT(CLIENT_PATH_MAX_BYTES);
     json_t *answer = NULL;
-    begin_path(&path, cli, u, list);
+    begin_path(&path, u);
     client_query(&path, "check", "1");
     int code = send_upload(cli, u, buf_view(&path), &answer);
     if (code != EX_OK)
@@ -138,7 +147,7 @@ static int confirm(struct cli *cli, const struct upload *u, const char *list, bo
     json_decref(answer);
     if (yes)
         return EX_OK;
-    if (!cli->terminal || !isatty(STDIN_FILENO))
+    if (cli->json || !cli->terminal || !isatty(STDIN_FILENO))
         return cli_refuse(cli, EX_USAGE, "nothing was queued: there is nobody to ask", "Add --yes");
     return ask(cli, "Send it?") ? EX_OK : cli_refuse(cli, EX_USAGE, "nothing was queued", NULL);
 }
@@ -157,12 +166,12 @@ int verb_queue(struct cli *cli, int argc, char **argv) {
                           "rundbrief queue FILE [--list LIST] [--at TIME] [--yes] [--again] [--hold]");
     struct upload u = {0};
     json_t *answer = NULL;
-    AUTOBUF struct buf path = BUF_INIT(8192);
-    int code = read_upload(cli, argv[0], &o[0].value, o[1].value, &u);
+    AUTOBUF struct buf path = BUF_INIT(CLIENT_PATH_MAX_BYTES);
+    int code = read_upload(cli, argv[0], o[0].value, o[1].value, &u);
     if (code == EX_OK)
-        code = confirm(cli, &u, o[0].value, o[2].value != NULL);
+        code = confirm(cli, &u, o[2].value != NULL);
     if (code == EX_OK) {
-        begin_path(&path, cli, &u, o[0].value);
+        begin_path(&path, &u);
         client_query(&path, "again", o[3].value ? "1" : NULL);
         client_query(&path, "hold", o[4].value ? "1" : NULL);
         code = send_upload(cli, &u, buf_view(&path), &answer);
@@ -181,27 +190,42 @@ int verb_queue(struct cli *cli, int argc, char **argv) {
     return code;
 }
 
+static int move_one(struct cli *cli, const char *id, const char *verb, json_t *documents) {
+    AUTOBUF struct buf path = BUF_INIT(CLIENT_PATH_MAX_BYTES);
+    json_t *answer = NULL;
+    buf_puts(&path, "/v1/announcements/");
+    http_client_encode(&path, view_of(id));
+    buf_printf(&path, "/%s", verb);
+    struct http_client_request request = {.method = "POST", .path = buf_str(&path)};
+    int code = client_call(cli, &request, &answer, NULL);
+    if (code == EX_OK && documents)
+        (void)json_array_append(documents, answer); /* without memory it is missing */
+    else if (code == EX_OK && cli->json)
+        code = client_print(cli, answer);
+    else if (code == EX_OK)
+        (void)fprintf(cli->out, "Announcement %s is %s now.\n", id, json_text(answer, "state"));
+    json_decref(answer);
+    return code;
+}
+
+/* The last failure's code. With --json one document: of one announcement, or an array of those that moved. */
 static int move(struct cli *cli, int argc, char **argv, const char *verb) {
     int count = cli_options(cli, argc, argv, NULL, 0), code = EX_OK;
     if (count < 0)
         return EX_USAGE;
     if (count == 0)
         return cli_refuse(cli, EX_USAGE, "which announcement?", "`rundbrief status` shows them with their numbers");
+    json_t *documents = cli->json && count > 1 ? json_array() : NULL;
+    struct cli quiet = *cli;
+    quiet.json = cli->json && !documents;
     for (int i = 0; i < count; i++) {
-        AUTOBUF struct buf path = BUF_INIT(1024);
-        json_t *answer = NULL;
-        buf_puts(&path, "/v1/announcements/");
-        http_client_encode(&path, view_of(argv[i]));
-        buf_printf(&path, "/%s", verb);
-        struct http_client_request request = {.method = "POST", .path = buf_str(&path)};
-        int one = client_call(cli, &request, &answer, NULL);
-        if (one == EX_OK && cli->json)
-            (void)client_print(cli, answer);
-        else if (one == EX_OK)
-            (void)fprintf(cli->out, "Announcement %s is %s now.\n", argv[i], json_text(answer, "state"));
-        json_decref(answer);
+        int one = move_one(&quiet, argv[i], verb, documents);
         code = one != EX_OK ? one : code;
     }
+    cli->socket_kept = quiet.socket_kept;
+    if (documents && client_print(cli, documents) != EX_OK)
+        code = EX_IOERR;
+    json_decref(documents);
     return code;
 }
 

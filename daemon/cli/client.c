@@ -14,7 +14,7 @@ const char *client_socket(struct cli *cli) {
         struct conf *conf = cli_conf(cli);
         if (!conf)
             return NULL;
-        cli->socket_path = strdup(conf->socket); /* lives as long as the program */
+        cli->socket_path = cli->socket_kept = strdup(conf->socket);
         (void)conf_unref(conf);
     }
     return cli->socket_path;
@@ -52,17 +52,29 @@ static void print_error(struct cli *cli, const json_t *document) {
     (void)cli_fail(cli, 0, &why);
 }
 
+/* What never reached a route: the request itself is too long, or the like. */
+static int take_refusal(struct cli *cli, const struct http_client_answer *answer) {
+    struct why why;
+    bool is_words = view_starts(view_of(answer->content_type), "text/plain");
+    if (answer->status == 413 || answer->status == 414 || answer->status == 431) {
+        (void)why_set(&why, 0, "this is too long");
+        why_todo(&why, "Say it in fewer words");
+        return cli_fail(cli, EX_DATAERR, &why);
+    }
+    (void)why_set(
+        &why, 0, is_words ? "the daemon refuses this (status %u): %s" : "the daemon's answer (status %u) is not JSON%s",
+        answer->status, is_words ? buf_str(&answer->body) : "");
+    return cli_fail(cli, EX_PROTOCOL, &why);
+}
+
 static int take_answer(struct cli *cli, const struct http_client_request *request,
                        const struct http_client_answer *answer, json_t **ret, json_t **ret_error) {
     bool good = answer->status == 200;
     if (good && request->on_data)
         return EX_OK;
     json_t *document = json_read(buf_view(&answer->body));
-    if (!document) {
-        struct why why;
-        (void)why_set(&why, 0, "the daemon's answer (status %u) is not JSON", answer->status);
-        return cli_fail(cli, EX_PROTOCOL, &why);
-    }
+    if (!document)
+        return take_refusal(cli, answer);
     if (good)
         *ret = document;
     else if (ret_error)
@@ -89,12 +101,14 @@ int client_call(struct cli *cli, const struct http_client_request *request, json
     else
         r = http_client_call(client, request, &answer, &why);
     (void)http_client_free(client);
-    int code = r < 0 ? cli_fail(cli,
-                                r == -EACCES                         ? EX_NOPERM
-                                : r == -ENOENT || r == -ECONNREFUSED ? EX_UNAVAILABLE
-                                                                     : EX_IOERR,
-                                &why)
-                     : take_answer(cli, request, &answer, ret, ret_error);
+    int code = r == -ECANCELED ? EX_IOERR /* whoever ended it knows why */
+               : r < 0         ? cli_fail(cli,
+                                  r == -EACCES                         ? EX_NOPERM
+                                          : r == -EMSGSIZE                     ? EX_DATAERR
+                                          : r == -ENOENT || r == -ECONNREFUSED ? EX_UNAVAILABLE
+                                                                               : EX_IOERR,
+                                          &why)
+                               : take_answer(cli, request, &answer, ret, ret_error);
     buf_done(&answer.body);
     return code;
 }

@@ -5,6 +5,10 @@
 
 struct cli;
 
+/* For paths with their queries: more than the arguments of a program can hold. What is too long for HTTP is refused when
+ * it is asked. */
+enum { CLIENT_PATH_MAX_BYTES = 8 << 20 };
+
 /* The socket to use: --socket, or the configuration's. NULL after saying why. */
 const char *client_socket(struct cli *cli);
 /* Runs a request. An exit code; on EX_OK the answer in *ret (owned; NULL where it was

@@ -55,6 +55,14 @@ static void print_day(int days, char ret[32]) {
     (void)snprintf(ret, 32, "%d.%d.%d", day, month, year); /* always fits */
 }
 
+/* Steals the document. */
+static int print_document(struct cli *cli, json_t *document) {
+    int code = document ? client_print(cli, document)
+                        : cli_refuse(cli, EX_DATAERR, "this is not text in UTF-8, or memory ran out", NULL);
+    json_decref(document);
+    return code;
+}
+
 int verb_new(struct cli *cli, int argc, char **argv) {
     struct cli_option options[] = {{.name = "--event"}};
     int count = cli_options(cli, argc, argv, options, 1);
@@ -68,6 +76,8 @@ int verb_new(struct cli *cli, int argc, char **argv) {
     if (options[0].value)
         buf_printf(&text, skeleton_event, held, held);
     buf_puts(&text, skeleton_tail);
+    if (count == 0 && cli->json)
+        return print_document(cli, json_pack("{s:s}", "text", buf_str(&text)));
     if (count == 0)
         return fputs(buf_str(&text), cli->out) < 0 ? EX_IOERR : EX_OK;
     int r = files_write_new(AT_FDCWD, argv[0], buf_view(&text), 0644);
@@ -79,6 +89,8 @@ int verb_new(struct cli *cli, int argc, char **argv) {
             why_todo(&why, "Choose another name");
         return cli_fail(cli, EX_CANTCREAT, &why);
     }
+    if (cli->json)
+        return print_document(cli, json_pack("{s:s}", "file", argv[0]));
     (void)fprintf(cli->out, "%s: fill it in, then look at it with: rundbrief check %s\n", argv[0], argv[0]);
     return EX_OK;
 }
@@ -168,6 +180,23 @@ static int check(struct cli *cli, const char *path, const char *list, bool allow
     return cli_fail(cli, EX_OSERR, &why);
 }
 
+static json_t *check_document(const struct checked *k) {
+    AUTOBUF struct buf problems = BUF_INIT(1 << 20), facts = BUF_INIT(1 << 20);
+    problems_print(k->problems, k->words, &problems);
+    json_t *o = json_pack("{s:s, s:I}", "problems", buf_str(&problems), "errors", (json_int_t)k->problems->errors);
+    if (!o || k->error != 0)
+        return o;
+    intake_say(&k->result, k->conf, k->words, &facts);
+    json_t *texts = json_object();
+    for (size_t i = 0; i < k->result.head.language_count; i++)
+        (void)json_object_set_new(texts, k->result.head.languages[i], json_string(k->result.head.texts[i]));
+    (void)json_object_set_new(o, "facts",
+                              json_pack("{s:s, s:s, s:s, s:s, s:o}", "name", k->result.head.name, "list",
+                                        k->result.list->name, "subject", k->result.subject, "text", buf_str(&facts),
+                                        "texts", texts));
+    return o;
+}
+
 int verb_check(struct cli *cli, int argc, char **argv) {
     struct cli_option options[] = {{.name = "--list", .takes_value = true}};
     int count = cli_options(cli, argc, argv, options, 1);
@@ -175,7 +204,10 @@ int verb_check(struct cli *cli, int argc, char **argv) {
         return count < 0 ? EX_USAGE : cli_refuse(cli, EX_USAGE, "which file?", "rundbrief check FILE [--list LIST]");
     struct checked k = {0};
     int code = check(cli, argv[0], options[0].value, false, &k);
-    if (code == EX_OK) {
+    if (cli->json && k.problems) {
+        int printed = print_document(cli, check_document(&k));
+        code = code == EX_OK ? printed : code;
+    } else if (code == EX_OK) {
         AUTOBUF struct buf text = BUF_INIT(1 << 20);
         intake_say(&k.result, k.conf, k.words, &text);
         for (size_t i = 0; i < k.result.head.language_count; i++)
@@ -209,7 +241,7 @@ static json_t *ask_quietly(struct cli *cli, const struct checked *k, struct buf 
 
 /* A test token of the daemon, so that the links of a preview can be tried; without a daemon a word that no door takes. */
 static bool ask_test_token(struct cli *cli, const struct checked *k, struct buf *to) {
-    AUTOBUF struct buf path = BUF_INIT(4096);
+    AUTOBUF struct buf path = BUF_INIT(CLIENT_PATH_MAX_BYTES);
     buf_puts(&path, "/v1/test-token");
     client_query(&path, "list", k->result.list->name);
     json_t *answer = ask_quietly(cli, k, &path);
@@ -248,7 +280,7 @@ static void reader_find(struct cli *cli, const struct checked *k, const char *ad
     *r = (struct reader){.address = address ? address : "vera.muster@subscribers.example",
                          .contact = {.given_name = VIEW("Vera"), .family_name = VIEW("Muster")},
                          .attributes = BUF_INIT(ATTRIBUTES_MAX_BYTES)};
-    AUTOBUF struct buf path = BUF_INIT(4096);
+    AUTOBUF struct buf path = BUF_INIT(CLIENT_PATH_MAX_BYTES);
     buf_puts(&path, "/v1/subscribers/");
     http_client_encode(&path, view_of(r->address));
     r->person = address ? ask_quietly(cli, k, &path) : NULL;
@@ -299,6 +331,9 @@ static int print_preview(struct cli *cli, struct checked *k, const char *languag
         (void)why_set(&why, r, "the preview could not be made: %s", strerror(-r));
         return cli_fail(cli, EX_DATAERR, &why);
     }
+    if (cli->json)
+        return print_document(
+            cli, json_pack("{s:s, s:s, s:s}", "language", language, "to", reader->address, "content", buf_str(&text)));
     if (fwrite(buf_str(&text), 1, text.len, cli->out) != text.len)
         return EX_IOERR;
     if (cli->terminal)

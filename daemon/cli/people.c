@@ -4,19 +4,17 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sysexits.h>
+#include <unistd.h>
 
 #include "base/text.h"
 #include "cli/client.h"
 #include "cli/verb.h"
 
-static void print_safe(FILE *out, const char *text) {
-    AUTOBUF struct buf safe = BUF_INIT(64 * 1024);
-    text_add_safe(&safe, view_of(text));
-    (void)fputs(buf_str(&safe), out);
-}
-
 int verb_list(struct cli *cli, int argc, char **argv) {
-    if (cli_options(cli, argc, argv, NULL, 0) != 0)
+    int count = cli_options(cli, argc, argv, NULL, 0);
+    if (count < 0)
+        return EX_USAGE;
+    if (count > 0)
         return cli_refuse(cli, EX_USAGE, "this verb takes nothing", "rundbrief list");
     const struct http_client_request request = {.path = "/v1/lists"};
     json_t *answer = NULL, *list, *language;
@@ -30,10 +28,12 @@ int verb_list(struct cli *cli, int argc, char **argv) {
         json_array_foreach(json_object_get(answer, "lists"), i, list) {
             (void)fprintf(cli->out, "%-20s %7lld people  ", json_text(list, "name"),
                           (long long)json_number(list, "active", 0));
-            json_array_foreach(json_object_get(list, "languages"), k, language)(void)
-                fprintf(cli->out, "%s%s", k ? " " : "", json_string_value(language));
+            json_array_foreach(json_object_get(list, "languages"), k, language) {
+                (void)fputs(k ? " " : "", cli->out);
+                cli_print(cli->out, json_string_value(language));
+            }
             (void)fputs("  ", cli->out);
-            print_safe(cli->out, json_text(list, "title"));
+            cli_print(cli->out, json_text(list, "title"));
             (void)fputc('\n', cli->out);
         }
     }
@@ -43,11 +43,20 @@ int verb_list(struct cli *cli, int argc, char **argv) {
 
 /* ---- import ---------------------------------------------------------------------------------------------------- */
 
+struct progress {
+    FILE *to;
+    unsigned shown; /* parts in a thousand */
+};
+
 static int on_progress(void *user, uint64_t sent, uint64_t total) {
-    struct cli *cli = user;
-    if (total)
-        (void)fprintf(cli->err, "\r\033[K%3u %%  %.1f of %.1f MB", (unsigned)(sent * 100 / total),
-                      (double)sent / 1048576.0, (double)total / 1048576.0);
+    struct progress *p = user;
+    unsigned now = total ? (unsigned)(sent * 1000 / total) : 0;
+    if (now == p->shown)
+        return 0;
+    p->shown = now;
+    (void)fprintf(p->to, "\r\033[K%3u %%  %.1f of %.1f MB", now / 10, (double)sent / 1048576.0,
+                  (double)total / 1048576.0);
+    (void)fflush(p->to);
     return 0;
 }
 
@@ -55,9 +64,10 @@ static void print_import_problems(struct cli *cli, const json_t *answer, const c
     size_t i;
     json_t *p;
     json_array_foreach(json_object_get(answer, "problems_listed"), i, p) {
-        (void)fprintf(cli->err, "%s, line %lld: %s", file, (long long)json_number(p, "line", 0),
+        cli_print(cli->err, file);
+        (void)fprintf(cli->err, ", line %lld: %s", (long long)json_number(p, "line", 0),
                       json_flag(p, "bad") ? "" : "(note) ");
-        print_safe(cli->err, json_text(p, "text"));
+        cli_print(cli->err, json_text(p, "text"));
         (void)fputc('\n', cli->err);
     }
     if (json_number(answer, "problems_unlisted", 0))
@@ -67,7 +77,7 @@ static void print_import_problems(struct cli *cli, const json_t *answer, const c
                     cli->err);
         json_array_foreach(json_object_get(answer, "samples"), i, p) {
             (void)fputs(i ? ", " : " ", cli->err);
-            print_safe(cli->err, json_string_value(p));
+            cli_print(cli->err, json_string_value(p));
         }
         (void)fputs("\nIf not, say which it is with --charset.\n", cli->err);
     }
@@ -103,7 +113,7 @@ static void print_import(struct cli *cli, const json_t *answer, bool dry_run) {
     json_array_foreach(json_object_get(answer, "attributes"), i, name) {
         (void)fputs(i ? ", " : "fields of their own: ", cli->out);
         (void)fprintf(cli->out, "attr.");
-        print_safe(cli->out, json_string_value(name));
+        cli_print(cli->out, json_string_value(name));
     }
     if (i)
         (void)fputc('\n', cli->out);
@@ -130,7 +140,7 @@ int verb_import(struct cli *cli, int argc, char **argv) {
         return cli_fail(cli, EX_NOINPUT, &why);
     }
     const char *slash = strrchr(argv[1], '/');
-    AUTOBUF struct buf path = BUF_INIT(32 * 1024);
+    AUTOBUF struct buf path = BUF_INIT(CLIENT_PATH_MAX_BYTES);
     buf_puts(&path, "/v1/lists/");
     http_client_encode(&path, view_of(argv[0]));
     buf_puts(&path, "/import");
@@ -140,13 +150,14 @@ int verb_import(struct cli *cli, int argc, char **argv) {
     client_query(&path, "charset", o[2].value);
     client_query(&path, "dry_run", o[3].value ? "1" : NULL);
     client_query(&path, "skip_bad", o[4].value ? "1" : NULL);
+    struct progress progress = {.to = cli->err};
+    bool shows = isatty(fileno(cli->err)) && st.st_size > 1 << 20;
     const struct http_client_request request = {.method = "POST",
                                                 .path = buf_str(&path),
                                                 .content_type = "text/csv",
                                                 .file = file,
-                                                .on_progress =
-                                                    cli->terminal && st.st_size > 1 << 20 ? on_progress : NULL,
-                                                .user = cli};
+                                                .on_progress = shows ? on_progress : NULL,
+                                                .user = &progress};
     json_t *answer = NULL, *error = NULL;
     int code = client_call(cli, &request, &answer, &error);
     if (request.on_progress)
@@ -169,14 +180,16 @@ int verb_import(struct cli *cli, int argc, char **argv) {
 /* ---- subscriber ------------------------------------------------------------------------------------------------ */
 
 static void print_person(FILE *out, const json_t *p) {
-    print_safe(out, json_text(p, "address"));
+    cli_print(out, json_text(p, "address"));
     (void)fputs("  ", out);
-    print_safe(out, json_text(p, "given_name"));
+    cli_print(out, json_text(p, "given_name"));
     (void)fputc(' ', out);
-    print_safe(out, json_text(p, "family_name"));
+    cli_print(out, json_text(p, "family_name"));
     (void)fputs("  ", out);
-    print_safe(out, json_text(p, "organisation"));
-    (void)fprintf(out, "  %s\n", json_text(p, "language"));
+    cli_print(out, json_text(p, "organisation"));
+    (void)fputs("  ", out);
+    cli_print(out, json_text(p, "language"));
+    (void)fputc('\n', out);
 }
 
 static void print_record(FILE *out, const json_t *p) {
@@ -186,13 +199,16 @@ static void print_record(FILE *out, const json_t *p) {
     print_person(out, p);
     json_object_foreach(json_object_get(p, "attributes"), key, value) {
         (void)fputs("  attr.", out);
-        print_safe(out, key);
+        cli_print(out, key);
         (void)fputs(" = ", out);
-        print_safe(out, json_string_value(value));
+        cli_print(out, json_string_value(value));
         (void)fputc('\n', out);
     }
-    if (json_is_string(json_object_get(p, "suppressed")))
-        (void)fprintf(out, "  SUPPRESSED: %s\n", json_text(p, "suppressed"));
+    if (json_is_string(json_object_get(p, "suppressed"))) {
+        (void)fputs("  SUPPRESSED: ", out);
+        cli_print(out, json_text(p, "suppressed"));
+        (void)fputc('\n', out);
+    }
     json_array_foreach(json_object_get(p, "subscriptions"), i, row)(void) fprintf(
         out, "  %-20s %-8s since %s\n", json_text(row, "list"), json_text(row, "state"), json_text(row, "since"));
     (void)fputs("  record:\n", out);
@@ -203,14 +219,14 @@ static void print_record(FILE *out, const json_t *p) {
         for (size_t k = 0; k < sizeof more / sizeof more[0]; k++)
             if (json_text(row, more[k])[0]) {
                 (void)fputs(", ", out);
-                print_safe(out, json_text(row, more[k]));
+                cli_print(out, json_text(row, more[k]));
             }
         (void)fputc('\n', out);
     }
 }
 
 static int find(struct cli *cli, const char *text) {
-    AUTOBUF struct buf path = BUF_INIT(8192);
+    AUTOBUF struct buf path = BUF_INIT(CLIENT_PATH_MAX_BYTES);
     buf_puts(&path, "/v1/subscribers");
     client_query(&path, "find", text);
     const struct http_client_request request = {.path = buf_str(&path)};
@@ -242,7 +258,7 @@ static int answer_person(struct cli *cli, const struct http_client_request *requ
 }
 
 static int show(struct cli *cli, const char *address) {
-    AUTOBUF struct buf path = BUF_INIT(8192);
+    AUTOBUF struct buf path = BUF_INIT(CLIENT_PATH_MAX_BYTES);
     buf_puts(&path, "/v1/subscribers/");
     http_client_encode(&path, view_of(address));
     const struct http_client_request request = {.path = buf_str(&path)};

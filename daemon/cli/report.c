@@ -12,6 +12,7 @@ enum form { FORM_TABLE, FORM_CSV, FORM_JSON };
 
 struct printing {
     struct cli *cli;
+    bool begun;
     enum form form;
     struct buf line;
     uint64_t rows;
@@ -44,13 +45,19 @@ static void csv_cell(FILE *out, const char *text, bool first) {
     (void)fputc('"', out);
 }
 
+/* Not before there is an answer: a refusal has no rows. */
 static void print_head(struct printing *p) {
     FILE *out = p->cli->out;
+    if (p->begun)
+        return;
+    p->begun = true;
     if (p->form == FORM_CSV) {
         for (size_t i = 0; i < sizeof columns / sizeof columns[0]; i++)
             csv_cell(out, columns[i], i == 0);
         (void)fputs("\r\n", out);
-    } else if (p->form == FORM_TABLE)
+    } else if (p->form == FORM_JSON)
+        (void)fputs("[\n", out);
+    else
         (void)fprintf(out, "%-42s %-10s %-20s %s\n", "address", "state", "when (UTC)", "reply or reason");
 }
 
@@ -88,6 +95,7 @@ static void print_row(struct printing *p, const json_t *row) {
 
 static int on_piece(void *user, struct view piece) {
     struct printing *p = user;
+    print_head(p);
     while (piece.len) {
         size_t end = view_find(piece, '\n');
         buf_add_view(&p->line, view_slice(piece, 0, end));
@@ -100,7 +108,7 @@ static int on_piece(void *user, struct view piece) {
         } else {
             json_t *row = json_read(buf_view(&p->line));
             if (!row)
-                return -EPROTO;
+                return cli_refuse(p->cli, -EPROTO, "a row of the daemon's answer is not JSON", NULL);
             print_row(p, row);
             json_decref(row);
         }
@@ -122,20 +130,18 @@ int verb_report(struct cli *cli, int argc, char **argv) {
                                  : cli->json ? FORM_JSON
                                              : FORM_TABLE,
                          .line = BUF_INIT(1 << 20)};
-    AUTOBUF struct buf path = BUF_INIT(1024);
+    AUTOBUF struct buf path = BUF_INIT(CLIENT_PATH_MAX_BYTES);
     buf_puts(&path, "/v1/announcements/");
     http_client_encode(&path, view_of(argv[0]));
     buf_puts(&path, "/report");
     client_query(&path, "not_delivered", o[0].value ? "1" : NULL);
     struct http_client_request request = {.method = "GET", .path = buf_str(&path), .on_data = on_piece, .user = &p};
     json_t *answer = NULL;
-    if (p.form == FORM_JSON)
-        (void)fputs("[\n", cli->out);
-    else
-        print_head(&p);
     int code = client_call(cli, &request, &answer, NULL);
-    if (p.form == FORM_JSON)
-        (void)fputs("\n]\n", cli->out);
+    if (code == EX_OK)
+        print_head(&p);
+    if (code == EX_OK && p.form == FORM_JSON)
+        (void)fputs("\n]\n", cli->out); /* what was cut off stays open, and is no document */
     else if (code == EX_OK && p.form == FORM_TABLE && p.rows == 0)
         (void)fputs(o[0].value ? "Everybody got it.\n" : "Nobody has been written to yet.\n", cli->out);
     json_decref(answer);

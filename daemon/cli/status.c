@@ -10,10 +10,13 @@
 #include "cli/client.h"
 #include "cli/verb.h"
 
-static const char *const counts[] = {"delivered", "pending", "deferred", "refused", "in_doubt", "left_out"};
+static const struct {
+    const char *key, *say;
+} counts[] = {{"delivered", "delivered"}, {"pending", "pending"},   {"deferred", "deferred"},
+              {"refused", "refused"},     {"in_doubt", "in doubt"}, {"left_out", "left out"}};
 
 static int get(struct cli *cli, const char *id, json_t **ret) {
-    AUTOBUF struct buf path = BUF_INIT(1024);
+    AUTOBUF struct buf path = BUF_INIT(CLIENT_PATH_MAX_BYTES);
     buf_puts(&path, id ? "/v1/announcements/" : "/v1/status");
     if (id)
         http_client_encode(&path, view_of(id));
@@ -21,42 +24,33 @@ static int get(struct cli *cli, const char *id, json_t **ret) {
     return client_call(cli, &request, ret, NULL);
 }
 
-/* What comes from people and relays is shown without its control characters. */
-static void print_safe(FILE *out, const char *text) {
-    AUTOBUF struct buf safe = BUF_INIT(64 * 1024);
-    text_add_safe(&safe, view_of(text));
-    (void)fputs(buf_str(&safe), out);
-}
-
-static void print_counts(FILE *out, const json_t *a) {
-    (void)fprintf(out, "%lld of %lld delivered", (long long)json_number(a, "delivered", 0),
-                  (long long)json_number(a, "total", 0));
+static void say_counts(const json_t *a, struct buf *to) {
+    buf_printf(to, "%lld of %lld delivered", (long long)json_number(a, "delivered", 0),
+               (long long)json_number(a, "total", 0));
     for (size_t i = 1; i < sizeof counts / sizeof counts[0]; i++) {
-        long long n = (long long)json_number(a, counts[i], 0);
-        AUTOFREE char *name = strdup(counts[i]);
-        for (char *p = name; p && *p; p++)
-            if (*p == '_')
-                *p = ' ';
-        if (n && name)
-            (void)fprintf(out, ", %lld %s", n, name);
+        long long n = (long long)json_number(a, counts[i].key, 0);
+        if (n)
+            buf_printf(to, ", %lld %s", n, counts[i].say);
     }
 }
 
 static void print_one(FILE *out, const json_t *a) {
     (void)fprintf(out, "%5lld  %-9s  ", (long long)json_number(a, "id", 0), json_text(a, "state"));
-    print_safe(out, json_text(a, "list"));
+    cli_print(out, json_text(a, "list"));
     (void)fputs("  ", out);
-    print_safe(out, json_text(a, "subject"));
+    cli_print(out, json_text(a, "subject"));
     (void)fputs("\n       ", out);
+    AUTOBUF struct buf said = BUF_INIT(1024);
+    say_counts(a, &said);
     if (json_number(a, "total", 0))
-        print_counts(out, a);
+        (void)fputs(buf_str(&said), out);
     else if (json_text(a, "send_at")[0] && strcmp(json_text(a, "state"), "scheduled") == 0)
         (void)fprintf(out, "goes out at %s", json_text(a, "send_at"));
     else
         (void)fputs("nobody written to yet", out);
     if (json_text(a, "why")[0]) {
         (void)fputs(" (", out);
-        print_safe(out, json_text(a, "why"));
+        cli_print(out, json_text(a, "why"));
         (void)fputc(')', out);
     }
     (void)fputc('\n', out);
@@ -64,12 +58,12 @@ static void print_one(FILE *out, const json_t *a) {
 
 static void print_relay(FILE *out, const json_t *r) {
     (void)fprintf(out, "relay ");
-    print_safe(out, json_text(r, "name"));
+    cli_print(out, json_text(r, "name"));
     (void)fprintf(out, ": %s, %lld connections, %lld on the wire", json_text(r, "state"),
                   (long long)json_number(r, "sessions", 0), (long long)json_number(r, "in_flight", 0));
     if (json_text(r, "failure")[0]) {
         (void)fputs("; last failure: ", out);
-        print_safe(out, json_text(r, "failure"));
+        cli_print(out, json_text(r, "failure"));
     }
     (void)fputc('\n', out);
 }
@@ -101,41 +95,66 @@ static bool is_over(const json_t *a) {
     return strcmp(state, "done") == 0 || strcmp(state, "stopped") == 0;
 }
 
+/* One line that never wraps: the next one is drawn over it. */
 static void draw_bar(struct cli *cli, const json_t *a) {
     struct winsize size;
-    unsigned columns = ioctl(fileno(cli->out), TIOCGWINSZ, &size) == 0 && size.ws_col > 40 ? size.ws_col : 80;
+    unsigned columns = ioctl(fileno(cli->out), TIOCGWINSZ, &size) == 0 && size.ws_col ? size.ws_col : 80;
     unsigned width = columns > 90 ? 40 : columns / 3;
     int64_t total = json_number(a, "total", 0), open = json_number(a, "pending", 0) + json_number(a, "deferred", 0);
     unsigned full = total > 0 ? (unsigned)((total - open) * width / total) : 0;
-    (void)fputs("\r\033[K", cli->out);
+    AUTOBUF struct buf line = BUF_INIT(8192), cut = BUF_INIT(8192);
     for (unsigned i = 0; i < width; i++)
-        (void)fputs(i < full ? "█" : "░", cli->out);
-    (void)fprintf(cli->out, " %s ", json_text(a, "state"));
-    print_counts(cli->out, a);
+        buf_puts(&line, i < full ? "█" : "░");
+    buf_printf(&line, " %s ", json_text(a, "state"));
+    if (json_text(a, "why")[0]) {
+        buf_puts(&line, "(");
+        text_add_safe(&line, view_of(json_text(a, "why")));
+        buf_puts(&line, ") ");
+    }
+    say_counts(a, &line);
+    for (struct view rest = buf_view(&line); rest.len;) {
+        size_t len;
+        (void)text_decode(rest, &len);
+        struct view more = view_make(buf_str(&line), (size_t)(rest.ptr + len - buf_str(&line)));
+        if (text_width(more) >= columns)
+            break;
+        buf_clear(&cut);
+        buf_add_view(&cut, more);
+        rest = view_slice(rest, len, rest.len);
+    }
+    (void)fprintf(cli->out, "\r\033[K%s", buf_str(&cut));
     (void)fflush(cli->out);
 }
 
+static void print_end(struct cli *cli, const json_t *a, int *code) {
+    if (cli->terminal && !cli->json)
+        (void)fputc('\n', cli->out);
+    if (cli->json)
+        *code = client_print(cli, a);
+    else
+        print_one(cli->out, a);
+}
+
 static int watch(struct cli *cli, const char *id) {
-    const struct timespec pause = {.tv_nsec = 250 * 1000 * 1000};
+    bool draws = cli->terminal && !cli->json, drawn = false;
     for (;;) {
         json_t *a = NULL;
         int code = get(cli, id, &a);
-        if (code != EX_OK)
-            return code;
-        bool over = is_over(a);
-        if (cli->terminal && !cli->json)
-            draw_bar(cli, a);
-        if (over) {
-            if (cli->terminal && !cli->json)
+        if (code != EX_OK) {
+            if (drawn)
                 (void)fputc('\n', cli->out);
-            if (cli->json)
-                code = client_print(cli, a);
-            else
-                print_one(cli->out, a);
+            return code;
         }
+        bool over = is_over(a), quick = strcmp(json_text(a, "state"), "sending") == 0;
+        if (draws)
+            draw_bar(cli, a);
+        drawn = draws;
+        if (over)
+            print_end(cli, a, &code);
         json_decref(a);
         if (over)
             return code;
+        const struct timespec pause = {.tv_sec = quick ? 0 : 1, .tv_nsec = quick ? 250 * 1000 * 1000 : 0};
         (void)nanosleep(&pause, NULL); /* an early wake-up only looks sooner */
     }
 }

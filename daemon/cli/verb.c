@@ -25,6 +25,12 @@ int cli_refuse(struct cli *cli, int code, const char *what, const char *todo) {
     return cli_fail(cli, code, &why);
 }
 
+void cli_print(FILE *out, const char *text) {
+    AUTOBUF struct buf safe = BUF_INIT(256 * 1024);
+    text_add_safe(&safe, view_of(text));
+    (void)fputs(buf_str(&safe), out); /* asked at the end, in main() */
+}
+
 static struct cli_option *find_option(struct cli_option *options, size_t count, struct view name) {
     for (size_t i = 0; i < count; i++)
         if (view_eq_str(name, options[i].name))
@@ -41,6 +47,13 @@ static int complain(struct cli *cli, struct cli_option *options, size_t count, s
     const char *near = text_nearest(name, names, count < 64 ? count : 64);
     if (near)
         why_todo(&why, "Did you mean %s?", near);
+    (void)cli_fail(cli, EX_USAGE, &why);
+    return -1;
+}
+
+static int lacks(struct cli *cli, const struct cli_option *o, const char *what) {
+    struct why why;
+    (void)why_set(&why, 0, "%s %s", o->name, what);
     (void)cli_fail(cli, EX_USAGE, &why);
     return -1;
 }
@@ -63,18 +76,16 @@ int cli_options(struct cli *cli, int argc, char **argv, struct cli_option *optio
         struct cli_option *o = find_option(options, count, name);
         if (!o)
             return complain(cli, options, count, name);
-        if (!o->takes_value)
+        if (!o->takes_value && equals < v.len)
+            return lacks(cli, o, "takes no value");
+        else if (!o->takes_value)
             o->value = "";
         else if (equals < v.len)
             o->value = v.ptr + equals + 1;
         else if (i + 1 < argc)
             o->value = argv[++i];
-        else {
-            struct why why;
-            (void)why_set(&why, 0, "%s lacks its value", o->name);
-            (void)cli_fail(cli, EX_USAGE, &why);
-            return -1;
-        }
+        else
+            return lacks(cli, o, "lacks its value");
     }
     return kept;
 }

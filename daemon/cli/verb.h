@@ -9,6 +9,7 @@ struct conf;
 
 struct cli {
     const char *config_path, *socket_path; /* socket_path NULL: as the configuration says */
+    char *socket_kept;                     /* socket_path, where it came from there; owned by main() */
     bool json, terminal;                   /* terminal: out is one, and asking makes sense */
     FILE *out, *err;
 };
@@ -25,6 +26,9 @@ extern const unsigned verb_count;
 /* "rundbrief: WHERE: WHAT. TODO" on err; returns code. */
 int cli_fail(struct cli *cli, int code, const struct why *why);
 int cli_refuse(struct cli *cli, int code, const char *what, const char *todo);
+
+/* Text that came from people or relays, without its control characters. */
+void cli_print(FILE *out, const char *text);
 
 /* Options of a verb: "--name" flags and "--name VALUE". Fills values (flags get ""), moves what is no option to the
  * front of argv and returns how many of those there are; -1 where an option is unknown or lacks its value (said on
