@@ -118,6 +118,7 @@ struct client {
     size_t pieces;
     int result;
     bool over;
+    unsigned gone; /* how often on_gone came */
     const struct import_result *told;
 };
 
@@ -145,7 +146,11 @@ static void on_done(void *user, int result, const struct import_result *told) {
     c->told = told;
 }
 
-static const struct import_handlers handlers = {on_more, on_done, NULL};
+static void on_gone(void *user) {
+    ((struct client *)user)->gone++;
+}
+
+static const struct import_handlers handlers = {on_more, on_done, on_gone};
 static struct import_options options(void) {
     return (struct import_options){.list = LIST,
                                    .by = "vera",
@@ -434,6 +439,7 @@ static void an_upload_that_ends_is_swept(void **state) {
             while (store_pending(h->store))
                 turn(h);
             assert_true(c.over && !c.told);
+            assert_int_equal(c.gone, 1);
             assert_int_equal(query(h, "SELECT count(*) FROM subscriber"), 0);
             assert_int_equal(query(h, "SELECT count(*) FROM subscription"), 0);
             assert_int_equal(query(h, "SELECT count(*) FROM import"), 0);
@@ -443,9 +449,11 @@ static void an_upload_that_ends_is_swept(void **state) {
     while (c.pieces == 0)
         turn(h);
     import_abort(c.import);
+    assert_int_equal(c.gone, 0); /* its words are still being read with */
     while (store_pending(h->store))
         turn(h);
     assert_false(c.over);
+    assert_int_equal(c.gone, 1);
     assert_int_equal(query(h, "SELECT count(*) FROM subscriber"), 0);
 }
 
@@ -459,6 +467,7 @@ static void closing_the_store_ends_it(void **state) {
     assert_true(c.over);
     assert_int_equal(c.result, -ESHUTDOWN);
     (void)import_free(c.import);
+    assert_int_equal(c.gone, 0); /* freed by its owner */
 }
 
 /* No file may be written behind this. */
