@@ -31,7 +31,6 @@ static void upload_done(struct upload *u) {
     buf_done(&u->body);
 }
 
-/* list: in, what --list says or NULL; out, with the only list of the configuration where nothing was said. */
 static int read_upload(struct cli *cli, const char *path, const char *list, const char *at, struct upload *u) {
     struct source source;
     buf_init(&u->body, UPLOAD_MAX_BYTES);
