@@ -227,7 +227,7 @@ int member_leave(struct db *db, uint32_t list, struct view address, const char *
     }
     if (list == 0)
         return leave_all(db, address, &consent, act, why);
-    struct subscription s;
+    struct subscription s = {0};
     int r = find_member(db, list, address, &s, why);
     if (r < 0)
         return r;
@@ -239,7 +239,7 @@ int member_leave(struct db *db, uint32_t list, struct view address, const char *
 int member_remove(struct db *db, uint32_t list, struct view address, const struct member_act *act, struct why *why) {
     *why = (struct why){0};
     struct consent consent = command("removed", act);
-    struct subscription s;
+    struct subscription s = {0};
     int r = find_member(db, list, address, &s, why);
     if (r < 0)
         return r;
@@ -252,7 +252,7 @@ int member_remove(struct db *db, uint32_t list, struct view address, const struc
 int member_restore(struct db *db, uint32_t list, struct view address, const struct member_act *act, struct why *why) {
     *why = (struct why){0};
     struct consent consent = command("restored", act);
-    struct subscription s;
+    struct subscription s = {0};
     int r = find_member(db, list, address, &s, why);
     if (r < 0)
         return r;

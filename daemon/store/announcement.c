@@ -87,7 +87,7 @@ static void read_row(const struct row *row, struct announcement_row *ret) {
 }
 
 int announcement_get(struct db *db, int64_t id, struct arena *arena, struct announcement_row *ret) {
-    struct row *row;
+    struct row *row = NULL;
     int r = tally_flush(db);
     if (r == 0)
         r = db_query(db, "SELECT " COLUMNS " FROM announcement WHERE id = ?", &row, "i", id);
@@ -106,7 +106,7 @@ int announcement_delete_intake(struct db *db, int64_t id) {
 }
 
 int announcement_each(struct db *db, bool live_only, unsigned max, announcement_on_row *on_row, void *user) {
-    struct row *row;
+    struct row *row = NULL;
     int r = tally_flush(db);
     if (r == 0 && live_only)
         r = db_query(db,
@@ -145,7 +145,7 @@ int announcement_find_replaceable(struct db *db, uint32_t list, const char *name
 
 int announcement_find_event(struct db *db, uint32_t list, const char *name, int64_t now_usec, struct arena *arena,
                             const char **ret_uid, unsigned *ret_sequence) {
-    struct row *row;
+    struct row *row = NULL;
     int r = db_query(db,
                      "SELECT event_uid, event_sequence FROM announcement WHERE list = ? AND name = ? AND "
                      "event_uid <> '' AND event_end > ? ORDER BY id DESC LIMIT 1",

@@ -130,7 +130,7 @@ static int add_person(const struct putting *k) {
 
 /* Reads who has the address. 0: nobody. */
 static int find_person(struct putting *k) {
-    struct row *row;
+    struct row *row = NULL;
     int r = db_query(k->db,
                      "SELECT s.id, s.import, s.language, s.form, s.title, s.given_name, s.family_name, s.salutation, "
                      "s.organisation, s.timezone, s.attributes, u.state, u.since, u.import FROM subscriber s LEFT JOIN "
@@ -164,7 +164,7 @@ static int meet_again(struct putting *k, const struct person *first, struct pers
 }
 
 static int again_new(struct putting *k) {
-    struct person couple;
+    struct person couple = {0};
     int r = meet_again(k, &k->base, &couple);
     if (r < 0 || k->result != BATCH_COUPLE)
         return r;
@@ -182,7 +182,7 @@ static int print_change(const struct person *change, struct buf *to) {
 
 /* The second row of somebody who was known before the batch. */
 static int again_known(struct putting *k, const struct person *change) {
-    struct person seen, couple;
+    struct person seen, couple = {0};
     int r = change_overlay(&k->base, change, k->arena, &seen);
     if (r == 0)
         r = meet_again(k, &seen, &couple);
@@ -228,7 +228,7 @@ static int first_known(struct putting *k) {
 
 /* 1 and the change noted for somebody met before in this batch. */
 static int find_change(struct putting *k, struct person *ret) {
-    struct row *row;
+    struct row *row = NULL;
     int r = db_query(k->db, "SELECT fields FROM import_change WHERE import = ? AND subscriber = ?", &row, "ii",
                      k->batch->id, k->base.id);
     if (r < 0 || (r = db_next(row)) <= 0)

@@ -50,7 +50,7 @@ static int change_person(const struct settling *s, struct view fields) {
 
 /* One noted change; 0 where there is none. */
 static int apply_one(struct settling *s) {
-    struct row *row;
+    struct row *row = NULL;
     int r = db_query(s->db,
                      "SELECT c.import, c.subscriber, c.returns, c.fields, i.list FROM import_change c CROSS JOIN "
                      "import i ON i.id = c.import WHERE i.state = 2 LIMIT 1",
@@ -119,7 +119,7 @@ static int sweep_consent(struct db *db, int64_t import, int64_t first) {
 
 /* One page of the failed import; 0 where there is none. */
 static int sweep_one(struct db *db) {
-    struct row *row;
+    struct row *row = NULL;
     int r = db_query(db,
                      "SELECT id, list, first_subscriber, first_consent FROM import WHERE state <> 2 AND state = 3 "
                      "LIMIT 1",

@@ -15,7 +15,7 @@ int consent_add(struct db *db, int64_t subscriber, uint32_t list, int64_t at_use
 }
 
 int consent_each(struct db *db, int64_t subscriber, consent_on_row *on_row, void *user) {
-    struct row *row;
+    struct row *row = NULL;
     int r = db_query(
         db,
         "SELECT at, list, what, how, origin, basis, evidence FROM "

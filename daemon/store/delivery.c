@@ -296,7 +296,7 @@ static int due_of(struct db *db, int64_t announcement, int64_t send_until, int64
 
 int delivery_next_due(struct db *db, int64_t *ret_usec) {
     int64_t earliest = 0;
-    struct row *row;
+    struct row *row = NULL;
     int r = tally_flush(db);
     if (r == 0)
         r = db_query(db, "SELECT id, send_until FROM announcement WHERE state = 5", &row, "");

@@ -202,7 +202,7 @@ static int take(struct claiming *k, struct row *row, bool pending) {
 }
 
 static int claim_due(struct claiming *k, bool resend_in_doubt) {
-    struct row *row;
+    struct row *row = NULL;
     int r = 0;
     if (!resend_in_doubt) /* held in doubt: no retry is to be waited for */
         r = db_run(k->db,
@@ -221,7 +221,7 @@ static int claim_due(struct claiming *k, bool resend_in_doubt) {
 }
 
 static int claim_pending(struct claiming *k, int64_t cursor) {
-    struct row *row;
+    struct row *row = NULL;
     int r = db_query(k->db, COLUMNS "WHERE d.announcement = ? AND d.subscriber > ? ORDER BY d.subscriber", &row, "ii",
                      k->announcement, cursor);
     if (r < 0)

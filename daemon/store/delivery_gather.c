@@ -45,7 +45,7 @@ static int add(struct gathering *g, int64_t subscriber, struct view language, bo
 
 /* Looks at every member of a range of keys, active or not, so that a page is bounded. */
 static int gather_page(struct gathering *g) {
-    struct row *row;
+    struct row *row = NULL;
     int r = db_query(g->db,
                      "SELECT u.subscriber, u.state, s.language, x.address_key IS NOT NULL, u.since <= ?1 AND "
                      "u.import NOT IN (SELECT id FROM import WHERE state <> 2 OR ended > ?1) "
@@ -73,7 +73,7 @@ static int gather_page(struct gathering *g) {
 int delivery_gather(struct db *db, int64_t announcement, uint32_t list, const char *const *languages, size_t count) {
     struct gathering g = {
         .db = db, .announcement = announcement, .list = list, .languages = languages, .language_count = count};
-    struct row *row;
+    struct row *row = NULL;
     int r = db_query(db, "SELECT started, gather_cursor FROM announcement WHERE id = ? AND state = 4", &row, "i",
                      announcement);
     if (r == 0)

@@ -24,7 +24,7 @@ static const char *name_of(const struct row *row, int column, struct buf *to) {
 static int report_page(struct db *db, int64_t announcement, bool not_delivered, int64_t *cursor,
                        delivery_on_row *on_row, void *user, int *ret_count) {
     AUTOBUF struct buf name = BUF_INIT(NAME_MAX_BYTES);
-    struct row *row;
+    struct row *row = NULL;
     int r = db_query(db,
                      "SELECT d.subscriber, s.address, d.language, d.state, d.at, d.attempts, d.code, d.status, d.text, "
                      "d.relay, s.given_name, s.family_name, s.organisation FROM delivery d LEFT JOIN subscriber s ON "

@@ -16,7 +16,7 @@ static int conflict(struct why *why, const char *name, const char *what, const c
 
 /* Compares with the row that already pins the id or the name. 1 equal, 0 there is none. */
 static int compare(struct db *db, uint32_t id, const char *name, const char *list_id, struct why *why) {
-    struct row *row;
+    struct row *row = NULL;
     int r =
         db_query(db, "SELECT id, name, list_id FROM list_pin WHERE id = ? OR name = ?", &row, "it", (int64_t)id, name);
     if (r < 0 || (r = db_next(row)) <= 0)

@@ -45,7 +45,7 @@ static int keep(const struct row *row, struct notice *ret) {
 }
 
 int notice_claim(struct db *db, int64_t now_usec, struct notice *ret) {
-    struct row *row;
+    struct row *row = NULL;
     int r = db_query(db,
                      "SELECT id, attempts, sender, relays, recipient, message FROM notice WHERE due <= ? "
                      "ORDER BY due, id LIMIT 1",

@@ -131,7 +131,7 @@ static int adopt(struct db *db, int64_t id, int64_t now_usec) {
 }
 
 int person_save(struct db *db, const struct person *p, int64_t now_usec, int64_t *ret_id, bool *ret_new) {
-    struct row *row;
+    struct row *row = NULL;
     int r = db_query(db, "SELECT id, " VISIBLE_IMPORT("import") " FROM subscriber WHERE address_key = ?", &row, "t",
                      p->address_key);
     if (r < 0 || (r = db_next(row)) < 0)
@@ -194,7 +194,7 @@ struct search {
 };
 
 static int search_page(struct db *db, struct search *s, int64_t *cursor, bool *ret_more) {
-    struct row *row;
+    struct row *row = NULL;
     int r = db_query(
         db, "SELECT " COLUMNS " FROM subscriber WHERE id < ? AND " VISIBLE_IMPORT("import") " ORDER BY id DESC LIMIT ?",
         &row, "id", *cursor, SEARCH_PAGE);

@@ -11,7 +11,7 @@ int relay_usage_add(struct db *db, const char *relay, int64_t now_usec, uint64_t
 }
 
 int relay_usage_hours(struct db *db, const char *relay, int64_t now_usec, relay_usage_on_hour *on_hour, void *user) {
-    struct row *row;
+    struct row *row = NULL;
     int r = db_query(db, "SELECT hour, messages FROM relay_usage WHERE relay = ? AND hour >= ?", &row, "ti", relay,
                      now_usec / USEC_PER_HOUR - 24);
     if (r < 0)

@@ -32,7 +32,7 @@ static void read_row(const struct row *row, struct subscription *ret) {
 }
 
 int subscription_each_of(struct db *db, int64_t subscriber, subscription_on_row *on_row, void *user) {
-    struct row *row;
+    struct row *row = NULL;
     int r = db_query(db,
                      "SELECT list, subscriber, state, since, import FROM subscription WHERE subscriber = ? "
                      "AND " VISIBLE_IMPORT("import") " ORDER BY list",
@@ -52,7 +52,7 @@ int subscription_each_of(struct db *db, int64_t subscriber, subscription_on_row 
 }
 
 int subscription_get(struct db *db, uint32_t list, int64_t subscriber, struct subscription *ret) {
-    struct row *row;
+    struct row *row = NULL;
     int r = db_query(db,
                      "SELECT list, subscriber, state, since, import FROM subscription WHERE list = ? AND "
                      "subscriber = ? AND " VISIBLE_IMPORT("import"),
@@ -131,7 +131,7 @@ static void count_language(struct subscription_census *c, const char *code) {
 }
 
 static int census_page(struct db *db, uint32_t list, bool languages, struct subscription_census *c, bool *ret_more) {
-    struct row *row;
+    struct row *row = NULL;
     int r = languages
                 ? db_query(db,
                            "SELECT u.subscriber, u.state, s.language FROM subscription u CROSS JOIN subscriber s ON "

@@ -21,7 +21,7 @@ int suppression_clear(struct db *db, const char *address_key, bool *ret_was) {
 }
 
 int suppression_get(struct db *db, const char *address_key, struct arena *arena, const char **ret_reason) {
-    struct row *row;
+    struct row *row = NULL;
     int r = db_query(db, "SELECT reason FROM suppression WHERE address_key = ?", &row, "t", address_key);
     if (r < 0 || (r = db_next(row)) <= 0)
         return r;
