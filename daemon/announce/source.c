@@ -18,7 +18,10 @@ static const char *const text_endings[] = {".md.txt", ".md", ".txt", ".markdown"
 static const char *const ignored_endings[] = {"~", ".part", ".filepart", ".tmp", ".swp", ".crdownload", ".bak"};
 static const char *const ignored_names[] = {"Thumbs.db", "desktop.ini", "ehthumbs.db"};
 
-bool source_ignores(const char *name) {
+bool source_ignores(const char *written) {
+    AUTOFREE char *name = view_dup(view_trim(view_of(written))); /* as it will be kept */
+    if (!name)
+        return false;
     if (name[0] == '.' || (name[0] == '~' && name[1] == '$'))
         return true;
     for (size_t i = 0; i < COUNT_OF(ignored_endings); i++)

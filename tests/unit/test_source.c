@@ -23,7 +23,7 @@ static void what_is_ignored(void **state) {
     static const char *const ignored[] = {".funding.md", ".DS_Store",        "funding.md~",  "funding.md.part",
                                           "a.filepart",  "x.md.crdownload",  "Thumbs.db",    "THUMBS.DB",
                                           "desktop.ini", "~$Einladung.docx", ".#funding.md", "funding.md.swp",
-                                          "funding.bak", "funding.md.tmp"};
+                                          "funding.bak", " .hidden",         "funding.md~ ", "funding.md.tmp"};
     static const char *const taken[] = {"funding.md", "~funding.md", "part.md", "Thumbs.db.md", "$x.md", "a b.md"};
     for (size_t i = 0; i < COUNT_OF(ignored); i++)
         unit_int(ignored[i], source_ignores(ignored[i]), true);
