@@ -1,19 +1,37 @@
 #include "api/rights.h"
 
+#include <errno.h>
 #include <grp.h>
 #include <pwd.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <unistd.h>
 
+#include "base/cleanup.h"
 #include "conf/conf.h"
 
+/* A group of many members needs much room. */
+enum { GROUP_MAX_BYTES = 16 << 20 };
+
+static bool find_group(const char *name, gid_t *ret) {
+    for (size_t size = 16384; size <= GROUP_MAX_BYTES; size *= 4) {
+        AUTOFREE char *memory = malloc(size);
+        struct group group, *found = NULL;
+        int r = memory ? getgrnam_r(name, &group, memory, size, &found) : ENOMEM;
+        if (r == 0 && found)
+            *ret = group.gr_gid;
+        if (r != ERANGE)
+            return r == 0 && found;
+    }
+    return false;
+}
+
 static bool in_group(const struct rights *r, const char *name) {
-    char memory[16384];
-    struct group group, *found = NULL;
-    if (name[0] == '\0' || getgrnam_r(name, &group, memory, sizeof memory, &found) != 0 || !found)
+    gid_t gid;
+    if (name[0] == '\0' || !find_group(name, &gid))
         return false;
     for (int i = 0; i < r->group_count; i++)
-        if (r->groups[i] == group.gr_gid)
+        if (r->groups[i] == gid)
             return true;
     return false;
 }

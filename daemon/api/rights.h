@@ -1,5 +1,7 @@
 /* Who a caller is and what they may do. Root, the daemon's own user and members of [daemon] group may do everything;
  * members of a list's or its sender's group what concerns that list. A list without any group is for the former only.
+ * A person is one address: whoever may use one of its lists sees and changes its name, language and fields, not which
+ * other lists it is on; its address only where all of them are theirs.
  */
 #pragma once
 #include <stdbool.h>

@@ -31,10 +31,29 @@ static int step(struct store_job *job, struct db *db) {
     return announcement_each(db, false, LOOKED_MAX, on_announcement, c);
 }
 
-static json_t *relay_documents(const struct dispatch_stats *stats) {
+/* What a relay last said may quote what went through it: it is for those whose lists go that way. */
+static bool may_see_relay(const struct call *c, const char *name) {
+    if (c->rights.all)
+        return true;
+    for (size_t i = 0; i < c->conf->list_count; i++) {
+        const struct conf_list *list = &c->conf->lists[i];
+        if (!rights_on_list(&c->rights, list))
+            continue;
+        bool uses = list->relays.count == 0;
+        for (size_t k = 0; k < list->relays.count; k++)
+            uses |= strcmp(list->relays.items[k], name) == 0;
+        if (uses)
+            return true;
+    }
+    return false;
+}
+
+static json_t *relay_documents(const struct call *c, const struct dispatch_stats *stats) {
     json_t *relays = json_array();
     for (size_t i = 0; i < stats->relay_count; i++) {
         const struct dispatch_relay *r = &stats->relays[i];
+        if (!may_see_relay(c, r->name))
+            continue;
         (void)json_array_append_new(
             relays, json_pack("{s:s, s:s, s:i, s:i, s:s, s:I, s:I, s:I, s:I}", "name", r->name, "state", r->state,
                               "sessions", (int)r->sessions, "in_flight", (int)r->in_flight, "failure", r->failure,
@@ -49,7 +68,7 @@ void route_status(struct call *c) {
     int trouble = store_trouble(c->parts.store);
     dispatch_stats(c->parts.dispatch, &stats);
     c->result =
-        json_pack("{s:[], s:o, s:i, s:i, s:s}", "announcements", "relays", relay_documents(&stats), "claimed",
+        json_pack("{s:[], s:o, s:i, s:i, s:s}", "announcements", "relays", relay_documents(c, &stats), "claimed",
                   (int)stats.claimed, "window", (int)stats.window, "store", trouble ? strerror(-trouble) : "ok");
     if (!c->result) {
         call_refuse(c, 500, "out of memory", NULL);

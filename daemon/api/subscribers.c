@@ -167,6 +167,25 @@ void route_subscriber(struct call *c) {
     call_run(c, STORE_NORMAL, step_show);
 }
 
+/* Another address takes the mail of every list with it: those lists must be the caller's too. */
+static int check_other_lists(struct call *c, struct db *db, struct view address) {
+    struct member_record m;
+    if (c->rights.all)
+        return 0;
+    int r = member_show(db, address, &c->arena, &m, &c->job.why);
+    for (size_t i = 0; r == 0 && i < m.subscription_count; i++) {
+        const struct subscription *s = &m.subscriptions[i];
+        bool lives = s->state == SUBSCRIPTION_ACTIVE || s->state == SUBSCRIPTION_PENDING;
+        const struct conf_list *list = conf_find_list_id(c->conf, s->list);
+        if (!lives || !list || rights_on_list(&c->rights, list))
+            continue;
+        (void)why_set(&c->job.why, -EACCES, "this person is on other lists too, and would get their mail elsewhere");
+        why_todo(&c->job.why, "Ask the admin to change the address");
+        return -EACCES;
+    }
+    return r;
+}
+
 /* A change: what the body says, read before the job runs. */
 struct changing {
     json_t *body;
@@ -200,6 +219,8 @@ static int step_change(struct store_job *job, struct db *db) {
     /* Whoever is to be changed must be somebody that the caller may see. */
     if (strcmp(what, "add") != 0)
         r = show(c, db, address);
+    if (r == 0 && strcmp(what, "change-address") == 0)
+        r = check_other_lists(c, db, address);
     if (r < 0)
         return r;
     if (strcmp(what, "add") == 0)
