@@ -179,6 +179,16 @@ static int step_read(struct drop *d) {
     return r < 0 ? r : STORE_MORE;
 }
 
+/* The announcement that is there already was made of these very files, and a kill came before they were removed: the
+ * bundle is younger than they. Whoever drops them once more makes them younger. */
+static bool was_taken(const struct drop *d) {
+    char path[64];
+    struct stat st;
+    (void)snprintf(path, sizeof path, "announcements/%lld", (long long)d->admit.id); /* always fits */
+    return fstatat(d->admit.spool->dirfd, path, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+           last_change(d->admit.spool->dirfd, d->path, 1) < st.st_ctime;
+}
+
 /* What is the coordinator's fault is told and moved away; anything else leaves the file where it is, for later. */
 static int step_admit(struct drop *d, struct db *db) {
     const struct conf_list *list = conf_find_list(d->admit.conf, view_of(d->list));
@@ -191,6 +201,11 @@ static int step_admit(struct drop *d, struct db *db) {
     }
     if (r != -EINVAL && r != -EEXIST)
         return r;
+    if (r == -EEXIST && was_taken(d)) {
+        log_info("drop-taken-before", LOG_NUM("announcement", d->admit.id), LOG_TEXT("list", d->list));
+        d->phase = CLEAN;
+        return STORE_MORE;
+    }
     struct words *words = words_of(d);
     if (r == -EINVAL && words)
         problems_print(&d->admit.problems, words, &d->reason);
