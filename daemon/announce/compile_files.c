@@ -28,6 +28,41 @@ const char *compile_picture_type(struct view bytes) {
     return NULL;
 }
 
+static unsigned byte_at(struct view v, size_t at) {
+    return at < v.len ? (unsigned char)v.ptr[at] : 0;
+}
+
+/* The frame header of a JPEG (ITU-T T.81 B.1.1.3): the first SOF segment. */
+static unsigned jpeg_width(struct view v) {
+    for (size_t at = 2; at + 9 < v.len && byte_at(v, at) == 0xFF;) {
+        unsigned marker = byte_at(v, at + 1), len = byte_at(v, at + 2) << 8 | byte_at(v, at + 3);
+        bool is_frame = marker >= 0xC0 && marker <= 0xCF && marker != 0xC4 && marker != 0xC8 && marker != 0xCC;
+        if (is_frame)
+            return byte_at(v, at + 7) << 8 | byte_at(v, at + 8);
+        if (marker == 0xFF)
+            at++;
+        else if (len < 2)
+            return 0;
+        else
+            at += 2 + len;
+    }
+    return 0;
+}
+
+unsigned compiled_image_width(void *user, const char *name) {
+    const struct compiling *g = user;
+    struct view v = compiled_file(g, name);
+    const char *type = compile_picture_type(v);
+    unsigned width = 0;
+    if (type && strcmp(type, "image/png") == 0)
+        width = byte_at(v, 16) || byte_at(v, 17) ? COMPILED_IMAGE_WIDTH : byte_at(v, 18) << 8 | byte_at(v, 19);
+    else if (type && strcmp(type, "image/gif") == 0)
+        width = byte_at(v, 6) | byte_at(v, 7) << 8;
+    else if (type)
+        width = jpeg_width(v);
+    return width < COMPILED_IMAGE_WIDTH ? width : COMPILED_IMAGE_WIDTH;
+}
+
 /* Checking */
 
 struct checking_files {

@@ -275,6 +275,8 @@ static int render_body(struct compiling *g) {
         .rule_style = "border:0;border-top:1px solid #d5dae0;margin:24px 0",
         .heading_shift = 1, /* the template's own heading is the first */
         .links_title = words_get(c->words, "mail.links-title"),
+        .image_width = compiled_image_width,
+        .user = g,
         .cid_domain = c->domain,
     };
     const struct text t = {d->file, d->body_line, d->body, TEMPLATE_HTML, &options};

@@ -47,6 +47,10 @@ const struct draft *compiled_draft(const struct compiled *c);
 const char *compiled_timezone(const struct compiled *c);
 /* One of the announcement's files, by the name that a text uses; ptr NULL where there is none. */
 struct view compiled_file(const struct compiling *g, const char *name);
+/* The width of an image in pixels, at most COMPILED_IMAGE_WIDTH: Outlook shows it as wide as it is else, whatever the
+ * style says. 0 where it cannot be told. For markdown_options; user is a struct compiling. */
+enum { COMPILED_IMAGE_WIDTH = 520 };
+unsigned compiled_image_width(void *user, const char *name);
 /* Content-ID of the logo, without the angle brackets. */
 const char *compiled_logo_id(const struct compiling *g);
 

@@ -266,7 +266,7 @@ void intake_say(const struct intake_result *r, const struct conf *conf, const st
     buf_putc(to, '\n');
     if (r->has_event) {
         when_say_range(words, &r->event_start, &r->event_end, &moment);
-        if (strcmp(r->event_zone, zone) != 0)
+        if (r->event_start.has_time && strcmp(r->event_zone, zone) != 0)
             buf_printf(&moment, " (%s)", r->event_zone);
         words_format(words, "notice.fact-event", buf_str(&moment), NULL, NULL, to);
         buf_putc(to, '\n');

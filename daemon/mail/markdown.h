@@ -39,7 +39,10 @@ struct markdown_options {
     const char *list_style, *quote_style, *code_style, *image_style, *rule_style;
     unsigned heading_shift;  /* 1: # becomes h2, for texts below a heading */
     const char *links_title; /* "Links:" in the language */
-    const char *cid_domain;  /* images become src="cid:img1@cid_domain"; NULL: src="file" as given (previews) */
+    /* The width in pixels to show an image at, which Outlook asks for; 0 for its own. May be NULL. */
+    unsigned (*image_width)(void *user, const char *file);
+    void *user;
+    const char *cid_domain; /* images become src="cid:img1@cid_domain"; NULL: src="file" as given (previews) */
 };
 
 /* 0, -EINVAL with the fault filled, or another errno; *ret is set on success only. */

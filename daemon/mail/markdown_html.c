@@ -84,6 +84,9 @@ static void put_image(struct writing *w, const struct tree_node *n) {
     put(w, "\" alt=\"");
     put_children(w, n, false);
     put(w, "\"");
+    unsigned width = w->options->image_width ? w->options->image_width(w->options->user, n->image->file) : 0;
+    if (width)
+        put_number(w, "width", width);
     put_style(w, w->options->image_style);
 }
 

@@ -315,6 +315,40 @@ static void attachments_keep_names_and_bytes(void **state) {
     mail_done(&m);
 }
 
+/* Outlook shows an image as wide as it is, unless the attribute says otherwise. */
+static void images_have_a_width(void **state) {
+    (void)state;
+    static const struct {
+        const char *name;
+        struct view bytes;
+        const char *want; /* NULL: no attribute */
+    } cases[] = {
+        {"a pixel", VIEW(PIXEL), " width=\"1\""},
+        {"a wide PNG", VIEW("\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\x0f\xa0\0\0\1\0"), " width=\"520\""},
+        {"a very wide PNG", VIEW("\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\1\0\0\0\0\1\0"), " width=\"520\""},
+        {"a GIF", VIEW("GIF89a\x2c\1\x10\0"), " width=\"300\""},
+        {"a JPEG", VIEW("\xff\xd8\xff\xe0\0\x10JFIF\0\1\1\0\0\1\0\1\0\0\xff\xc2\0\x11\x08\0\x20\1\x2c\3\1\x22\0"),
+         " width=\"300\""},
+        {"a JPEG with fill bytes", VIEW("\xff\xd8\xff\xff\xff\xc0\0\x11\x08\0\x20\1\x2c\3\1\x22\0"), " width=\"300\""},
+        {"a cut JPEG", VIEW("\xff\xd8\xff\xe0\0\x10JFIF"), NULL},
+        {"a JPEG of nonsense", VIEW("\xff\xd8\xff\xe0\0\0\xff\xe0\0\0\xff\xe0\0\0\xff\xe0\0\0"), NULL},
+        {"a cut PNG", VIEW("\x89PNG\r\n\x1a\n"), NULL},
+    };
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        struct mail m;
+        const struct intake_file files[] = {{"a.md", VIEW(HEAD BODY "![x](b)\n")}, {"b", cases[i].bytes}};
+        compose_mail(&m, files, 2, "de", &vera, false, "");
+        const char *image = strstr(buf_str(&m.html), "<img src=\"cid:img1@");
+        assert_non_null(image);
+        AUTOFREE char *tag = view_dup(view_make(image, strcspn(image, ">")));
+        const char *width = strstr(tag, " width=");
+        unit_int(cases[i].name, width != NULL, cases[i].want != NULL);
+        if (width)
+            unit_int(cases[i].name, strncmp(width, cases[i].want, strlen(cases[i].want)), 0);
+        mail_done(&m);
+    }
+}
+
 static void logos(void **state) {
     AUTOFREE char *path = unit_path(*state, "logo.png");
     assert_int_equal(files_write_new(AT_FDCWD, path, VIEW(PIXEL), 0600), 0);
@@ -662,6 +696,7 @@ int main(void) {
         cmocka_unit_test(the_demo_in_every_language),
         cmocka_unit_test(kinds_of_mails),
         cmocka_unit_test(attachments_keep_names_and_bytes),
+        cmocka_unit_test(images_have_a_width),
         cmocka_unit_test_setup_teardown(logos, unit_folder, unit_folder_gone),
         cmocka_unit_test(hostile_people),
         cmocka_unit_test(hostile_announcements),
