@@ -135,7 +135,8 @@ const struct option option_rows[] = {
     {SENDER(privacy_url), .key = "privacy-url", .check = shape_web_url, .max = URL,
      .example = "https://partnerschaften.example/datenschutz", .help = "The privacy notice, linked in every mail."},
     {SENDER(logo), .key = "logo", .check = shape_logo, .max = URL, .example = "/etc/rundbrief/logo.png",
-     .help = "A picture at the head of the HTML mail: a file, or an https address."},
+     .help = "A picture at the head of the HTML mail: a file (PNG, JPEG or GIF of at most 200 KB), which is sent along "
+             "in each mail, or an https address, which mail programs ask their readers before they load."},
     {SENDER(colour), .key = "colour", .check = shape_colour, .max = 7, .example = "#1d5c8f",
      .help = "The colour of the HTML mail's head and button."},
     {SENDER(group), .key = "group", .check = shape_group, .max = 32, .example = "international",
