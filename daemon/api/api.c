@@ -1,5 +1,6 @@
 #include "api/api.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -134,6 +135,7 @@ static void on_request(void *user, struct http_request *r) {
     struct view argument;
     bool known;
     const struct route *route = find_route(http_method(r), http_path(r), &argument, &known);
+    assert(c && route); /* on_head() answered all others */
     if (route->stream)
         route->end(c);
     else

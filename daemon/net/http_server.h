@@ -60,9 +60,9 @@ int http_server_new(struct loop *loop, int listen_fd, const struct http_limits *
                     const struct http_handlers *handlers, void *user, struct http_server **ret);
 /* Ends all requests (on_end). Not from inside a handler. */
 struct http_server *http_server_free(struct http_server *s);
-/* Accepts no more; closes idle connections, and the others after their answers. Calls on_drained from the loop when
+/* Accepts no more; closes idle connections, and the others after their answers. Calls on_done from the loop when
  * none is left. */
-void http_server_drain(struct http_server *s, void (*on_drained)(void *user), void *user);
+void http_server_drain(struct http_server *s, void (*on_done)(void *user), void *user);
 
 enum http_method http_method(const struct http_request *r);
 /* Decoded path, without query. Never contains NUL. */

@@ -34,13 +34,13 @@ struct capabilities {
 
 int connector_new(struct loop *loop, struct connector **ret);
 /* After all its connections are gone. */
-struct connector *connector_free(struct connector *c);
+struct connector *connector_free(struct connector *k);
 
 /* From the loop, once: connected where why is NULL, else not (DEFERRED; of SENDER for a wrong password, an untrusted
  * certificate or missing TLS, of CONNECTION otherwise). Free the connection then, or later. */
 typedef void connection_on_done(void *user, struct connection *c, const struct outcome *why);
 /* Begins to connect. conf lives until on_done. Fails only where memory runs out. */
-int connection_new(struct connector *connector, const struct conf *conf, const struct conf_relay *relay,
+int connection_new(struct connector *k, const struct conf *conf, const struct conf_relay *relay,
                    connection_on_done *on_done, void *user, struct connection **ret);
 /* Closes at once, in whatever state; stop watching its socket before. NULL is fine. */
 struct connection *connection_free(struct connection *c);

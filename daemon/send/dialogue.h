@@ -26,7 +26,7 @@ struct dialogue_handlers {
 struct dialogue;
 
 /* After the last EHLO. limit_bytes: of one message. */
-int dialogue_new(const struct capabilities *capabilities, unsigned in_flight, size_t limit_bytes,
+int dialogue_new(const struct capabilities *offers, unsigned in_flight, size_t limit_bytes,
                  const struct dialogue_handlers *handlers, void *user, struct dialogue **ret);
 struct dialogue *dialogue_free(struct dialogue *d);
 

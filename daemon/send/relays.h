@@ -46,14 +46,14 @@ void relays_load_usage(struct relays *r, const char *relay, int64_t hour, uint64
 uint64_t relays_bits(const struct relays *r, const char *names);
 /* A line that takes a message for these relays now, or NULL: then *ret_when is when it is worth asking again on account
  * of a rest or a limit (earlier than what it holds, or as it was). */
-struct line *relays_pick(struct relays *r, uint64_t bits, int64_t now_usec, int64_t *ret_when);
+struct line *relays_pick(struct relays *all, uint64_t bits, int64_t now_usec, int64_t *ret_when);
 /* The same of this line alone. */
 bool relays_takes(struct relays *r, struct line *line, uint64_t bits, int64_t now_usec);
 /* How many messages for these relays may well wait in hand: as many as ready lines can have in flight, as far as rate
  * and daily limit allow soon. 0 with *ret_when as above. */
-unsigned relays_appetite(struct relays *r, uint64_t bits, int64_t now_usec, int64_t *ret_when);
+unsigned relays_appetite(struct relays *all, uint64_t bits, int64_t now_usec, int64_t *ret_when);
 /* There is something to send: connects where that helps. */
-void relays_connect(struct relays *r, uint64_t bits, int64_t now_usec);
+void relays_connect(struct relays *all, uint64_t bits, int64_t now_usec);
 /* Whether any of these relays is open, or is to be tried. */
 bool relays_alive(struct relays *r, uint64_t bits, int64_t now_usec);
 /* As session_send(); counts against the limits. */
@@ -73,8 +73,8 @@ enum judgement {
     JUDGEMENT_HOLD,   /* it may yet turn out to speak of us: goes to line_held() */
     JUDGEMENT_EXCUSE, /* it speaks of us: nobody is refused, neither are those held back */
 };
-enum judgement relays_judge(struct relays *r, struct line *line, const struct item *item, const struct outcome *outcome,
-                            int64_t now_usec);
+enum judgement relays_judge(struct relays *all, struct line *line, const struct item *item,
+                            const struct outcome *outcome, int64_t now_usec);
 
 /* Closes idle lines; when to look again, or 0. */
 int64_t relays_close_idle(struct relays *r, int64_t now_usec);

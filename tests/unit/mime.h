@@ -83,7 +83,8 @@ static inline bool mime_decode_word(struct view word, struct buf *to) {
         return false;
     assert_true(word.len <= 75);
     struct view rest = view_slice(word, 2, word.len - 4), charset, kind;
-    assert_true(view_split(&rest, '?', &charset) && view_split(&rest, '?', &kind));
+    assert_true(view_split(&rest, '?', &charset));
+    assert_true(view_split(&rest, '?', &kind));
     assert_true(view_eq_nocase(charset, "utf-8"));
     size_t before = to->len;
     if (view_eq_nocase(kind, "q"))

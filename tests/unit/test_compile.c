@@ -172,7 +172,7 @@ static void the_demo_in_every_language(void **state) {
     size_t count = demo_files(contents, files);
     for (size_t i = 0; i < COUNT_OF(cases); i++) {
         struct mail m;
-        AUTOBUF struct buf name = BUF_INIT(100), calendar_title = BUF_INIT(1000), language = BUF_INIT(100);
+        AUTOBUF struct buf name = BUF_INIT(100), language = BUF_INIT(100);
         compose_mail(&m, files, count, cases[i].language, &vera, false, "");
         expect_usual_header(&m, cases[i].language);
         expect_text_field(&m, "Subject", cases[i].subject);
@@ -295,7 +295,7 @@ static void attachments_keep_names_and_bytes(void **state) {
     struct view part;
     compose_mail(&m, files, 3, "de", &vera, false, "");
     AUTOBUF struct buf pdf = BUF_INIT(1000), name = BUF_INIT(1000), png = BUF_INIT(1000), id = BUF_INIT(100),
-                       disposition = BUF_INIT(1000), cid = BUF_INIT(100);
+                       disposition = BUF_INIT(1000);
     assert_int_equal(mime_find(buf_view(&m.text), "application/pdf", &part), 1);
     mime_decode(part, &pdf);
     assert_true(view_eq(buf_view(&pdf), files[1].content));

@@ -239,7 +239,7 @@ static void alerts(void **state) {
     static const char *const keys[] = {"alert-relay-paused", "alert-destination-paused", "alert-relay-down",
                                        "alert-store-trouble", "alert-announcement-held"};
     static const char *admins[] = {"admin@town.example", "other@town.example"};
-    AUTOBUF struct buf mail = BUF_INIT(1 << 20), to = BUF_INIT(1000), text = BUF_INIT(1 << 20), name = BUF_INIT(100);
+    AUTOBUF struct buf mail = BUF_INIT(1 << 20), to = BUF_INIT(1000), text = BUF_INIT(1 << 20);
     assert_int_equal(inform_alert(&h->inform, keys[0], "main", "x"), 0); /* nobody is named: nobody is told */
     assert_int_equal(next(h, "none", "de", &mail, &to), 0);
     h->conf->alert = (struct conf_strings){admins, 2};
