@@ -45,6 +45,8 @@ struct compose_recipient {
 int compose(struct compiled *c, const struct compose_recipient *r, struct buf *to);
 /* One text alternative alone, for previews. */
 int compose_part(struct compiled *c, const struct compose_recipient *r, bool html, struct buf *to);
+/* The HTML alternative of a preview as a page that a browser shows: its pictures stand in it. */
+int compose_page(struct compiled *c, const struct compose_recipient *r, struct buf *to);
 /* An upper bound of a message's size without the person's fields. */
 size_t compiled_size(const struct compiled *c);
 /* The subject with its fields left out, for lists and logs of coordinators. */

@@ -130,6 +130,18 @@ static void add_logo(struct compiling *g, struct part *parts, size_t *count) {
     };
 }
 
+static int keep_pictures(struct compiling *g, const struct part *parts, size_t count) {
+    struct compiled *c = g->c;
+    for (size_t i = 0; i < count && c->picture_count < COUNT_OF(c->pictures); i++) {
+        const char *bytes = arena_dup(&c->arena, parts[i].bytes);
+        if (!bytes)
+            return -ENOMEM;
+        c->pictures[c->picture_count++] =
+            (struct picture){parts[i].content_id, parts[i].type, view_make(bytes, parts[i].bytes.len)};
+    }
+    return 0;
+}
+
 static int build_body(struct compiling *g) {
     struct compiled *c = g->c;
     struct part mixed[MIXED_MAX] = {0}, related[RELATED_MAX] = {0}, alternative[2] = {0};
@@ -137,6 +149,8 @@ static int build_body(struct compiling *g) {
     AUTOBUF struct buf ics = BUF_INIT(CALENDAR_FILE_MAX_BYTES), seed = BUF_INIT(512);
     add_logo(g, related, &related_count);
     int r = add_images(g, related, &related_count);
+    if (r == 0 && g->options->preview)
+        r = keep_pictures(g, &related[1], related_count - 1);
     related[0] = (struct part){.kind = PART_TEXT, .type = "text/html", .text = &c->html, .language = g->language};
     alternative[0] = (struct part){.kind = PART_TEXT, .type = "text/plain", .text = &c->plain, .language = g->language};
     alternative[1] = related_count > 1

@@ -29,6 +29,11 @@ struct compiled {
     struct merge html, plain, word_merges[WORD_MERGES_MAX];
     size_t word_merge_count;
     struct message *message;
+    struct picture {
+        const char *content_id, *type;
+        struct view bytes;
+    } pictures[MARKDOWN_IMAGES_MAX + 1]; /* of a preview only */
+    size_t picture_count;
     struct buf scratch; /* a recipient's derived values while one message is filled */
 };
 

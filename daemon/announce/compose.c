@@ -3,6 +3,7 @@
 
 #include "conf/conf.h"
 #include "mail/attributes.h"
+#include "mail/base64.h"
 #include "mail/header.h"
 
 /* Values made of a recipient live in scratch, whose memory moves while it grows: their places are noted and turned into
@@ -89,4 +90,29 @@ int compose_part(struct compiled *c, const struct compose_recipient *r, bool htm
         return error;
     merge_fill(html ? &c->html : &c->plain, values, to);
     return buf_error(to);
+}
+
+static const struct picture *picture_at(const struct compiled *c, struct view v) {
+    for (size_t i = 0; i < c->picture_count; i++)
+        if (view_starts(v, c->pictures[i].content_id))
+            return &c->pictures[i];
+    return NULL;
+}
+
+int compose_page(struct compiled *c, const struct compose_recipient *r, struct buf *to) {
+    AUTOBUF struct buf html = BUF_INIT(to->limit_bytes);
+    int error = compose_part(c, r, true, &html);
+    struct view rest = buf_view(&html);
+    for (size_t at; error == 0 && (at = view_search(rest, VIEW("\"cid:"))) < rest.len;) {
+        buf_add_view(to, view_slice(rest, 0, at + 1));
+        rest = view_slice(rest, at + 1, rest.len);
+        const struct picture *p = picture_at(c, view_slice(rest, 4, rest.len));
+        if (!p)
+            continue;
+        buf_printf(to, "data:%s;base64,", p->type);
+        base64_digits(to, p->bytes.ptr, p->bytes.len);
+        rest = view_slice(rest, 4 + strlen(p->content_id), rest.len);
+    }
+    buf_add_view(to, rest);
+    return error < 0 ? error : buf_error(to);
 }

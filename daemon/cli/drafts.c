@@ -325,7 +325,11 @@ static int print_preview(struct cli *cli, struct checked *k, const char *languag
         .date_usec = clock_now_usec(),
     };
     AUTOBUF struct buf text = BUF_INIT(96 << 20);
-    r = form == FORM_EML ? compose(c, &recipient, &text) : compose_part(c, &recipient, form == FORM_HTML, &text);
+    switch (form) {
+    case FORM_TEXT: r = compose_part(c, &recipient, false, &text); break;
+    case FORM_HTML: r = compose_page(c, &recipient, &text); break;
+    case FORM_EML: r = compose(c, &recipient, &text); break;
+    }
     (void)compiled_free(c);
     if (r < 0) {
         (void)why_set(&why, r, "the preview could not be made: %s", strerror(-r));

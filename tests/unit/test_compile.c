@@ -657,6 +657,33 @@ static void previews(void **state) {
     }
 }
 
+static void pages_hold_their_pictures(void **state) {
+    AUTOFREE char *path = unit_path(*state, "logo.png");
+    assert_int_equal(files_write_new(AT_FDCWD, path, VIEW(PIXEL), 0600), 0);
+    AUTOBUF struct buf setting = BUF_INIT(1000), page = BUF_INIT(1 << 20);
+    buf_printf(&setting, "logo = %s", path);
+    const struct intake_file files[] = {{"a.md", VIEW(HEAD BODY "![x](b.gif) \"cid:other@x\"\n")},
+                                        {"b.gif", VIEW("GIF89a")}};
+    struct mail m;
+    compose_mail(&m, files, 2, "de", &vera, true, buf_str(&setting));
+    assert_int_equal(compose_page(m.compiled, &vera, &page), 0);
+    has(&page, "src=\"data:image/png;base64,iVBORw0KGgo");
+    has(&page, "src=\"data:image/gif;base64,R0lGODlh\"");
+    has(&page, "cid:other@x");
+    has_not(&page, "cid:logo@");
+    has_not(&page, "cid:img1@");
+    AUTOBUF struct buf small = BUF_INIT(1000);
+    assert_int_equal(compose_page(m.compiled, &vera, &small), -EMSGSIZE);
+    mail_done(&m);
+    /* Without pictures it is the part as it is sent. */
+    const struct intake_file plain = {"a.md", VIEW(HEAD BODY)};
+    compose_mail(&m, &plain, 1, "de", &vera, true, "");
+    buf_clear(&page);
+    assert_int_equal(compose_page(m.compiled, &vera, &page), 0);
+    assert_true(view_eq(buf_view(&page), buf_view(&m.html)));
+    mail_done(&m);
+}
+
 static void damaged_bundles(void **state) {
     (void)state;
     struct mail m;
@@ -706,6 +733,7 @@ int main(void) {
         cmocka_unit_test(bare_recipients),
         cmocka_unit_test(international_senders),
         cmocka_unit_test(previews),
+        cmocka_unit_test_setup_teardown(pages_hold_their_pictures, unit_folder, unit_folder_gone),
         cmocka_unit_test(damaged_bundles),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
