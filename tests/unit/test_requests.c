@@ -22,7 +22,7 @@ struct house {
     struct store *store;
     struct spool *spool;
     struct keyring *keys;
-    bool done;
+    bool done, keeps;
     int result;
 };
 
@@ -132,7 +132,7 @@ static struct requests run(struct house *h) {
     assert_non_null(r);
     r->spool = h->spool;
     r->keys = h->keys;
-    r->purge = true;
+    r->purge = !h->keeps;
     r->job.done = on_done;
     requests_init(r);
     store_submit(h->store, &r->job);
@@ -344,6 +344,121 @@ static void old_things_go(void **state) {
     assert_int_equal(query(h, "SELECT count(*) FROM request"), 0);
 }
 
+/* A file of more records than a door writes at once. */
+static void a_long_file_is_applied_whole_and_once(void **state) {
+    enum { RECORDS = 5000 };
+    struct house *h = *state;
+    static const char name[] = "20250902T100000.000000Z-0123456789abcdef0123456789abcdef.req";
+    AUTOBUF struct buf text = BUF_INIT(REQUEST_FILE_MAX_BYTES);
+    struct view t = token(h, TOKEN_RECIPIENT, LIST, PERSON);
+    request_print_head(&text);
+    for (int i = 0; i < RECORDS; i++) {
+        struct request q = request(1, REQUEST_LEAVE, t, 0);
+        q.id[1] = (uint8_t)i, q.id[2] = (uint8_t)(i >> 8);
+        request_print(&text, &q);
+    }
+    request_print_end(&text);
+    assert_int_equal(buf_error(&text), 0);
+    h->keeps = true; /* by its name it is old */
+    for (int round = 0; round < 2; round++) {
+        assert_int_equal(files_write_new(h->mail, name, buf_view(&text), 0600), 0);
+        struct requests r = run(h);
+        assert_true(r.files == 1 && r.refused == 0 && r.rejected == 0);
+        assert_int_equal(r.applied, round ? 0 : RECORDS);
+        assert_int_equal(query(h, "SELECT count(*) FROM request"), RECORDS);
+        assert_int_equal(query(h, "SELECT count(*) FROM consent"), 1);
+        assert_int_equal(count_files(h, "applied"), 1);
+    }
+}
+
+/* After a kill between the commit and the move: the files are there once more. */
+static void a_run_that_was_cut_off_goes_on(void **state) {
+    struct house *h = *state;
+    static struct request many[600];
+    struct view t = token(h, TOKEN_RECIPIENT, LIST, PERSON);
+    for (int i = 0; i < 600; i++) {
+        many[i] = request(1, REQUEST_LEAVE, t, 0);
+        many[i].id[1] = (uint8_t)i, many[i].id[2] = (uint8_t)(i >> 8);
+    }
+    for (int i = 0; i < 100; i++)
+        assert_int_equal(request_hand_over(h->web, &many[i], 1), 0);
+    assert_int_equal(run(h).applied, 100);
+    char **names;
+    size_t count;
+    AUTOCLOSE int applied = files_open_dir(h->spool->dirfd, "applied");
+    assert_int_equal(files_list(applied, ".", 1000, &names, &count), 0);
+    for (size_t i = 0; i < count; i++)
+        assert_int_equal(renameat(applied, names[i], h->web, names[i]), 0);
+    files_free_names(names, count);
+    for (int i = 100; i < 600; i++)
+        assert_int_equal(request_hand_over(i % 2 ? h->web : h->mail, &many[i], 1), 0);
+    struct requests r = run(h);
+    assert_true(r.files == 600 && r.rejected == 0 && r.applied == 500);
+    assert_int_equal(count_files(h, "applied"), 600);
+    assert_int_equal(query(h, "SELECT count(*) FROM consent"), 1);
+}
+
+static void what_is_cut_off_is_rejected_whole(void **state) {
+    struct house *h = *state;
+    AUTOBUF struct buf whole = BUF_INIT(4096), odd = BUF_INIT(4096);
+    struct request q = request(1, REQUEST_LEAVE, token(h, TOKEN_RECIPIENT, LIST, PERSON), 0);
+    request_print_head(&whole);
+    request_print(&whole, &q);
+    request_print_end(&whole);
+    static const char name[] = "20250902T100000.000000Z-0123456789abcdef0123456789abcdef.req";
+    size_t rejected = 0;
+    for (size_t len = 0; len < whole.len - 1; len += len < 30 || len > whole.len - 8 ? 1 : 17, rejected++) {
+        assert_int_equal(files_write_new(h->web, name, view_slice(buf_view(&whole), 0, len), 0600), 0);
+        struct requests r = run(h);
+        assert_true(r.rejected == 1 && r.files == 0 && r.applied == 0);
+    }
+    const char *const behind[] = {"x\n", "\n", "end\n"};
+    for (size_t i = 0; i < COUNT_OF(behind); i++, rejected++) {
+        buf_clear(&odd);
+        buf_add_view(&odd, buf_view(&whole));
+        buf_puts(&odd, behind[i]);
+        assert_int_equal(files_write_new(h->web, name, buf_view(&odd), 0600), 0);
+        struct requests r = run(h);
+        assert_true(r.rejected == 1 && r.applied == 0);
+    }
+    assert_int_equal(state_of(h, 7), 2);
+    assert_int_equal(count_files(h, "rejected"), 2 * rejected); /* none took the place of another */
+}
+
+/* What is no file, names as long as they may be: moved away, and the others are applied. */
+static void nothing_in_the_folder_holds_up_the_others(void **state) {
+    struct house *h = *state;
+    char name[256];
+    (void)snprintf(name, sizeof name, "%0250d.req", 1); /* 254 bytes */
+    assert_int_equal(files_write_new(h->web, name, VIEW("?"), 0600), 0);
+    assert_int_equal(mkdirat(h->web, "0-folder.req", 0700), 0);
+    assert_int_equal(mkfifoat(h->web, "0-pipe.req", 0600), 0);
+    struct requests r = hand_over(h, request(1, REQUEST_LEAVE, token(h, TOKEN_RECIPIENT, LIST, PERSON), 0));
+    assert_true(r.rejected == 3 && r.files == 1 && r.applied == 1 && r.skipped == 0);
+    assert_int_equal(count_files(h, "requests/web"), 0);
+    assert_int_equal(count_files(h, "rejected"), 6);
+    /* where it cannot even be moved away, it stays */
+    assert_int_equal(files_write_new(h->web, "0-bad.req", VIEW("?"), 0600), 0);
+    assert_int_equal(renameat(h->spool->dirfd, "rejected", h->spool->dirfd, "elsewhere"), 0);
+    r = hand_over(h, request(2, REQUEST_LEAVE, token(h, TOKEN_RECIPIENT, 8, PERSON), 0));
+    assert_true(r.skipped == 1 && r.files == 1 && r.applied == 1);
+    assert_int_equal(count_files(h, "requests/web"), 1);
+    assert_int_equal(state_of(h, 8), 3);
+}
+
+static void only_a_purge_removes(void **state) {
+    struct house *h = *state;
+    AUTOCLOSE int applied = files_open_dir(h->spool->dirfd, "applied");
+    static const char old[] = "20000101T000000.000000Z-0123456789abcdef0123456789abcdef.req";
+    assert_int_equal(files_write_new(applied, old, VIEW("x"), 0600), 0);
+    h->keeps = true;
+    (void)run(h);
+    assert_int_equal(faccessat(applied, old, F_OK, 0), 0);
+    h->keeps = false;
+    (void)run(h);
+    assert_int_equal(faccessat(applied, old, F_OK, 0), -1);
+}
+
 /* The disk is full: nothing is applied, and the files stay for a better day. */
 static void a_full_disk_loses_nothing(void **state) {
     struct house *h = *state;
@@ -381,6 +496,11 @@ int main(void) {
         HOUSE_TEST(malformed_files_are_put_aside),
         HOUSE_TEST(many_files_and_long_ones),
         HOUSE_TEST(old_things_go),
+        HOUSE_TEST(a_long_file_is_applied_whole_and_once),
+        HOUSE_TEST(a_run_that_was_cut_off_goes_on),
+        HOUSE_TEST(what_is_cut_off_is_rejected_whole),
+        HOUSE_TEST(nothing_in_the_folder_holds_up_the_others),
+        HOUSE_TEST(only_a_purge_removes),
         HOUSE_TEST(a_full_disk_loses_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
