@@ -12,6 +12,7 @@
 #include "net/loop.h"
 #include "send/destination.h"
 #include "send/letter.h"
+#include "send/pace.h"
 #include "send/recorder.h"
 #include "send/relays.h"
 #include "send/retry.h"
@@ -69,11 +70,6 @@ struct dispatch {
 
 static void wake(struct dispatch *d) {
     loop_post(d->post);
-}
-
-static void sooner(int64_t *when, int64_t other) {
-    if (other > 0 && (*when == 0 || other < *when))
-        *when = other;
 }
 
 static bool resends_doubt(const struct dispatch *d) {
@@ -159,7 +155,7 @@ static void record_until(struct dispatch *d, struct item *item, const struct out
                          const char *relay) {
     if (item->sending)
         item->sending->recording++;
-    sooner(&d->due_usec, retry_usec);
+    pace_sooner(&d->due_usec, retry_usec);
     recorder_outcome(d->recorder, item, outcome, retry_usec, relay);
 }
 
@@ -305,7 +301,7 @@ static void cannot_write(struct dispatch *d, struct item *item, int error) {
     give_back(d, item);
     if (s)
         s->exhausted = true; /* not in a circle */
-    sooner(&d->due_usec, clock_now_usec() + trouble_usec);
+    pace_sooner(&d->due_usec, clock_now_usec() + trouble_usec);
 }
 
 static void send_item(struct dispatch *d, struct item *item, struct line *line, int64_t now) {
@@ -325,7 +321,7 @@ static void put_off(struct dispatch *d, struct item *item, int64_t now) {
     int64_t due = clock_now_usec() + (destination_turn(d->destinations, item->domain, now) - now);
     if (item->sending)
         item->sending->recording++;
-    sooner(&d->due_usec, due);
+    pace_sooner(&d->due_usec, due);
     recorder_put_off(d->recorder, item, due, "waits for its turn at this destination");
 }
 
@@ -348,7 +344,7 @@ static struct item *take_item(struct dispatch *d, struct items *q, int64_t now, 
                 put_off(d, items_take(q, at), now);
                 continue;
             }
-            sooner(when, later);
+            pace_sooner(when, later);
             break;
         }
         at = &(*at)->next;
@@ -432,7 +428,7 @@ static void make_room(struct dispatch *d, int64_t now, int64_t *when) {
     if (oldest && oldest->loaded_usec + turn_usec <= now)
         oldest->resting = true;
     else if (oldest)
-        sooner(when, oldest->loaded_usec + turn_usec);
+        pace_sooner(when, oldest->loaded_usec + turn_usec);
 }
 
 static void load_more(struct dispatch *d, int64_t now, int64_t *when) {
@@ -554,7 +550,7 @@ static void on_loaded(void *user, struct sending *s, int result, const struct wh
         if (fault)
             hold(d, s, fault->what);
         else
-            sooner(&d->due_usec, clock_now_usec() + trouble_usec);
+            pace_sooner(&d->due_usec, clock_now_usec() + trouble_usec);
         s->exhausted |= !fault;
     }
     wake(d);
@@ -574,7 +570,7 @@ static void on_gathered(void *user, int64_t id, int result, const struct why *fa
     if (fault)
         hold(d, s, fault->what);
     else if (result < 0 && result != -ESTALE)
-        sooner(&d->due_usec, clock_now_usec() + trouble_usec);
+        pace_sooner(&d->due_usec, clock_now_usec() + trouble_usec);
     s->gathering = false;
     if (result < 0)
         forget(d, s); /* it is taken up anew, if it is still to be */
@@ -634,14 +630,14 @@ static void leave_others(struct dispatch *d, const struct survey *v) {
 static void look_again(struct dispatch *d, int64_t wall) {
     int64_t now = clock_mono_usec();
     if (d->reopened_usec && now - d->reopened_usec < near_usec) {
-        sooner(&d->due_usec, wall + near_usec);
+        pace_sooner(&d->due_usec, wall + near_usec);
         return;
     }
     d->reopened_usec = now;
     d->notices_exhausted = false;
     for (struct sending *s = d->sendings; s; s = s->next)
         sending_reopen(s);
-    sooner(&d->due_usec, wall + overdue_usec);
+    pace_sooner(&d->due_usec, wall + overdue_usec);
 }
 
 static void on_survey(void *user, const struct survey *v, int result) {
@@ -649,7 +645,7 @@ static void on_survey(void *user, const struct survey *v, int result) {
     int64_t wall = clock_now_usec();
     d->surveying = false;
     if (result < 0) {
-        sooner(&d->due_usec, wall + trouble_usec);
+        pace_sooner(&d->due_usec, wall + trouble_usec);
         wake(d);
         return;
     }
@@ -660,7 +656,7 @@ static void on_survey(void *user, const struct survey *v, int result) {
     if (due)
         look_again(d, wall);
     else
-        sooner(&d->due_usec, v->next_usec);
+        pace_sooner(&d->due_usec, v->next_usec);
     wake(d);
 }
 
@@ -670,7 +666,7 @@ static void on_settled(void *user, int64_t id, int result, bool finished) {
     s->settling = false;
     s->settled = true;
     if (result < 0)
-        sooner(&d->due_usec, clock_now_usec() + trouble_usec);
+        pace_sooner(&d->due_usec, clock_now_usec() + trouble_usec);
     if (finished) {
         log_info("announcement-finished", LOG_NUM("announcement", id));
         forget(d, s);
@@ -718,7 +714,7 @@ static void settle_quiet(struct dispatch *d, int64_t *when) {
             give_back_all(d, &s->waiting);
             s->exhausted = true;
         } else if (s->active && s->send_until_usec) {
-            sooner(when, now + (s->send_until_usec - wall));
+            pace_sooner(when, now + (s->send_until_usec - wall));
         }
         if (s->gathering || s->loading || s->settling || !sending_is_quiet(s))
             continue;
@@ -745,7 +741,7 @@ static void watch_store(struct dispatch *d, int64_t now, int64_t *when) {
         d->handlers->on_alert(d->user, "alert-store-trouble", strerror(-d->trouble), "");
     d->trouble = trouble;
     if (trouble)
-        sooner(when, now + trouble_usec);
+        pace_sooner(when, now + trouble_usec);
 }
 
 static void check_stopped(struct dispatch *d, int64_t now, int64_t *when) {
@@ -754,7 +750,7 @@ static void check_stopped(struct dispatch *d, int64_t now, int64_t *when) {
     if (now >= d->stop_usec)
         relays_abort(d->relays);
     else
-        sooner(when, d->stop_usec);
+        pace_sooner(when, d->stop_usec);
     if (d->works.under_way || relays_lines(d->relays))
         return;
     void (*on_stopped)(void *) = d->on_stopped;
@@ -765,7 +761,7 @@ static void check_stopped(struct dispatch *d, int64_t now, int64_t *when) {
 static void set_timer(struct dispatch *d, int64_t now, int64_t when) {
     if (d->due_usec) {
         int64_t wait = d->due_usec - clock_now_usec();
-        sooner(&when, now + (wait > 0 ? wait : 0));
+        pace_sooner(&when, now + (wait > 0 ? wait : 0));
     }
     if (when)
         loop_set_timer(d->timer, when);
@@ -789,7 +785,7 @@ static void turn(void *user) {
         d->surveying = stages_survey(&d->stages) == 0;
     }
     recorder_flush(d->recorder);
-    sooner(&when, relays_close_idle(d->relays, now));
+    pace_sooner(&when, relays_close_idle(d->relays, now));
     check_stopped(d, now, &when);
     set_timer(d, now, when);
 }

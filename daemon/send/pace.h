@@ -19,6 +19,12 @@
 #include "conf/conf.h"
 #include "mail/reply.h"
 
+/* The sooner of two moments, where 0 is never. */
+static inline void pace_sooner(int64_t *when, int64_t other) {
+    if (other > 0 && (*when == 0 || other < *when))
+        *when = other;
+}
+
 enum { PACE_RUN = 10 };                              /* identical permanent answers in a row that speak of us */
 enum { PACE_BURST_OF = 16 };                         /* a bucket holds at most this fraction of its rate's number */
 #define PACE_REST_FIRST_USEC (30 * USEC_PER_SEC)     /* our account or address is refused */

@@ -304,16 +304,11 @@ uint64_t relays_bits(const struct relays *r, const char *names) {
 
 /* ---- choosing ------------------------------------------------------------------------------------------------ */
 
-static void sooner(int64_t *when, int64_t other) {
-    if (other > 0 && (*when == 0 || other < *when))
-        *when = other;
-}
-
 static bool has_day_left(struct relay *r, int64_t now, int64_t *when) {
     int64_t wall = clock_now_usec();
     if (pace_daily_left(&r->daily, wall) > 0)
         return true;
-    sooner(when, now + pace_daily_wait_usec(&r->daily, wall));
+    pace_sooner(when, now + pace_daily_wait_usec(&r->daily, wall));
     return false;
 }
 
@@ -330,7 +325,7 @@ static struct choice choose(struct relays *all, uint64_t bits, int64_t now, int6
         if (!(bits & UINT64_C(1) << i) || (c.carry && r->conf->priority != level) || !has_day_left(r, now, when))
             continue;
         switch (pace_relay_state(&r->pace, now)) {
-        case PACE_RESTING: sooner(when, r->pace.until_usec); break;
+        case PACE_RESTING: pace_sooner(when, r->pace.until_usec); break;
         case PACE_TRYING: c.try |= UINT64_C(1) << i; break;
         case PACE_OPEN:
             level = r->conf->priority;
@@ -350,7 +345,7 @@ bool relays_alive(struct relays *r, uint64_t bits, int64_t now_usec) {
 static bool has_token(const struct relay *r, int64_t now, int64_t *when) {
     if (pace_bucket_tokens(&r->bucket, now) > 0)
         return true;
-    sooner(when, pace_bucket_when(&r->bucket, now));
+    pace_sooner(when, pace_bucket_when(&r->bucket, now));
     return false;
 }
 
@@ -406,7 +401,7 @@ static unsigned appetite_of(struct relay *r, int64_t now, int64_t *when) {
     uint32_t tokens = pace_bucket_tokens(&r->bucket, now + soon_usec);
     uint64_t left = pace_daily_left(&r->daily, clock_now_usec());
     if (n && tokens == 0)
-        sooner(when, pace_bucket_when(&r->bucket, now) - soon_usec);
+        pace_sooner(when, pace_bucket_when(&r->bucket, now) - soon_usec);
     n = tokens < n ? tokens : n;
     return left < n ? (unsigned)left : n;
 }
@@ -550,7 +545,7 @@ struct items *relays_held(struct relays *r, bool idle, int64_t now_usec, const c
             *ret_relay = relay->conf->id;
             return &relay->held;
         }
-        sooner(ret_when, relay->answered_usec + RELAYS_HELD_USEC);
+        pace_sooner(ret_when, relay->answered_usec + RELAYS_HELD_USEC);
     }
     return NULL;
 }
@@ -604,7 +599,7 @@ int64_t relays_close_idle(struct relays *r, int64_t now_usec) {
                 l->leaving = true;
                 session_quit(l->session);
             } else {
-                sooner(&next, l->last_usec + RELAYS_IDLE_USEC);
+                pace_sooner(&next, l->last_usec + RELAYS_IDLE_USEC);
             }
         }
     return next;

@@ -1,4 +1,5 @@
 #include "send/stages.h"
+#include "send/pace.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -99,11 +100,6 @@ static int on_live(void *user, const struct announcement_row *row) {
     return 0;
 }
 
-static void sooner(int64_t *when, int64_t other) {
-    if (other > 0 && (*when == 0 || other < *when))
-        *when = other;
-}
-
 static int step_survey(struct store_job *job, struct db *db) {
     struct stage *g = stage_of(job);
     int64_t due = 0, start = 0, notice = 0;
@@ -116,9 +112,9 @@ static int step_survey(struct store_job *job, struct db *db) {
     if (r == 0)
         r = notice_next_due(db, &notice);
     g->survey.next_usec = 0;
-    sooner(&g->survey.next_usec, due);
-    sooner(&g->survey.next_usec, start);
-    sooner(&g->survey.next_usec, notice);
+    pace_sooner(&g->survey.next_usec, due);
+    pace_sooner(&g->survey.next_usec, start);
+    pace_sooner(&g->survey.next_usec, notice);
     return r;
 }
 
