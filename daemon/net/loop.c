@@ -16,8 +16,18 @@
 /* Timers may fire this much late, so that near ones share a wake-up. */
 enum { TIMER_ACCURACY_USEC = 1000 };
 
+/* Sockets are watched by an epoll of our own inside sd-event's: what is ready together is served together, and posts
+ * follow. With each of them a source of sd-event's own, a turn of its loop and a system call would go with each. */
+enum { BATCH_MAX = 64 };
+
 struct loop {
     sd_event *event;
+    int fd; /* our epoll */
+    sd_event_source *gate, *later;
+    struct loop_source *batch[BATCH_MAX]; /* being served; removed ones are NULL */
+    int batch_count;
+    struct loop_source *posts, **posts_end; /* posted, in order */
+    bool inside;                            /* a callback runs: posts follow it */
     bool stopped;
     int code;
 };
@@ -25,9 +35,13 @@ struct loop {
 enum kind { KIND_IO, KIND_TIMER, KIND_POST, KIND_SIGNAL, KIND_WAKE, KIND_FOLDER };
 
 struct loop_source {
+    struct loop *loop;
     enum kind kind;
-    sd_event_source *source;
-    int wake_fd; /* KIND_WAKE, else -1 */
+    sd_event_source *source; /* NULL for those of our epoll, and posts */
+    int fd;                  /* KIND_IO borrowed, KIND_WAKE owned, else -1 */
+    uint32_t events;         /* 0: not in the epoll */
+    struct loop_source *next_post;
+    bool posted;
     void *user;
     union {
         loop_on_io *io;
@@ -38,13 +52,82 @@ struct loop_source {
     } on;
 };
 
+static void run_posts(struct loop *l) {
+    unsigned count = 0;
+    for (const struct loop_source *s = l->posts; s; s = s->next_post)
+        count++;
+    /* Those that are posted meanwhile come with the next event: nobody can keep the loop for himself. */
+    while (count-- && l->posts && !l->stopped) {
+        struct loop_source *s = l->posts;
+        l->posts = s->next_post;
+        if (!l->posts)
+            l->posts_end = &l->posts;
+        s->posted = false;
+        s->on.post(s->user);
+    }
+}
+
+/* Around every callback. */
+static void enter(struct loop *l) {
+    l->inside = true;
+}
+
+static void leave(struct loop *l) {
+    run_posts(l);
+    l->inside = false;
+    if (l->posts)
+        (void)sd_event_source_set_enabled(l->later, SD_EVENT_ONESHOT); /* room for it was made when it was added */
+}
+
+static int on_later(sd_event_source *source, void *userdata) {
+    (void)source;
+    enter(userdata);
+    leave(userdata);
+    return 0;
+}
+
+static void serve(struct loop_source *s, uint32_t events) {
+    uint64_t count;
+    if (s->kind == KIND_IO)
+        s->on.io(s->user, s->fd, events);
+    else if (read(s->fd, &count, sizeof count) == sizeof count)
+        s->on.post(s->user);
+}
+
+static int on_gate(sd_event_source *source, int fd, uint32_t gate_events, void *userdata) {
+    (void)source, (void)gate_events;
+    struct loop *l = userdata;
+    struct epoll_event events[BATCH_MAX];
+    int n = epoll_wait(fd, events, BATCH_MAX, 0);
+    enter(l);
+    l->batch_count = n > 0 ? n : 0;
+    for (int i = 0; i < n; i++)
+        l->batch[i] = events[i].data.ptr;
+    for (int i = 0; i < n && !l->stopped; i++) /* what is left is told again */
+        if (l->batch[i])
+            serve(l->batch[i], events[i].events);
+    l->batch_count = 0;
+    leave(l);
+    return 0;
+}
+
 int loop_new(struct loop **ret) {
     struct loop *l = calloc(1, sizeof *l);
     if (!l)
         return -ENOMEM;
-    int r = sd_event_new(&l->event);
+    l->posts_end = &l->posts;
+    l->fd = epoll_create1(EPOLL_CLOEXEC);
+    int r = l->fd < 0 ? -errno : sd_event_new(&l->event);
+    if (r >= 0)
+        r = sd_event_add_io(l->event, &l->gate, l->fd, EPOLLIN, on_gate, l);
+    if (r >= 0)
+        r = sd_event_add_defer(l->event, &l->later, on_later, l);
+    if (r >= 0) /* after all that is ready: every event is followed by the posts anyway */
+        r = sd_event_source_set_priority(l->later, SD_EVENT_PRIORITY_IDLE);
+    if (r >= 0)
+        r = sd_event_source_set_enabled(l->later, SD_EVENT_OFF);
     if (r < 0) {
-        free(l);
+        (void)loop_free(l);
         return r;
     }
     *ret = l;
@@ -53,7 +136,11 @@ int loop_new(struct loop **ret) {
 
 struct loop *loop_free(struct loop *l) {
     if (l) {
+        (void)sd_event_source_disable_unref(l->gate);
+        (void)sd_event_source_disable_unref(l->later);
         (void)sd_event_unref(l->event);
+        if (l->fd >= 0)
+            (void)close(l->fd); /* an epoll holds nothing that could be lost */
         free(l);
     }
     return NULL;
@@ -75,23 +162,42 @@ void loop_stop(struct loop *l, int code) {
     l->code = code;
 }
 
-static struct loop_source *source_new(enum kind kind, void *user) {
+static struct loop_source *source_new(struct loop *l, enum kind kind, void *user) {
     struct loop_source *s = calloc(1, sizeof *s);
     if (s) {
+        s->loop = l;
         s->kind = kind;
         s->user = user;
-        s->wake_fd = -1;
+        s->fd = -1;
     }
     return s;
 }
 
+static void unpost(struct loop_source *s) {
+    struct loop *l = s->loop;
+    for (struct loop_source **at = &l->posts; *at; at = &(*at)->next_post)
+        if (*at == s) {
+            *at = s->next_post;
+            if (!s->next_post)
+                l->posts_end = at;
+            return;
+        }
+}
+
 struct loop_source *loop_remove(struct loop_source *s) {
-    if (s) {
-        (void)sd_event_source_disable_unref(s->source);
-        if (s->wake_fd >= 0)
-            (void)close(s->wake_fd); /* an eventfd holds nothing that could be lost */
-        free(s);
-    }
+    if (!s)
+        return NULL;
+    for (int i = 0; i < s->loop->batch_count; i++)
+        if (s->loop->batch[i] == s)
+            s->loop->batch[i] = NULL;
+    if (s->posted)
+        unpost(s);
+    if (s->events)
+        (void)epoll_ctl(s->loop->fd, EPOLL_CTL_DEL, s->fd, NULL); /* fails where it was closed: then it is out too */
+    (void)sd_event_source_disable_unref(s->source);
+    if (s->kind == KIND_WAKE && s->fd >= 0)
+        (void)close(s->fd); /* an eventfd holds nothing that could be lost */
+    free(s);
     return NULL;
 }
 
@@ -107,42 +213,44 @@ static int source_done(struct loop_source *s, int r, struct loop_source **ret) {
 
 /* Callbacks below do not touch the source after the owner's function: it may have removed it. */
 
-static int on_io(sd_event_source *source, int fd, uint32_t events, void *userdata) {
-    (void)source;
-    struct loop_source *s = userdata;
-    s->on.io(s->user, fd, events);
+static int watch(struct loop_source *s, uint32_t events) {
+    struct epoll_event e = {.events = events, .data.ptr = s};
+    int op = !events ? EPOLL_CTL_DEL : s->events ? EPOLL_CTL_MOD : EPOLL_CTL_ADD;
+    if (events == s->events)
+        return 0;
+    if (epoll_ctl(s->loop->fd, op, s->fd, &e) < 0)
+        return -errno;
+    s->events = events;
     return 0;
 }
 
 int loop_add_io(struct loop *l, int fd, uint32_t epoll_events, loop_on_io *on, void *user, struct loop_source **ret) {
-    struct loop_source *s = source_new(KIND_IO, user);
+    struct loop_source *s = source_new(l, KIND_IO, user);
     if (!s)
         return -ENOMEM;
     s->on.io = on;
-    int r = sd_event_add_io(l->event, &s->source, fd, epoll_events, on_io, s);
-    if (r >= 0 && epoll_events == 0)
-        r = sd_event_source_set_enabled(s->source, SD_EVENT_OFF);
-    return source_done(s, r, ret);
+    s->fd = fd;
+    return source_done(s, watch(s, epoll_events), ret);
 }
 
+/* With no events epoll would still report a hang-up, for ever: it is taken out. */
 int loop_set_io(struct loop_source *s, uint32_t epoll_events) {
     assert(s->kind == KIND_IO);
-    /* With no events epoll would still report a hang-up, for ever: take it out. */
-    if (epoll_events == 0)
-        return sd_event_source_set_enabled(s->source, SD_EVENT_OFF);
-    int r = sd_event_source_set_io_events(s->source, epoll_events);
-    return r < 0 ? r : sd_event_source_set_enabled(s->source, SD_EVENT_ON);
+    return watch(s, epoll_events);
 }
 
 static int on_timer(sd_event_source *source, uint64_t usec, void *userdata) {
     (void)source, (void)usec;
     struct loop_source *s = userdata;
+    struct loop *l = s->loop;
+    enter(l);
     s->on.timer(s->user);
+    leave(l);
     return 0;
 }
 
 int loop_add_timer(struct loop *l, loop_on_timer *on, void *user, struct loop_source **ret) {
-    struct loop_source *s = source_new(KIND_TIMER, user);
+    struct loop_source *s = source_new(l, KIND_TIMER, user);
     if (!s)
         return -ENOMEM;
     s->on.timer = on;
@@ -171,35 +279,34 @@ bool loop_timer_is_set(const struct loop_source *s) {
     return sd_event_source_get_enabled(s->source, NULL) > 0;
 }
 
-static int on_post(sd_event_source *source, void *userdata) {
-    (void)source;
-    struct loop_source *s = userdata;
-    s->on.post(s->user);
-    return 0;
-}
-
 int loop_add_post(struct loop *l, loop_on_post *on, void *user, struct loop_source **ret) {
-    struct loop_source *s = source_new(KIND_POST, user);
+    struct loop_source *s = source_new(l, KIND_POST, user);
     if (!s)
         return -ENOMEM;
     s->on.post = on;
-    int r = sd_event_add_defer(l->event, &s->source, on_post, s);
-    if (r >= 0)
-        r = sd_event_source_set_enabled(s->source, SD_EVENT_OFF);
-    return source_done(s, r, ret);
+    return source_done(s, 0, ret);
 }
 
 void loop_post(struct loop_source *s) {
     assert(s->kind == KIND_POST);
-    int r = sd_event_source_set_enabled(s->source, SD_EVENT_ONESHOT);
-    assert(r >= 0); /* as in loop_set_timer() */
-    (void)r;
+    struct loop *l = s->loop;
+    if (s->posted)
+        return;
+    s->posted = true;
+    s->next_post = NULL;
+    *l->posts_end = s;
+    l->posts_end = &s->next_post;
+    if (!l->inside)
+        (void)sd_event_source_set_enabled(l->later, SD_EVENT_ONESHOT); /* as in leave() */
 }
 
 static int on_signal(sd_event_source *source, const struct signalfd_siginfo *info, void *userdata) {
     (void)source;
     struct loop_source *s = userdata;
+    struct loop *l = s->loop;
+    enter(l);
     s->on.signal(s->user, (int)info->ssi_signo);
+    leave(l);
     return 0;
 }
 
@@ -211,36 +318,26 @@ int loop_add_signal(struct loop *l, int signal, loop_on_signal *on, void *user, 
     int r = -pthread_sigmask(SIG_BLOCK, &set, NULL);
     if (r < 0)
         return r;
-    struct loop_source *s = source_new(KIND_SIGNAL, user);
+    struct loop_source *s = source_new(l, KIND_SIGNAL, user);
     if (!s)
         return -ENOMEM;
     s->on.signal = on;
     return source_done(s, sd_event_add_signal(l->event, &s->source, signal, on_signal, s), ret);
 }
 
-static int on_wake(sd_event_source *source, int fd, uint32_t events, void *userdata) {
-    (void)source, (void)events;
-    struct loop_source *s = userdata;
-    uint64_t count;
-    if (read(fd, &count, sizeof count) == sizeof count)
-        s->on.post(s->user);
-    return 0;
-}
-
 int loop_add_wake(struct loop *l, loop_on_post *on, void *user, struct loop_source **ret) {
-    struct loop_source *s = source_new(KIND_WAKE, user);
+    struct loop_source *s = source_new(l, KIND_WAKE, user);
     if (!s)
         return -ENOMEM;
     s->on.post = on;
-    s->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    int r = s->wake_fd < 0 ? -errno : sd_event_add_io(l->event, &s->source, s->wake_fd, EPOLLIN, on_wake, s);
-    return source_done(s, r, ret);
+    s->fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    return source_done(s, s->fd < 0 ? -errno : watch(s, EPOLLIN), ret);
 }
 
 void loop_wake(struct loop_source *s) {
     const uint64_t one = 1;
     /* Fails only when the counter is full: then the loop is being woken anyway. */
-    if (write(s->wake_fd, &one, sizeof one) < 0)
+    if (write(s->fd, &one, sizeof one) < 0)
         return;
 }
 
@@ -254,12 +351,15 @@ static int on_inotify(sd_event_source *source, const struct inotify_event *event
     if ((event->mask & IN_CREATE) && !(event->mask & IN_ISDIR))
         return 0;
     bool named = event->len > 0 && !(event->mask & IN_Q_OVERFLOW);
+    struct loop *l = s->loop;
+    enter(l);
     s->on.entry(s->user, named ? event->name : "");
+    leave(l);
     return 0;
 }
 
 int loop_add_folder(struct loop *l, const char *path, loop_on_entry *on, void *user, struct loop_source **ret) {
-    struct loop_source *s = source_new(KIND_FOLDER, user);
+    struct loop_source *s = source_new(l, KIND_FOLDER, user);
     if (!s)
         return -ENOMEM;
     s->on.entry = on;

@@ -29,7 +29,8 @@ void loop_set_timer(struct loop_source *s, int64_t deadline_mono_usec);
 void loop_unset_timer(struct loop_source *s);
 bool loop_timer_is_set(const struct loop_source *s);
 
-/* Runs once, after the current event: the way to complete later. Coalesces while set. */
+/* Runs once, after the current event and those that were ready with it: the way to complete later. Coalesces while set.
+ */
 typedef void loop_on_post(void *user);
 int loop_add_post(struct loop *l, loop_on_post *on_post, void *user, struct loop_source **ret);
 void loop_post(struct loop_source *s);

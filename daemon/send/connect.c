@@ -489,6 +489,10 @@ int connection_fd(const struct connection *c) {
     return c->fd;
 }
 
+bool connection_is_tls(const struct connection *c) {
+    return c->tls;
+}
+
 const struct capabilities *connection_capabilities(const struct connection *c) {
     return &c->capabilities;
 }

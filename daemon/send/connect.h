@@ -47,6 +47,7 @@ struct connection *connection_free(struct connection *c);
 
 /* After it is connected: */
 int connection_fd(const struct connection *c);
+bool connection_is_tls(const struct connection *c);
 const struct capabilities *connection_capabilities(const struct connection *c);
 /* Octets sent, at least 1; -EAGAIN; another errno where the connection is gone. Nothing of a call that failed has been
  * read by the relay: a call sends at most one TLS record. After -EAGAIN the next call must begin with the same octets

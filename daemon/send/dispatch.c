@@ -50,6 +50,7 @@ struct dispatch {
     struct relays *relays;
     struct destinations *destinations;
     struct loop_source *post, *timer;
+    int64_t timer_usec; /* what it was last set to */
     struct buf return_path, mail;
 
     struct sending *sendings; /* in turn: whoever got something goes to the end */
@@ -763,10 +764,13 @@ static void set_timer(struct dispatch *d, int64_t now, int64_t when) {
         int64_t wait = d->due_usec - clock_now_usec();
         pace_sooner(&when, now + (wait > 0 ? wait : 0));
     }
-    if (when)
-        loop_set_timer(d->timer, when);
-    else
+    /* One that is set too early is left to fire: most often it moves a little with each message. */
+    if (!when) {
         loop_unset_timer(d->timer);
+    } else if (!loop_timer_is_set(d->timer) || when < d->timer_usec) {
+        d->timer_usec = when;
+        loop_set_timer(d->timer, when);
+    }
 }
 
 static void turn(void *user) {

@@ -99,6 +99,8 @@ static void receive(struct session *s) {
             lose_by_fault(s);
         if (replies != dialogue_replies(s->dialogue))
             s->since_usec = 0; /* the next one has its own time */
+        if (n > 0 && (size_t)n < sizeof octets && !connection_is_tls(s->connection))
+            return; /* that was all; should more come, the socket says so */
     }
 }
 

@@ -103,6 +103,72 @@ static void test_removal_inside_callback(void **state) {
     assert_int_equal(f->calls_a, 1);
 }
 
+/* Two pipes are ready together: what the first one's callback removes or stops is not served any more. */
+struct pipes {
+    struct fixture *f;
+    int fds[2][2];
+    struct loop_source *sources[2];
+    bool stop;
+};
+
+static void on_either(void *user, int fd, uint32_t events) {
+    (void)events;
+    struct pipes *p = user;
+    int other = fd == p->fds[0][0];
+    p->f->calls_a++;
+    if (p->stop)
+        loop_stop(p->f->loop, 3);
+    else
+        p->sources[other] = loop_remove(p->sources[other]);
+}
+
+static void on_end(void *user) {
+    struct fixture *f = user;
+    loop_stop(f->loop, 0);
+}
+
+static void test_what_is_ready_together(void **state) {
+    struct fixture *f = *state;
+    struct pipes p = {.f = f};
+    for (int i = 0; i < 2; i++) {
+        assert_int_equal(pipe(p.fds[i]), 0);
+        assert_int_equal(write(p.fds[i][1], "x", 1), 1);
+        assert_int_equal(loop_add_io(f->loop, p.fds[i][0], EPOLLIN, on_either, &p, &p.sources[i]), 0);
+    }
+    p.stop = true;
+    assert_int_equal(loop_run(f->loop), 3);
+    assert_int_equal(f->calls_a, 1);
+    assert_int_equal(loop_run(f->loop), 3); /* told again */
+    assert_int_equal(f->calls_a, 2);
+    p.stop = false;
+    assert_int_equal(loop_add_timer(f->loop, on_end, f, &f->a), 0);
+    loop_set_timer(f->a, clock_mono_usec() + 1000);
+    assert_int_equal(loop_run(f->loop), 0);
+    assert_true(f->calls_a > 2);
+    assert_true(!p.sources[0] != !p.sources[1]); /* one was removed before its turn */
+    for (int i = 0; i < 2; i++) {
+        (void)loop_remove(p.sources[i]);
+        close(p.fds[i][0]);
+        close(p.fds[i][1]);
+    }
+}
+
+static void on_for_ever(void *user) {
+    struct fixture *f = user;
+    f->calls_a++;
+    loop_post(f->a);
+}
+
+static void test_a_post_cannot_keep_the_loop(void **state) {
+    struct fixture *f = *state;
+    assert_int_equal(loop_add_post(f->loop, on_for_ever, f, &f->a), 0);
+    assert_int_equal(loop_add_timer(f->loop, on_end, f, &f->b), 0);
+    loop_set_timer(f->b, clock_mono_usec() + 5000);
+    loop_post(f->a);
+    assert_int_equal(loop_run(f->loop), 0);
+    assert_true(f->calls_a > 1);
+}
+
 static void on_post_twice(void *user) {
     struct fixture *f = user;
     assert_int_equal(f->calls_b, f->calls_a); /* never from inside loop_post() */
@@ -281,6 +347,8 @@ int main(void) {
         cmocka_unit_test_setup_teardown(test_unset_timer_does_not_fire, setup, teardown),
         cmocka_unit_test_setup_teardown(test_removal_inside_callback, setup, teardown),
         cmocka_unit_test_setup_teardown(test_post, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_a_post_cannot_keep_the_loop, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_what_is_ready_together, setup, teardown),
         cmocka_unit_test_setup_teardown(test_io, setup, teardown),
         cmocka_unit_test_setup_teardown(test_signal, setup, teardown),
         cmocka_unit_test_setup_teardown(test_wake_from_another_thread, setup, teardown),
