@@ -196,15 +196,19 @@ static int publish(const char *secret_dir, const char *public_dir, uint8_t id, s
     return r < 0 ? r : key_files_write(public_dir, name, false, made, why);
 }
 
+/* The beginning of every verb that changes keys: room for secrets, the lock, and what is there. */
+static int begin(const char *secret_dir, const char *public_dir, struct scratch **s, int *lock,
+                 struct key_survey *there, struct why *why) {
+    *s = scratch_new(why);
+    int r = *s ? key_files_lock(secret_dir, public_dir, lock, why) : -ENOMEM;
+    return r < 0 ? r : key_files_survey(secret_dir, public_dir, there, why);
+}
+
 int keyring_init(const char *secret_dir, const char *public_dir, struct why *why) {
-    AUTOSCRATCH struct scratch *s = scratch_new(why);
+    AUTOSCRATCH struct scratch *s = NULL;
     AUTOCLOSE int lock = -1;
     struct key_survey there;
-    if (!s)
-        return -ENOMEM;
-    int r = key_files_lock(secret_dir, public_dir, &lock, why);
-    if (r == 0)
-        r = key_files_survey(secret_dir, public_dir, &there, why);
+    int r = begin(secret_dir, public_dir, &s, &lock, &there, why);
     if (r < 0)
         return r;
     if (there.master && there.active) {
@@ -229,14 +233,10 @@ int keyring_init(const char *secret_dir, const char *public_dir, struct why *why
 }
 
 int keyring_new_key(const char *secret_dir, const char *public_dir, uint8_t *ret_id, struct why *why) {
-    AUTOSCRATCH struct scratch *s = scratch_new(why);
+    AUTOSCRATCH struct scratch *s = NULL;
     AUTOCLOSE int lock = -1;
     struct key_survey there;
-    if (!s)
-        return -ENOMEM;
-    int r = key_files_lock(secret_dir, public_dir, &lock, why);
-    if (r == 0)
-        r = key_files_survey(secret_dir, public_dir, &there, why);
+    int r = begin(secret_dir, public_dir, &s, &lock, &there, why);
     if (r < 0)
         return r;
     if (!there.active)
@@ -257,14 +257,10 @@ int keyring_new_key(const char *secret_dir, const char *public_dir, uint8_t *ret
 }
 
 int keyring_activate(const char *secret_dir, const char *public_dir, uint8_t id, struct why *why) {
-    AUTOSCRATCH struct scratch *s = scratch_new(why);
+    AUTOSCRATCH struct scratch *s = NULL;
     AUTOCLOSE int lock = -1;
     struct key_survey there;
-    if (!s)
-        return -ENOMEM;
-    int r = key_files_lock(secret_dir, public_dir, &lock, why);
-    if (r == 0)
-        r = key_files_survey(secret_dir, public_dir, &there, why);
+    int r = begin(secret_dir, public_dir, &s, &lock, &there, why);
     if (r < 0)
         return r;
     if (!there.active)
