@@ -96,13 +96,15 @@ class Sink:
     """tests/tools/sink: an SMTP server that keeps a ledger and every mail (or counts only), and misbehaves as told."""
 
     def __init__(self, folder, *arguments, name="sink", port=0, keep=True):
+        """keep: True the ledger and every mail, "ledger" just that, False neither."""
         self.folder = os.path.join(folder, name)
         os.makedirs(os.path.join(self.folder, "mail"), exist_ok=True)
         self.ledger_file = os.path.join(self.folder, "ledger")
         port_file = os.path.join(self.folder, "port")
         with contextlib.suppress(FileNotFoundError):
             os.remove(port_file)
-        kept = ("--ledger", self.ledger_file, "--mail", os.path.join(self.folder, "mail")) if keep else ()
+        kept = ("--ledger", self.ledger_file) if keep else ()
+        kept += ("--mail", os.path.join(self.folder, "mail")) if keep is True else ()
         self.process = Process(name, [os.path.join(TOOLS, "sink"), "--port", str(port), "--port-file", port_file, *kept,
                                       "--die-with-parent", *arguments], self.folder)
         self.port = int(until("the sink listens", lambda: os.path.exists(port_file) and open(port_file).read().strip()))
