@@ -111,7 +111,7 @@ class Sink:
 
     def ledger(self):
         """Lines as dicts, in the order of acceptance."""
-        keys = ("number", "sender", "recipient", "size", "message_id", "connection")
+        keys = ("number", "sender", "recipient", "size", "message_id", "connection", "mail_usec", "accepted_usec")
         if not os.path.exists(self.ledger_file):
             return []
         with open(self.ledger_file) as f:

@@ -48,7 +48,8 @@ static const char help[] =
     "  --delay MS           before each reply: a relay that far away\n"
     "  --lenient-data       354 to DATA even without a valid recipient\n"
     "  --ledger FILE        appends a line for each accepted recipient: number, sender, recipient, size, Message-ID,\n"
-    "                       number of the connection; separated by tabs; written before the 250\n"
+    "                       number of the connection, when MAIL came and when it was accepted (monotonic\n"
+    "                       microseconds); separated by tabs; written before the 250\n"
     "  --ledger-fsync       and synced before the 250\n"
     "  --mail DIR           stores each accepted message as DIR/NUMBER.eml\n"
     "  --on RULE            misbehaves; may be given again and again, the first rule that fits counts\n"
@@ -116,6 +117,7 @@ static struct rule *rules, **rules_end = &rules;
 
 static struct {
     unsigned long connections, messages, recipients, refused, commands, round_trips, bytes, violations, tls, auth;
+    unsigned long open, most_open; /* connections at once */
     char first[200];
 } counts;
 
@@ -267,7 +269,7 @@ struct conn {
     size_t scanned; /* of the message in `in` */
     struct chunk *chunks;
     size_t chunk_count, chunk_room, chunk_first;
-    int64_t extra_usec;
+    int64_t extra_usec, mail_usec;
     char from[400], to[100][330], first_to[330];
     unsigned to_count;
     size_t bdat_left;
@@ -483,17 +485,25 @@ static void store(unsigned long number, const char *p, size_t len, bool stuffed)
         die("%s: %s", path, strerror(errno));
 }
 
+static int64_t read_clock(void) {
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return t.tv_sec * INT64_C(1000000) + t.tv_nsec / 1000;
+}
+
 static void accept_message(struct conn *c, const char *p, size_t len, bool stuffed) {
     const char *id;
     int id_len = message_id(p, len, &id);
+    int64_t accepted_usec = read_clock();
     c->accepted++;
     counts.messages++;
     for (unsigned i = 0; i < c->to_count; i++) {
         char line[2048];
         counts.recipients++;
         add(&ledger, line,
-            (size_t)snprintf(line, sizeof line, "%lu\t%s\t%s\t%zu\t%.*s\t%lu\n", counts.messages, c->from, c->to[i],
-                             len, id_len > 300 ? 300 : id_len, id, c->number));
+            (size_t)snprintf(line, sizeof line, "%lu\t%s\t%s\t%zu\t%.*s\t%lu\t%" PRId64 "\t%" PRId64 "\n",
+                             counts.messages, c->from, c->to[i], len, id_len > 300 ? 300 : id_len, id, c->number,
+                             c->mail_usec, accepted_usec));
     }
     if (opt.mail)
         store(counts.messages, p, len, stuffed);
@@ -623,6 +633,7 @@ static void on_mail(struct conn *c, const char *args) {
         size = strstr(params, "SIZE=");
         const char *most = strstr(opt.ehlo, "SIZE ");
         snprintf(c->from, sizeof c->from, "%s", from);
+        c->mail_usec = read_clock();
         if (size && most && strtoul(size + 5, NULL, 10) > strtoul(most + 5, NULL, 10))
             put_line(c, "552 5.3.4 too big", AFTER_NOTHING);
         else
@@ -965,6 +976,7 @@ static void conn_free(struct conn *c) {
         conns = c->next;
     if (c->next)
         c->next->prev = c->prev;
+    counts.open--;
     SSL_free(c->ssl);
     close(c->fd);
     free(c->in.p);
@@ -998,6 +1010,8 @@ static void on_connection(int fd) {
     (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
     c->fd = fd;
     c->number = ++counts.connections;
+    if (++counts.open > counts.most_open)
+        counts.most_open = counts.open;
     c->next = conns;
     if (conns)
         conns->prev = c;
@@ -1012,17 +1026,16 @@ static void on_connection(int fd) {
 /* ---- the program ---- */
 
 static void print_counts(void) {
-    printf("{\"connections\":%lu,\"tls\":%lu,\"auth\":%lu,\"messages\":%lu,\"recipients\":%lu,\"refused\":%lu,"
+    printf("{\"connections\":%lu,\"most_open\":%lu,\"tls\":%lu,\"auth\":%lu,\"messages\":%lu,\"recipients\":%lu,"
+           "\"refused\":%lu,"
            "\"commands\":%lu,\"round_trips\":%lu,\"bytes\":%lu,\"violations\":%lu,\"first_violation\":\"%s\"}\n",
-           counts.connections, counts.tls, counts.auth, counts.messages, counts.recipients, counts.refused,
-           counts.commands, counts.round_trips, counts.bytes, counts.violations, counts.first);
+           counts.connections, counts.most_open, counts.tls, counts.auth, counts.messages, counts.recipients,
+           counts.refused, counts.commands, counts.round_trips, counts.bytes, counts.violations, counts.first);
     fflush(stdout);
 }
 
 static void tick(void) {
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    now = t.tv_sec * INT64_C(1000000) + t.tv_nsec / 1000;
+    now = read_clock();
 }
 
 /* Wakes what is due; milliseconds until the next, -1 for never. */
