@@ -458,6 +458,11 @@ static unsigned claimed(const struct dispatch *d) {
     return n;
 }
 
+/* What became of earlier ones goes with each claim, in the same commit. */
+static void flush(struct dispatch *d) {
+    recorder_flush(d->recorder);
+}
+
 static void claim_notices(struct dispatch *d, int64_t now) {
     uint64_t all = relays_bits(d->relays, "");
     if (d->notices.count)
@@ -465,6 +470,7 @@ static void claim_notices(struct dispatch *d, int64_t now) {
     if (d->notices_claiming || d->notices_exhausted || d->notices_claimed >= NOTICES_MAX ||
         !relays_alive(d->relays, all, now))
         return;
+    flush(d);
     d->notices_claiming = stages_claim_notices(&d->stages, NOTICES_MAX - d->notices_claimed) == 0;
 }
 
@@ -482,12 +488,13 @@ static void claim_for(struct dispatch *d, struct sending *s, unsigned sharers, i
     unsigned have = claimed(d), window = relays_window(d->relays), target = appetite / sharers;
     if (target == 0)
         target = appetite > 0;
-    if (s->exhausted || s->resting || s->claiming || 2 * s->waiting.count > target || s->waiting.count >= target ||
+    if (s->exhausted || s->resting || s->claiming || 3 * s->waiting.count > target || s->waiting.count >= target ||
         have >= window)
         return;
     unsigned max = target - s->waiting.count;
     if (max > window - have)
         max = window - have;
+    flush(d);
     s->claiming = stages_claim(&d->stages, s, max, resends_doubt(d)) == 0;
 }
 
@@ -773,6 +780,15 @@ static void set_timer(struct dispatch *d, int64_t now, int64_t when) {
     }
 }
 
+/* Outcomes wait for the next claim, but not long, and not where none may come. */
+static void flush_due(struct dispatch *d, int64_t now, int64_t *when) {
+    int64_t due = recorder_due(d->recorder);
+    if (due && (due <= now || d->stopping || relays_in_flight(d->relays) == 0))
+        flush(d);
+    else
+        pace_sooner(when, due);
+}
+
 static void turn(void *user) {
     struct dispatch *d = user;
     int64_t now = clock_mono_usec(), when = 0;
@@ -788,7 +804,7 @@ static void turn(void *user) {
         d->survey_wanted = false;
         d->surveying = stages_survey(&d->stages) == 0;
     }
-    recorder_flush(d->recorder);
+    flush_due(d, now, &when);
     pace_sooner(&when, relays_close_idle(d->relays, now));
     check_stopped(d, now, &when);
     set_timer(d, now, when);

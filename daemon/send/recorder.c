@@ -28,6 +28,7 @@ struct batch {
     struct recorder *recorder;
     struct entry *entries;
     size_t count, room;
+    int64_t begun_usec; /* monotonic */
 };
 
 struct recorder {
@@ -143,6 +144,8 @@ static struct entry *next_entry(struct recorder *r) {
         r->spare = NULL;
     r->open = b;
     b->recorder = r;
+    if (b->count == 0)
+        b->begun_usec = clock_mono_usec();
     if (b->count == b->room) {
         size_t room = b->room ? b->room * 2 : 32;
         struct entry *more = reallocarray(b->entries, room, sizeof *more);
@@ -185,6 +188,12 @@ void recorder_put_off(struct recorder *r, struct item *item, int64_t due_usec, c
     struct outcome o;
     outcome_set(&o, OUTCOME_DEFERRED, OUTCOME_OF_DESTINATION, why);
     add(r, item, ACT_PUT_OFF, &o, due_usec, "");
+}
+
+int64_t recorder_due(const struct recorder *r) {
+    if (!r->open)
+        return 0;
+    return r->open->begun_usec + (r->open->count < RECORDER_BATCH ? RECORDER_WAIT_USEC : 0);
 }
 
 void recorder_flush(struct recorder *r) {

@@ -1,5 +1,6 @@
-/* What became of messages goes to the store, in batches: one urgent job for all that came in one turn of the loop. The
- * items belong to the recorder until their batch is durable. */
+/* What became of messages goes to the store, in batches, each an urgent job. A batch waits a moment, for the next claim or
+ * until RECORDER_WAIT_USEC have passed: each commit has its price, whatever it carries. The items belong to the recorder
+ * until their batch is durable; those of one that waits are in doubt where the daemon dies. */
 #pragma once
 #include <stdbool.h>
 #include <stdint.h>
@@ -9,6 +10,8 @@
 
 struct recorder;
 struct works;
+
+enum { RECORDER_WAIT_USEC = 5000, RECORDER_BATCH = 256 };
 
 /* For each item, once its record is durable; the item is freed afterwards. */
 typedef void recorder_on_recorded(void *user, struct item *item);
@@ -25,5 +28,8 @@ void recorder_outcome(struct recorder *r, struct item *item, const struct outcom
 void recorder_give_back(struct recorder *r, struct item *item);
 /* Not sent, and not to be claimed before due_usec. */
 void recorder_put_off(struct recorder *r, struct item *item, int64_t due_usec, const char *why);
+/* When (monotonic) what has come is to be submitted at the latest: RECORDER_WAIT_USEC after the first, at once where there
+ * are RECORDER_BATCH. 0 where nothing has. */
+int64_t recorder_due(const struct recorder *r);
 /* Submits what has come. */
 void recorder_flush(struct recorder *r);

@@ -397,7 +397,7 @@ bool relays_takes(struct relays *all, struct line *line, uint64_t bits, int64_t 
 static unsigned appetite_of(struct relay *r, int64_t now, int64_t *when) {
     unsigned n = 0;
     for (const struct line *l = r->lines; l; l = l->next)
-        n += is_usable(l) ? r->conf->in_flight : 0;
+        n += is_usable(l) ? 2 * r->conf->in_flight - session_in_flight(l->session) : 0; /* is at most in_flight */
     uint32_t tokens = pace_bucket_tokens(&r->bucket, now + soon_usec);
     uint64_t left = pace_daily_left(&r->daily, clock_now_usec());
     if (n && tokens == 0)

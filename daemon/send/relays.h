@@ -49,8 +49,8 @@ uint64_t relays_bits(const struct relays *r, const char *names);
 struct line *relays_pick(struct relays *all, uint64_t bits, int64_t now_usec, int64_t *ret_when);
 /* The same of this line alone. */
 bool relays_takes(struct relays *r, struct line *line, uint64_t bits, int64_t now_usec);
-/* How many messages for these relays may well wait in hand: as many as ready lines can have in flight, as far as rate
- * and daily limit allow soon. 0 with *ret_when as above. */
+/* How many messages for these relays may well wait in hand: with those in flight, twice as many as ready lines may have
+ * in flight, as far as rate and daily limit allow soon. 0 with *ret_when as above. */
 unsigned relays_appetite(struct relays *all, uint64_t bits, int64_t now_usec, int64_t *ret_when);
 /* There is something to send: connects where that helps. */
 void relays_connect(struct relays *all, uint64_t bits, int64_t now_usec);
