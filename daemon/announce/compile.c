@@ -8,7 +8,7 @@
 #include "conf/conf.h"
 #include "mail/address.h"
 
-enum { SCRATCH_MAX_BYTES = 64 * 1024 };
+enum { SCRATCH_MAX_BYTES = 64 * 1024, NAME_MAX_BYTES = 4096, DATE_MAX_BYTES = 64 };
 
 static void on_settings_error(void *user, const struct why *why) {
     *(struct why *)user = *why;
@@ -139,6 +139,8 @@ int compile(struct bundle *bundle, const char *language, const struct compile_op
     merge_init(&c->html);
     merge_init(&c->plain);
     buf_init(&c->scratch, SCRATCH_MAX_BYTES);
+    buf_init(&c->name, NAME_MAX_BYTES);
+    buf_init(&c->date, DATE_MAX_BYTES);
     *why = (struct why){0};
     struct compiling g = {.c = c, .options = options, .why = why, .language = language};
     int r = compile_steps(&g);
@@ -171,6 +173,8 @@ struct compiled *compiled_free(struct compiled *c) {
     (void)words_free(c->words);
     (void)conf_unref(c->settings);
     buf_done(&c->scratch);
+    buf_done(&c->name);
+    buf_done(&c->date);
     arena_done(&c->arena);
     free(c);
     return NULL;

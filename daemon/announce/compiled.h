@@ -35,6 +35,9 @@ struct compiled {
     } pictures[MARKDOWN_IMAGES_MAX + 1]; /* of a preview only */
     size_t picture_count;
     struct buf scratch; /* a recipient's derived values while one message is filled */
+    struct buf name;    /* of the one that is written to */
+    struct buf date;    /* the Date of date_second; empty while there was none */
+    int64_t date_second;
 };
 
 /* What compiling needs besides and leaves behind. */

@@ -1,6 +1,7 @@
 /* Filling a compiled announcement for one recipient. */
 #include "announce/compiled.h"
 
+#include "base/number.h"
 #include "conf/conf.h"
 #include "mail/attributes.h"
 #include "mail/base64.h"
@@ -13,28 +14,47 @@ struct made {
 };
 
 static void print_unsubscribe_url(const struct compiled *c, const struct compose_recipient *r, struct buf *to) {
-    buf_printf(to, "%s/u/", c->list->sender->public_url);
+    buf_puts(to, c->list->sender->public_url);
+    buf_puts(to, "/u/");
     buf_add_view(to, r->token);
-    buf_printf(to, "/%lld/%s", (long long)r->announcement, words_language(c->words));
+    buf_putc(to, '/');
+    buf_put_i64(to, r->announcement);
+    buf_putc(to, '/');
+    buf_puts(to, words_language(c->words));
 }
 
-static void print_made(const struct compiled *c, const struct compose_recipient *r, enum recipient_field field,
+/* People are claimed in blocks: many have the same second. */
+static void print_date(struct compiled *c, int64_t usec, struct buf *to) {
+    int64_t second = usec >= 0 ? usec / USEC_PER_SEC : -1 - (-1 - usec) / USEC_PER_SEC;
+    if (c->date.len == 0 || c->date_second != second) {
+        buf_clear(&c->date);
+        when_print_rfc5322(usec, compiled_timezone(c), &c->date);
+        c->date_second = second;
+    }
+    buf_add_view(to, buf_view(&c->date));
+    if (buf_error(&c->date) && !to->error)
+        to->error = buf_error(&c->date);
+}
+
+static void print_made(struct compiled *c, const struct compose_recipient *r, enum recipient_field field,
                        struct buf *to) {
     switch (field) {
     case FIELD_SALUTATION: salutation_say(c->words, c->formal, &r->contact, to); break;
     case FIELD_NAME: salutation_name(c->words, &r->contact, to); break;
     case FIELD_URL_UNSUBSCRIBE: print_unsubscribe_url(c, r, to); break;
     case FIELD_TO: {
-        AUTOBUF struct buf name = BUF_INIT(4096);
-        salutation_name(c->words, &r->contact, &name);
-        header_add_mailbox(to, buf_view(&name), r->address, sizeof "To: " - 1);
+        buf_clear(&c->name);
+        salutation_name(c->words, &r->contact, &c->name);
+        header_add_mailbox(to, buf_view(&c->name), r->address, sizeof "To: " - 1);
         break;
     }
-    case FIELD_DATE: when_print_rfc5322(r->date_usec, compiled_timezone(c), to); break;
+    case FIELD_DATE: print_date(c, r->date_usec, to); break;
     case FIELD_MESSAGE_ID:
         buf_putc(to, '<');
         buf_add_view(to, r->message_id);
-        buf_printf(to, "@%s>", c->domain);
+        buf_putc(to, '@');
+        buf_puts(to, c->domain);
+        buf_putc(to, '>');
         break;
     case FIELD_LIST_UNSUBSCRIBE:
         buf_putc(to, '<');

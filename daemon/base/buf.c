@@ -21,10 +21,6 @@ void buf_clear(struct buf *b) {
         b->data[0] = '\0';
 }
 
-int buf_error(const struct buf *b) {
-    return b->error;
-}
-
 char *buf_reserve(struct buf *b, size_t len) {
     if (b->error)
         return NULL;
@@ -64,16 +60,20 @@ void buf_add(struct buf *b, const void *data, size_t len) {
     buf_used(b, len);
 }
 
-void buf_add_view(struct buf *b, struct view v) {
-    buf_add(b, v.ptr, v.len);
-}
-
-void buf_puts(struct buf *b, const char *s) {
-    buf_add(b, s, strlen(s));
-}
-
 void buf_putc(struct buf *b, char c) {
     buf_add(b, &c, 1);
+}
+
+void buf_put_i64(struct buf *b, int64_t n) {
+    char digits[20]; /* of INT64_MIN, with its sign */
+    size_t at = sizeof digits;
+    uint64_t rest = n < 0 ? -(uint64_t)n : (uint64_t)n;
+    do
+        digits[--at] = (char)('0' + rest % 10);
+    while (rest /= 10);
+    if (n < 0)
+        digits[--at] = '-';
+    buf_add(b, digits + at, sizeof digits - at);
 }
 
 void buf_vprintf(struct buf *b, const char *format, va_list args) {
@@ -119,14 +119,6 @@ void buf_truncate(struct buf *b, size_t len) {
         b->len = len;
         b->data[len] = '\0';
     }
-}
-
-const char *buf_str(const struct buf *b) {
-    return b->data ? b->data : "";
-}
-
-struct view buf_view(const struct buf *b) {
-    return (struct view){buf_str(b), b->len};
 }
 
 char *buf_steal(struct buf *b) {

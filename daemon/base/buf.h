@@ -26,12 +26,20 @@ void buf_init(struct buf *b, size_t limit_bytes);
 void buf_done(struct buf *b);
 void buf_clear(struct buf *b);
 /* 0 or the first failure. */
-int buf_error(const struct buf *b);
+static inline int buf_error(const struct buf *b) {
+    return b->error;
+}
 
 void buf_add(struct buf *b, const void *data, size_t len);
-void buf_add_view(struct buf *b, struct view v);
-void buf_puts(struct buf *b, const char *s);
+static inline void buf_add_view(struct buf *b, struct view v) {
+    buf_add(b, v.ptr, v.len);
+}
+static inline void buf_puts(struct buf *b, const char *s) {
+    buf_add(b, s, strlen(s));
+}
 void buf_putc(struct buf *b, char c);
+/* A whole number in decimal digits. */
+void buf_put_i64(struct buf *b, int64_t n);
 void buf_printf(struct buf *b, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void buf_vprintf(struct buf *b, const char *format, va_list args) __attribute__((format(printf, 2, 0)));
 /* Makes room for len more bytes and returns where they go, or NULL with the error set; then buf_used(b, n). */
@@ -43,7 +51,11 @@ void buf_consume(struct buf *b, size_t len);
 void buf_truncate(struct buf *b, size_t len);
 
 /* Borrowed; "" when empty. */
-const char *buf_str(const struct buf *b);
-struct view buf_view(const struct buf *b);
+static inline const char *buf_str(const struct buf *b) {
+    return b->data ? b->data : "";
+}
+static inline struct view buf_view(const struct buf *b) {
+    return (struct view){buf_str(b), b->len};
+}
 /* Hands the bytes over (NUL-terminated, to be freed) and leaves the buffer empty; NULL on error. */
 char *buf_steal(struct buf *b);

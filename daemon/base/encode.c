@@ -5,6 +5,7 @@
 
 static const char hex_digits[] = "0123456789abcdef";
 static const char base32_digits[] = "abcdefghijklmnopqrstuvwxyz234567";
+static const char base64url_digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 
 static int digit_value(const char *digits, char c) {
     if (c >= 'A' && c <= 'Z')
@@ -13,16 +14,20 @@ static int digit_value(const char *digits, char c) {
     return p ? (int)(p - digits) : -1;
 }
 
-/* Both encodings are the same walk with another number of bits for each digit. */
-static void encode_bits(struct buf *to, const uint8_t *bytes, size_t len, const char *digits, unsigned bits) {
+/* All encodings are the same walk with another number of bits for each digit. */
+static inline void encode_bits(struct buf *to, const uint8_t *bytes, size_t len, const char *digits, unsigned bits) {
     unsigned have = 0, value = 0;
+    char *start = len < SIZE_MAX / 8 ? buf_reserve(to, (len * 8 + bits - 1) / bits) : NULL, *out = start;
+    if (!out)
+        return;
     for (size_t i = 0; i < len; i++) {
         value = (value << 8 | bytes[i]) & 0xFFFF;
         for (have += 8; have >= bits; have -= bits)
-            buf_putc(to, digits[value >> (have - bits) & ((1u << bits) - 1)]);
+            *out++ = digits[value >> (have - bits) & ((1u << bits) - 1)];
     }
     if (have)
-        buf_putc(to, digits[value << (bits - have) & ((1u << bits) - 1)]);
+        *out++ = digits[value << (bits - have) & ((1u << bits) - 1)];
+    buf_used(to, (size_t)(out - start));
 }
 
 static int decode_bits(struct view v, uint8_t *ret, size_t len, const char *digits, unsigned bits) {
@@ -58,4 +63,8 @@ void encode_base32(struct buf *to, const void *bytes, size_t len) {
 
 int decode_base32(struct view v, void *ret_bytes, size_t len) {
     return decode_bits(v, ret_bytes, len, base32_digits, 5);
+}
+
+void encode_base64url(struct buf *to, const void *bytes, size_t len) {
+    encode_bits(to, bytes, len, base64url_digits, 6);
 }

@@ -21,6 +21,11 @@ bool text_is_ascii(struct view v) {
 }
 
 uint32_t text_decode(struct view v, size_t *ret_len) {
+    unsigned char first = (unsigned char)v.ptr[0];
+    if (first < 0x80) {
+        *ret_len = 1;
+        return first;
+    }
     ucs4_t c = 0;
     int n = u8_mbtoucr(&c, (const uint8_t *)v.ptr, v.len);
     if (n <= 0) {

@@ -44,14 +44,6 @@ struct view view_trim(struct view a) {
     return a;
 }
 
-struct view view_slice(struct view a, size_t from, size_t len) {
-    if (from > a.len)
-        from = a.len;
-    if (len > a.len - from)
-        len = a.len - from;
-    return (struct view){a.ptr ? a.ptr + from : NULL, len};
-}
-
 size_t view_find(struct view a, char c) {
     const char *p = a.len ? memchr(a.ptr, c, a.len) : NULL;
     return p ? (size_t)(p - a.ptr) : a.len;

@@ -28,7 +28,13 @@ bool view_ends(struct view a, const char *suffix);
 int view_cmp(struct view a, struct view b);
 /* Without ASCII blanks (space, tab, CR, LF) at both ends. */
 struct view view_trim(struct view a);
-struct view view_slice(struct view a, size_t from, size_t len);
+static inline struct view view_slice(struct view a, size_t from, size_t len) {
+    if (from > a.len)
+        from = a.len;
+    if (len > a.len - from)
+        len = a.len - from;
+    return (struct view){a.ptr ? a.ptr + from : NULL, len};
+}
 /* Index of the first c, or a.len where there is none. */
 size_t view_find(struct view a, char c);
 /* Index of the first occurrence of needle, or a.len. */

@@ -230,10 +230,9 @@ size_t merge_escape_some(struct view *rest, enum merge_escape escape, char *to, 
     size_t done = 0;
     while (rest->len) {
         size_t most = rest->len < room - done ? rest->len : room - done, n = 0;
-        while (n < most && safe[(unsigned char)rest->ptr[n]] & mask) {
-            to[done + n] = rest->ptr[n];
+        while (n < most && safe[(unsigned char)rest->ptr[n]] & mask)
             n++;
-        }
+        memcpy(to + done, rest->ptr, n);
         done += n;
         if (n == most || room - done < MERGE_ESCAPE_ROOM) {
             *rest = view_slice(*rest, n, rest->len);

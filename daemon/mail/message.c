@@ -161,6 +161,14 @@ static void add_folded(struct buf *to, struct view v, size_t column) {
 static bool is_fit_value(struct view v, size_t column, bool utf8) {
     bool shown = false;
     for (size_t i = 0; i < v.len; i++) {
+        size_t begin = i;
+        while (i < v.len && v.ptr[i] > ' ' && v.ptr[i] <= '~')
+            i++;
+        shown = shown || i > begin;
+        if ((column += i - begin) > MESSAGE_LINE_MAX)
+            return false;
+        if (i == v.len)
+            break;
         unsigned char c = (unsigned char)v.ptr[i];
         if (c == '\r') {
             if (!shown || i + 2 >= v.len || v.ptr[i + 1] != '\n' || (v.ptr[i + 2] != ' ' && v.ptr[i + 2] != '\t'))

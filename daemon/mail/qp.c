@@ -9,9 +9,8 @@ enum { CONTENT_MAX = QP_LINE_MAX - 1 }; /* room for a soft break's "=" */
 /* Octets that n bytes need at most: three for each, and three more for each 73 columns. */
 #define ENCODED_MAX(n) (4 * (n) + 16)
 
-static bool is_literal(unsigned char c) {
-    return (c >= ' ' && c <= '~' && c != '=') || c == '\t';
-}
+/* What stands as it is amid a line. */
+static const bool literal[256] = {['\t'] = true, [' ' ... '<'] = true, ['>' ... '~'] = true};
 
 static bool is_blank(char c) {
     return c == ' ' || c == '\t';
@@ -43,9 +42,25 @@ static char *encode_last_blank(char *out, size_t column) {
     return put_hex(out, (unsigned char)blank);
 }
 
+/* How many octets go on a line that was begun as they are. */
+static size_t literal_run(const char *p, size_t len, size_t column) {
+    size_t most = column == 0 ? 0 : CONTENT_MAX - column, n = 0;
+    most = most < len ? most : len;
+    while (n < most && literal[(unsigned char)p[n]])
+        n++;
+    return n;
+}
+
 /* Encodes at *column, which it moves; returns where the encoded ends. */
 static char *encode(char *out, const char *p, size_t len, size_t *column) {
     for (const char *end = p + len; p < end; p++) {
+        size_t run = literal_run(p, (size_t)(end - p), *column);
+        memcpy(out, p, run);
+        out += run;
+        *column += run;
+        p += run;
+        if (p == end)
+            break;
         if (*p == '\r')
             continue;
         if (*p == '\n') {
@@ -57,7 +72,7 @@ static char *encode(char *out, const char *p, size_t len, size_t *column) {
             continue;
         }
         unsigned char c = (unsigned char)*p;
-        size_t width = is_literal(c) ? 1 : 3;
+        size_t width = literal[c] ? 1 : 3;
         if (*column + width > CONTENT_MAX) {
             out = put_soft_break(out);
             *column = 0;

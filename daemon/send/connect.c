@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
@@ -497,15 +498,24 @@ const struct capabilities *connection_capabilities(const struct connection *c) {
     return &c->capabilities;
 }
 
+/* Without TLS the socket is used as it is: libcurl would do the same, after it has searched its list of connections. */
+static ssize_t answer(ssize_t n) {
+    if (n >= 0)
+        return n;
+    return errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR ? -EAGAIN : -errno;
+}
+
 ssize_t connection_send(struct connection *c, const char *data, size_t len) {
-    size_t sent = 0;
+    if (!c->tls)
+        return answer(send(c->fd, data, len, MSG_NOSIGNAL));
     /* One record, and the same one again: what failed was then not read by anyone. */
-    if (c->tls && len > TLS_RECORD_BYTES)
+    size_t sent = 0;
+    if (len > TLS_RECORD_BYTES)
         len = TLS_RECORD_BYTES;
     if (c->stuck_bytes && c->stuck_bytes < len)
         len = c->stuck_bytes;
     CURLcode code = curl_easy_send(c->easy, data, len, &sent);
-    c->stuck_bytes = code == CURLE_AGAIN && c->tls ? len : 0;
+    c->stuck_bytes = code == CURLE_AGAIN ? len : 0;
     if (code == CURLE_OK && sent > 0)
         return (ssize_t)sent;
     return code == CURLE_OK || code == CURLE_AGAIN ? -EAGAIN : -EPIPE;
@@ -518,6 +528,8 @@ ssize_t connection_recv(struct connection *c, char *data, size_t len) {
         data[0] = c->peeked;
         return 1;
     }
+    if (!c->tls)
+        return answer(recv(c->fd, data, len, 0));
     CURLcode code = curl_easy_recv(c->easy, data, len, &n);
     if (code == CURLE_OK)
         return (ssize_t)n;

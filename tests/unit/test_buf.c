@@ -19,6 +19,17 @@ static void text_grows_and_ends_with_nul(void **state) {
     assert_int_equal(buf_error(&b), 0);
 }
 
+static void numbers_are_written_as_printf_does(void **state) {
+    (void)state;
+    const int64_t numbers[] = {0, 1, -1, 9, 10, 99, 100, -100, INT32_MAX, INT64_MAX, INT64_MIN, INT64_MIN + 1};
+    for (size_t i = 0; i < COUNT_OF(numbers); i++) {
+        AUTOBUF struct buf b = BUF_INIT(100), expected = BUF_INIT(100);
+        buf_put_i64(&b, numbers[i]);
+        buf_printf(&expected, "%lld", (long long)numbers[i]);
+        assert_string_equal(buf_str(&b), buf_str(&expected));
+    }
+}
+
 static void printf_longer_than_its_first_try(void **state) {
     (void)state;
     for (int width = 250; width <= 260; width++) {
@@ -106,10 +117,10 @@ static void stolen_bytes_are_the_callers(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(text_grows_and_ends_with_nul),    cmocka_unit_test(printf_longer_than_its_first_try),
-        cmocka_unit_test(the_cap_holds_on_both_sides),     cmocka_unit_test(reserve_writes_in_place),
-        cmocka_unit_test(an_unused_reserve_shows_nothing), cmocka_unit_test(the_front_and_the_end_go),
-        cmocka_unit_test(stolen_bytes_are_the_callers),
+        cmocka_unit_test(text_grows_and_ends_with_nul),     cmocka_unit_test(numbers_are_written_as_printf_does),
+        cmocka_unit_test(printf_longer_than_its_first_try), cmocka_unit_test(the_cap_holds_on_both_sides),
+        cmocka_unit_test(reserve_writes_in_place),          cmocka_unit_test(an_unused_reserve_shows_nothing),
+        cmocka_unit_test(the_front_and_the_end_go),         cmocka_unit_test(stolen_bytes_are_the_callers),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

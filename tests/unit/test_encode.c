@@ -4,24 +4,27 @@
 
 /* RFC 4648 §10, in lower case and without padding. */
 static const struct {
-    const char *bytes, *hex, *base32;
+    const char *bytes, *hex, *base32, *base64url;
 } vectors[] = {
-    {"", "", ""},
-    {"f", "66", "my"},
-    {"fo", "666f", "mzxq"},
-    {"foo", "666f6f", "mzxw6"},
-    {"foob", "666f6f62", "mzxw6yq"},
-    {"fooba", "666f6f6261", "mzxw6ytb"},
-    {"foobar", "666f6f626172", "mzxw6ytboi"},
+    {"", "", "", ""},
+    {"f", "66", "my", "Zg"},
+    {"fo", "666f", "mzxq", "Zm8"},
+    {"foo", "666f6f", "mzxw6", "Zm9v"},
+    {"foob", "666f6f62", "mzxw6yq", "Zm9vYg"},
+    {"fooba", "666f6f6261", "mzxw6ytb", "Zm9vYmE"},
+    {"foobar", "666f6f626172", "mzxw6ytboi", "Zm9vYmFy"},
+    {"\xFB\xEF\xFF", "fbefff", "7px76", "--__"},
 };
 
 static void test_vectors(void **state) {
     (void)state;
     for (size_t i = 0; i < COUNT_OF(vectors); i++) {
         size_t len = strlen(vectors[i].bytes);
-        AUTOBUF struct buf hex = BUF_INIT(100), base32 = BUF_INIT(100);
+        AUTOBUF struct buf hex = BUF_INIT(100), base32 = BUF_INIT(100), base64url = BUF_INIT(100);
         encode_hex(&hex, vectors[i].bytes, len);
         encode_base32(&base32, vectors[i].bytes, len);
+        encode_base64url(&base64url, vectors[i].bytes, len);
+        assert_string_equal(buf_str(&base64url), vectors[i].base64url);
         assert_string_equal(buf_str(&hex), vectors[i].hex);
         assert_string_equal(buf_str(&base32), vectors[i].base32);
         char back[16] = {0};

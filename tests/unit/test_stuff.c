@@ -64,11 +64,73 @@ static void test_the_cap(void **state) {
     assert_int_equal(stuff(VIEW("0123456789\r\n"), &small), -EMSGSIZE);
 }
 
+/* Every case behind lines of every length up to three blocks: what the octets are must not depend on where they stand. */
+static void test_everywhere(void **state) {
+    (void)state;
+    for (size_t before = 1; before < 200; before++)
+        for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+            AUTOBUF struct buf message = BUF_INIT(4000), out = BUF_INIT(4000), wanted = BUF_INIT(4000);
+            repeat(&message, 'x', before);
+            buf_puts(&message, "\r\n");
+            buf_add_view(&wanted, buf_view(&message));
+            buf_puts(&message, cases[i].message);
+            bool clean = cases[i].stuffed || !cases[i].message[0]; /* with a line before it nothing is a message */
+            buf_puts(&wanted, cases[i].stuffed ? cases[i].stuffed : ".\r\n");
+            unit_int(cases[i].message, stuff_is_clean(buf_view(&message)), clean);
+            unit_int(cases[i].message, stuff(buf_view(&message), &out), clean ? 0 : -EBADMSG);
+            if (clean)
+                unit_str(cases[i].message, buf_str(&out), buf_str(&wanted));
+        }
+}
+
+/* Beside a plain reading, octet by octet. */
+static bool is_clean_plainly(const char *p, size_t len) {
+    size_t line = 0;
+    for (size_t i = 0; i < len; i++) {
+        if (p[i] == '\r' && (i + 1 == len || p[i + 1] != '\n'))
+            return false;
+        if (p[i] == '\n' && (i == 0 || p[i - 1] != '\r' || i - line > STUFF_LINE_MAX_BYTES + 1))
+            return false;
+        line = p[i] == '\n' ? i + 1 : line;
+    }
+    return len > 0 && line == len;
+}
+
+static void test_any(void **state) {
+    (void)state;
+    static const char *const pieces[] = {"\r\n", ".", "x", "\r\n.", "From here ", "\r", "\n", "\xC3"};
+    uint32_t seed = 1;
+    unsigned clean = 0;
+    for (unsigned round = 0; round < 20000; round++) {
+        AUTOBUF struct buf message = BUF_INIT(4000), out = BUF_INIT(8000), wanted = BUF_INIT(8000);
+        bool at_start = true;
+        for (unsigned i = 0; i < round % 100; i++) {
+            seed = seed * 1664525 + 1013904223;
+            unsigned which = (seed >> 16) % 1000;
+            buf_puts(&message, pieces[which > 5 ? which % 5 : which % 8]);
+        }
+        buf_puts(&message, "\r\n");
+        for (size_t i = 0; i < message.len; i++) {
+            if (at_start && message.data[i] == '.')
+                buf_putc(&wanted, '.');
+            buf_putc(&wanted, message.data[i]);
+            at_start = message.data[i] == '\n';
+        }
+        buf_puts(&wanted, ".\r\n");
+        bool is_clean = is_clean_plainly(message.data, message.len);
+        clean += is_clean;
+        unit_int("clean", stuff_is_clean(buf_view(&message)), is_clean);
+        unit_int("stuffed", stuff(buf_view(&message), &out), is_clean ? 0 : -EBADMSG);
+        if (is_clean)
+            unit_str("stuffed", buf_str(&out), buf_str(&wanted));
+    }
+    assert_in_range(clean, 5000, 19000); /* both kinds were seen */
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_cases),
-        cmocka_unit_test(test_line_length),
-        cmocka_unit_test(test_the_cap),
+        cmocka_unit_test(test_everywhere),  cmocka_unit_test(test_any),     cmocka_unit_test(test_cases),
+        cmocka_unit_test(test_line_length), cmocka_unit_test(test_the_cap),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
