@@ -48,7 +48,7 @@ PROGRAMS  := $(MAINS:daemon/app/%.c=$(B)/%)
 UNIT      := $(patsubst tests/unit/%.c,$(B)/unit/%,$(wildcard tests/unit/test_*.c))
 REPLAYS   := $(patsubst tests/fuzz/%.c,$(B)/replay/%,$(wildcard tests/fuzz/fuzz_*.c))
 FUZZERS   := $(REPLAYS:$(B)/replay/%=$(B)/fuzzers/%)
-TOOLS     := $(patsubst tests/tools/%.c,$(B)/tools/%,$(wildcard tests/tools/*.c))
+TOOLS     := $(patsubst tests/tools/%.c,$(B)/tools/%,$(wildcard tests/tools/*.c)) $(B)/tools/sink
 GENERATED := $(B)/generated/schema_sql.h $(B)/generated/prefix.h
 
 .DEFAULT_GOAL := all
@@ -112,9 +112,14 @@ $(B)/fuzzers/%: tests/fuzz/%.c $(LIB)
 $(B)/unit/test_judged: | $(B)/tools/judge_mime
 
 # Tools of the tests stand alone: the judges use libraries that the programs do not.
+TOOL_CC   := $(CC) -D_GNU_SOURCE -std=gnu2x -O2 -g -Wall -Wextra
 $(B)/tools/%: tests/tools/%.c
 	@mkdir -p $(@D)
-	$(CC) -D_GNU_SOURCE -std=gnu2x -O2 -g -Wall -Wextra -o $@ $< $$(sed -n 's|^// pkg-config: ||p' $< | xargs -r pkg-config --cflags --libs) -lpthread
+	$(TOOL_CC) -o $@ $< $$(sed -n 's|^// pkg-config: ||p' $< | xargs -r pkg-config --cflags --libs) -lpthread
+
+$(B)/tools/sink: $(wildcard tests/tools/sink/*.[ch])
+	@mkdir -p $(@D)
+	$(TOOL_CC) -o $@ $(filter %.c,$^) $$(pkg-config --cflags --libs openssl)
 
 demo: ## the main job for real, in two minutes: a workshop announced in six languages
 	@tests/deps.sh build demo

@@ -1,4 +1,4 @@
-/* The tests' SMTP server (tests/tools/sink.c) as a child of a unit test. */
+/* The tests' SMTP server (tests/tools/sink) as a child of a unit test. */
 #pragma once
 #include <assert.h>
 #include <errno.h>
