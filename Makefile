@@ -51,12 +51,15 @@ FUZZERS   := $(REPLAYS:$(B)/replay/%=$(B)/fuzzers/%)
 TOOLS     := $(patsubst tests/tools/%.c,$(B)/tools/%,$(wildcard tests/tools/*.c)) $(B)/tools/sink
 GENERATED := $(B)/generated/schema_sql.h $(B)/generated/prefix.h
 
+MANUAL    := $(patsubst docs/man/%,$(B)/man/%,$(wildcard docs/man/*.[158]))
+COMPLETION := $(B)/completion/rundbrief $(B)/completion/_rundbrief
+
 .DEFAULT_GOAL := all
 .PHONY: FORCE all help deps replay fuzzers demo check bench fuzz lint install clean tools unit check-layers check-headers
 .DELETE_ON_ERROR:
 .SECONDARY:
 
-all: $(PROGRAMS) $(LIB) ## build the programs into build/
+all: $(PROGRAMS) $(LIB) $(MANUAL) $(COMPLETION) ## build the programs into build/
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 16
@@ -89,6 +92,19 @@ $(LIB): $(LIB_OBJ)
 
 $(B)/%: $(B)/obj/app/%.o $(LIB)
 	$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+
+# Of the pages only that of the options has a part that is made.
+$(B)/man/%: docs/man/% docs/man/options.awk config/rundbrief.ini
+	@mkdir -p $(@D)
+	awk -f docs/man/options.awk config/rundbrief.ini | sed -e '/^@OPTIONS@$$/{r /dev/stdin' -e 'd}' $< >$@
+
+$(B)/completion/rundbrief: $(B)/rundbrief
+	@mkdir -p $(@D)
+	$< completion bash >$@
+
+$(B)/completion/_rundbrief: $(B)/rundbrief
+	@mkdir -p $(@D)
+	$< completion zsh >$@
 
 $(B)/unit/%: tests/unit/%.c $(LIB)
 	@mkdir -p $(@D)

@@ -6,7 +6,7 @@ build="gcc make pkg-config libcurl4-openssl-dev libical-dev libinih-dev libsodiu
  libmicrohttpd-dev libcmark-dev libidn2-dev libjansson-dev libcsv-dev libunistring-dev tzdata"
 demo="python3 postfix dovecot-imapd dovecot-lmtpd openssl"
 test="$demo libcmocka-dev libgmime-3.0-dev strace curl procps clang
- libclang-rt-14-dev clang-format chromium fonts-noto-core nodejs"
+ libclang-rt-14-dev clang-format mandoc chromium fonts-noto-core nodejs"
 lint="clang-tidy cppcheck"
 want=
 for group; do

@@ -61,4 +61,5 @@ int verb_import(struct cli *cli, int argc, char **argv);
 int verb_subscriber(struct cli *cli, int argc, char **argv);
 int verb_key(struct cli *cli, int argc, char **argv);
 int verb_token(struct cli *cli, int argc, char **argv);
+int verb_completion(struct cli *cli, int argc, char **argv);
 int verb_not_served(struct cli *cli, int argc, char **argv);

@@ -23,6 +23,7 @@ const struct verb verbs[] = {
     {"subscriber", "show|find|add|change|leave|remove …", "one person", verb_subscriber},
     {"key", "init|list|new|activate ID", "the keys that sign links", verb_key},
     {"token", "make|verify …", "look into a link", verb_token},
+    {"completion", "bash|zsh", "what the shell's Tab key offers, as a script", verb_completion},
     {"resend", "", "", verb_not_served},
     {"suppress", "", "", verb_not_served},
     {"unsuppress", "", "", verb_not_served},
