@@ -48,14 +48,14 @@ PROGRAMS  := $(MAINS:daemon/app/%.c=$(B)/%)
 UNIT      := $(patsubst tests/unit/%.c,$(B)/unit/%,$(wildcard tests/unit/test_*.c))
 REPLAYS   := $(patsubst tests/fuzz/%.c,$(B)/replay/%,$(wildcard tests/fuzz/fuzz_*.c))
 FUZZERS   := $(REPLAYS:$(B)/replay/%=$(B)/fuzzers/%)
-TOOLS     := $(patsubst tests/tools/%.c,$(B)/tools/%,$(wildcard tests/tools/*.c)) $(B)/tools/sink
+TOOLS     := $(patsubst tests/tools/%.c,$(B)/tools/%,$(wildcard tests/tools/*.c)) $(B)/tools/sink $(B)/tools/forgetful.so
 GENERATED := $(B)/generated/schema_sql.h $(B)/generated/prefix.h
 
 MANUAL    := $(patsubst docs/man/%,$(B)/man/%,$(wildcard docs/man/*.[158]))
 COMPLETION := $(B)/completion/rundbrief $(B)/completion/_rundbrief
 
 .DEFAULT_GOAL := all
-.PHONY: FORCE all help deps replay fuzzers demo check bench fuzz lint install clean tools unit check-layers check-headers
+.PHONY: FORCE all help deps replay fuzzers demo check storm bench fuzz lint install clean tools unit check-layers check-headers
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -137,6 +137,11 @@ $(B)/tools/sink: $(wildcard tests/tools/sink/*.[ch])
 	@mkdir -p $(@D)
 	$(TOOL_CC) -o $@ $(filter %.c,$^) $$(pkg-config --cflags --libs openssl)
 
+# Preloaded into programs under test.
+$(B)/tools/%.so: tests/storm/%.c
+	@mkdir -p $(@D)
+	$(TOOL_CC) -shared -fPIC -o $@ $< -ldl -lpthread
+
 demo: ## the main job for real, in two minutes: a workshop announced in six languages
 	@tests/deps.sh build demo
 	@$(MAKE) --no-print-directory all $(B)/tools/sink
@@ -144,6 +149,10 @@ demo: ## the main job for real, in two minutes: a workshop announced in six lang
 
 check: deps ## build, and pass every test
 	@tests/check
+
+storm: deps ## kills at every instant and at each system call, power cuts: the promise, proved (about 20 minutes)
+	@$(MAKE) --no-print-directory all tools
+	@tests/storm/run
 
 bench: deps ## measure
 	@$(MAKE) --no-print-directory all tools

@@ -265,7 +265,7 @@ class House:
     def start(self, *arguments, wait=True, prefix=(), env=None):
         """Starts the daemon; makes the keys the first time."""
         self.write_config()
-        if not os.path.exists(self.path("state", "keys", "master.key")):
+        if not os.path.exists(os.path.join(self.config["daemon"]["state-dir"], "keys", "master.key")):
             self.cli("key", "init")
         clock = ["--clock", self.clock] if self.clock else []
         self.daemon = Process("rundbriefd", [*prefix, os.path.join(BUILD, "rundbriefd"), "--config", self.config_path, *clock, *arguments],

@@ -136,17 +136,24 @@ int files_open_dir(int dirfd, const char *path) {
     return fd < 0 ? -errno : fd;
 }
 
+/* Its mode as it is wanted, and its name durable. */
+static int finish_dir(int dirfd, const char *path, mode_t mode) {
+    struct stat st;
+    if (fstatat(dirfd, path, &st, AT_SYMLINK_NOFOLLOW) < 0)
+        return -errno;
+    mode |= st.st_mode & S_ISGID; /* a group handed down from above stays */
+    /* Only where the umask took something: a sandbox may forbid to set S_ISGID, even where it is set. */
+    if ((st.st_mode & 07777) != mode && fchmodat(dirfd, path, mode, 0) < 0)
+        return -errno;
+    const char *name;
+    AUTOCLOSE int parent = open_parent(dirfd, path, &name);
+    return parent < 0 ? parent : files_fsync_dir(parent);
+}
+
 int files_make_dir(int dirfd, const char *path, mode_t mode) {
     struct stat st;
-    if (mkdirat(dirfd, path, mode) == 0) {
-        if (fstatat(dirfd, path, &st, AT_SYMLINK_NOFOLLOW) < 0)
-            return -errno;
-        mode |= st.st_mode & S_ISGID; /* a group handed down from above stays */
-        /* Only where the umask took something: a sandbox may forbid to set S_ISGID, even where it is set. */
-        if ((st.st_mode & 07777) != mode && fchmodat(dirfd, path, mode, 0) < 0)
-            return -errno;
-        return 0;
-    }
+    if (mkdirat(dirfd, path, mode) == 0)
+        return finish_dir(dirfd, path, mode);
     if (errno != EEXIST)
         return -errno;
     if (fstatat(dirfd, path, &st, 0) < 0)

@@ -23,7 +23,8 @@ int files_write_new(int dirfd, const char *path, struct view content, mode_t mod
 int files_write_all(int fd, const void *data, size_t len);
 int files_fsync_dir(int dirfd);
 int files_open_dir(int dirfd, const char *path);
-/* Makes one folder, or all that are missing on the way. One that is there stays as it is; -ENOTDIR for another file. */
+/* Makes one folder, or all that are missing on the way, durably: what is synced in one later is not lost with it. One
+ * that is there stays as it is; -ENOTDIR for another file. */
 int files_make_dir(int dirfd, const char *path, mode_t mode);
 int files_make_dirs(const char *path, mode_t mode);
 /* fsyncs every regular file below path and every folder, deepest first; follows no link. */
