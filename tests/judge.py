@@ -6,7 +6,8 @@ the truth: the sink syncs a line of it before it says 250 (--ledger-fsync).
 
 What must hold at every moment, whatever happened to the daemon or its disk:
 
-  list    the recipients are those of the list (but who left before it was gathered), each once, and the counters of the announcement are what the rows say
+  list    the recipients are those of the list (but who left before it was gathered), each once, and the counters of the announcement are
+          what the rows say
   store   who is delivered is in the ledger
   ledger  who is in the ledger is delivered, or claimed or in doubt: nothing goes out that was not claimed durably before. Somebody
           who was in doubt may have got it and yet be deferred, refused or left out at the second attempt: they were claimed again, the
