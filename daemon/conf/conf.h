@@ -96,7 +96,7 @@ struct conf {
     enum conf_in_doubt in_doubt;
     uint64_t attachment_limit_bytes, message_limit_bytes;
     /* [retry] */
-    int64_t retry_first_usec, retry_then_usec, retry_give_up_usec;
+    int64_t retry_first_usec, retry_then_usec, retry_give_up_usec, silence_usec, relay_rest_usec;
     /* [timeouts] (RFC 5321 §4.5.3.2) */
     int64_t timeout_connect_usec, timeout_greeting_usec, timeout_command_usec, timeout_data_usec, timeout_block_usec,
         timeout_end_usec, timeout_stop_usec;

@@ -164,10 +164,16 @@ const struct option option_rows[] = {
          "How many mails may be under way on one connection before the first is answered. After a crash at most 2 × "
          "connections × in-flight mails are in doubt."},
     {RELAY(rate), .key = "rate", .type = OPTION_RATE, .min = 1, .max = 1000000, .zero = "none", .fallback = "none",
-     .example = "100/s", .help = "At most so many mails in a time: 100/s, 600/m, 3000/h, 20000/d."},
+     .example = "100/s",
+     .help =
+         "At most so many mails in a time: 100/s, 600/m, 3000/h, 20000/d. Never more in any second, minute, hour or "
+         "day, whenever it begins and even if the daemon is restarted within. To make sure, the daemon stays about 6 % "
+         "below, and begins slowly. Each attempt counts. Days are better counted by daily-limit, which knows what "
+         "was sent before a restart."},
     {RELAY(daily_limit), .key = "daily-limit", .type = OPTION_COUNT64, .min = 1, .max = 1000000000, .zero = "none",
      .fallback = "none", .example = "10000",
-     .help = "At most so many mails in any 24 hours, where the provider says so."},
+     .help = "At most so many mails in any 24 hours, where the provider says so. Counted in whole hours, over restarts "
+             "and changes of the clock: what was sent counts until 24 to 25 hours later. Each attempt counts."},
     {RELAY(priority), .key = "priority", .type = OPTION_COUNT, .min = 0, .max = 1000, .fallback = "10",
      .help = "The lowest goes first; relays with the same number share."},
 
@@ -210,9 +216,10 @@ const struct option option_rows[] = {
     LATER(SECTION_LIST, "archive"),
 
     {DESTINATION(rate), .key = "rate", .type = OPTION_RATE, .min = 1, .max = 1000000, .zero = "none",
-     .fallback = "none", .example = "20/s", .help = "At most so many mails in a time, over all relays."},
+     .fallback = "none", .example = "20/s",
+     .help = "At most so many mails in a time, over all relays. Counted as a relay's."},
     {DESTINATION(connections), .key = "connections", .type = OPTION_COUNT, .min = 1, .max = 100, .zero = "all",
-     .fallback = "all", .example = "1", .help = "On at most so many connections at once."},
+     .fallback = "all", .example = "1", .help = "On at most so many connections at once, one mail each."},
 
     {WEB(web_listen), .key = "listen", .type = OPTION_TEXT, .check = shape_listen, .max = 64, .fallback = "systemd",
      .restart = true, .help = "Where rundbrief-web listens: an address with a port, or systemd for a socket unit."},
@@ -234,6 +241,11 @@ const struct option option_rows[] = {
      .help = "After each later one."},
     {RETRY(retry_give_up_usec), .key = "give-up", .min = USEC_PER_SEC, .max = 30 * USEC_PER_DAY, .fallback = "4d",
      .help = "After so long nothing is tried any more. Announcements may end earlier."},
+    {RETRY(silence_usec), .key = "silence", .min = USEC_PER_SEC, .max = USEC_PER_DAY, .fallback = "10m",
+     .help = "A destination that wants fewer mails gets none for so long, then one at a time, then more and more."},
+    {RETRY(relay_rest_usec), .key = "relay", .min = USEC_PER_SEC, .max = USEC_PER_DAY, .fallback = "15m",
+     .help = "A relay that cannot be reached is tried again after a second, one that refuses us after 30 seconds, then "
+             "after twice as long each time, but at the latest after this time."},
 
     {TIMEOUT(timeout_connect_usec), .key = "connect", .fallback = "1m",
      .help = "The connection itself, with TLS and login."},

@@ -18,17 +18,21 @@ struct destination {
     unsigned allowed;   /* while CAREFUL */
     unsigned delivered; /* in a row, at this number */
     bool hinted;        /* since the last delivery */
+    bool wanted;        /* somebody found it busy since one was last done */
     int64_t until_usec; /* of the silence */
     int64_t turn_usec;  /* the last one handed out */
+    int64_t done_usec;  /* when one was last done */
+    int64_t gap_usec;   /* between two that were done while others waited, smoothed; 0: not known */
     const struct conf_destination *limits;
     struct rate rate; /* that the bucket was made for */
-    struct pace_bucket bucket;
+    struct pace_bucket *bucket;
     size_t len;
     char domain[];
 };
 
 struct destinations {
     const struct conf *conf;
+    int64_t silence_usec;
     size_t count;
     struct destination *buckets[BUCKETS];
 };
@@ -41,13 +45,19 @@ int destinations_new(struct destinations **ret) {
     return 0;
 }
 
+static struct destination *destination_free(struct destination *t) {
+    free(t->bucket);
+    free(t);
+    return NULL;
+}
+
 struct destinations *destinations_free(struct destinations *d) {
     if (!d)
         return NULL;
     for (size_t i = 0; i < BUCKETS; i++)
         while (d->buckets[i]) {
             struct destination *next = d->buckets[i]->next;
-            free(d->buckets[i]);
+            (void)destination_free(d->buckets[i]);
             d->buckets[i] = next;
         }
     free(d);
@@ -58,17 +68,20 @@ static bool same_rate(struct rate a, struct rate b) {
     return a.count == b.count && a.per_usec == b.per_usec;
 }
 
-static void set_limits(struct destination *t, const struct conf *conf, int64_t now_usec) {
+static int set_limits(struct destination *t, const struct conf *conf, int64_t now_usec) {
     t->limits = conf ? conf_find_destination(conf, view_make(t->domain, t->len)) : NULL;
     struct rate rate = t->limits ? t->limits->rate : (struct rate){0};
-    if (!same_rate(rate, t->rate)) {
-        t->rate = rate;
-        pace_bucket_init(&t->bucket, rate, now_usec);
-    }
+    if (same_rate(rate, t->rate))
+        return 0;
+    if (!t->bucket && !(t->bucket = malloc(sizeof *t->bucket)))
+        return -ENOMEM;
+    t->rate = rate;
+    pace_bucket_init(t->bucket, rate, now_usec);
+    return 0;
 }
 
 static bool is_idle(const struct destination *t, int64_t now_usec) {
-    return t->on_their_way == 0 && t->state == FREE && t->rate.count == 0 && t->turn_usec <= now_usec;
+    return t->on_their_way == 0 && t->state == FREE && !t->limits && t->turn_usec <= now_usec;
 }
 
 static void forget_idle(struct destinations *d, int64_t now_usec) {
@@ -80,7 +93,7 @@ static void forget_idle(struct destinations *d, int64_t now_usec) {
                 continue;
             }
             *at = t->next;
-            free(t);
+            (void)destination_free(t);
             d->count--;
         }
 }
@@ -114,7 +127,8 @@ static struct destination *find_or_add(struct destinations *d, struct view domai
     t->len = domain.len;
     if (domain.len)
         memcpy(t->domain, domain.ptr, domain.len);
-    set_limits(t, d->conf, now_usec);
+    if (set_limits(t, d->conf, now_usec) < 0)
+        return destination_free(t);
     struct destination **bucket = bucket_of(d, domain);
     t->next = *bucket;
     *bucket = t;
@@ -122,14 +136,19 @@ static struct destination *find_or_add(struct destinations *d, struct view domai
     return t;
 }
 
-void destinations_configure(struct destinations *d, const struct conf *conf, int64_t now_usec) {
+int destinations_configure(struct destinations *d, const struct conf *conf, int64_t now_usec) {
+    int r = 0;
     d->conf = conf;
+    d->silence_usec = conf->silence_usec;
     for (size_t i = 0; i < BUCKETS; i++)
         for (struct destination *t = d->buckets[i]; t; t = t->next)
-            set_limits(t, conf, now_usec);
-    /* A bucket begins empty, so one with a rate must begin now and not with its first message. */
-    for (size_t i = 0; conf && i < conf->destination_count; i++)
-        (void)find_or_add(d, view_of(conf->destinations[i].domain), now_usec);
+            r = set_limits(t, conf, now_usec) < 0 ? -ENOMEM : r;
+    /* A bucket begins empty, so one with a rate must begin now and not with its first message; and none that is limited
+     * may find the table full. */
+    for (size_t i = 0; i < conf->destination_count; i++)
+        if (!find_or_add(d, view_of(conf->destinations[i].domain), now_usec))
+            r = -ENOMEM;
+    return r;
 }
 
 /* At most so many on their way; 0: any number. */
@@ -152,10 +171,10 @@ static void end_silence(struct destination *t, int64_t now_usec) {
 }
 
 /* True where it is new. */
-static bool fall_silent(struct destination *t, int64_t now_usec) {
+static bool fall_silent(const struct destinations *d, struct destination *t, int64_t now_usec) {
     bool fresh = t->state != SILENT;
     t->state = SILENT;
-    t->until_usec = now_usec + DESTINATION_SILENCE_USEC;
+    t->until_usec = now_usec + d->silence_usec;
     return fresh;
 }
 
@@ -170,10 +189,12 @@ enum destination_answer destination_take(struct destinations *d, struct view dom
         return DESTINATION_LATER;
     }
     unsigned most = allowed(t);
-    if (most && t->on_their_way >= most)
+    if (most && t->on_their_way >= most) {
+        t->wanted = true;
         return DESTINATION_BUSY;
-    if (!pace_bucket_take(&t->bucket, now_usec)) {
-        *ret_when_usec = pace_bucket_when(&t->bucket, now_usec);
+    }
+    if (t->bucket && !pace_bucket_take(t->bucket, now_usec)) {
+        *ret_when_usec = pace_bucket_when(t->bucket, now_usec);
         return DESTINATION_LATER;
     }
     t->on_their_way++;
@@ -190,22 +211,35 @@ static void step_up(struct destination *t) {
         t->state = FREE;
 }
 
-bool destination_done(struct destinations *d, struct view domain, enum destination_verdict verdict, int64_t now_usec) {
+/* How long one takes where as many as may be are on their way. */
+static void measure(struct destination *t, int64_t now_usec) {
+    int64_t gap = now_usec - t->done_usec;
+    if (t->wanted && t->done_usec)
+        t->gap_usec = t->gap_usec ? (7 * t->gap_usec + gap) / 8 : gap;
+    t->wanted = false;
+    t->done_usec = now_usec;
+}
+
+bool destination_done(struct destinations *d, struct view domain, enum destination_verdict verdict, int64_t taken_usec,
+                      int64_t now_usec) {
     struct destination *t = find(d, domain);
     if (!t)
         return false;
     if (t->on_their_way)
         t->on_their_way--;
+    if (t->bucket)
+        pace_bucket_done(t->bucket, taken_usec, now_usec);
+    measure(t, now_usec);
     switch (verdict) {
     case DESTINATION_DELIVERED:
         t->hinted = false;
         if (t->state == CAREFUL)
             step_up(t);
         return false;
-    case DESTINATION_SLOW_DOWN: return fall_silent(t, now_usec);
+    case DESTINATION_SLOW_DOWN: return fall_silent(d, t, now_usec);
     case DESTINATION_HINT:
         if (t->state == SILENT || t->hinted)
-            return fall_silent(t, now_usec);
+            return fall_silent(d, t, now_usec);
         t->hinted = true;
         be_careful(t);
         return false;
@@ -214,16 +248,27 @@ bool destination_done(struct destinations *d, struct view domain, enum destinati
     return false;
 }
 
+/* Between two turns: about as long as one takes to be sent. One that does not answer gets fewer and fewer. */
+static int64_t step_of(const struct destination *t, int64_t now_usec) {
+    int64_t step = t->gap_usec ? t->gap_usec : DESTINATION_STEP_USEC;
+    if (t->rate.count)
+        return (t->rate.per_usec + t->rate.per_usec / PACE_BURST_OF) / t->rate.count + 1;
+    if (t->state == SILENT)
+        return DESTINATION_STEP_USEC;
+    if (t->done_usec && (now_usec - t->done_usec) / 4 > step)
+        step = (now_usec - t->done_usec) / 4;
+    return step < DESTINATION_STEP_MIN_USEC ? DESTINATION_STEP_MIN_USEC : step > USEC_PER_SEC ? USEC_PER_SEC : step;
+}
+
 int64_t destination_turn(struct destinations *d, struct view domain, int64_t now_usec) {
     struct destination *t = find_or_add(d, domain, now_usec);
     if (!t)
         return now_usec;
-    int64_t first = now_usec, step = USEC_PER_SEC;
-    if (t->state == SILENT)
+    int64_t step = step_of(t, now_usec), first = now_usec + step;
+    if (t->state == SILENT && t->until_usec > first)
         first = t->until_usec;
     if (t->rate.count) {
-        step = t->rate.per_usec / t->rate.count;
-        int64_t token = pace_bucket_when(&t->bucket, now_usec);
+        int64_t token = pace_bucket_when(t->bucket, now_usec);
         first = token > first ? token : first;
     }
     int64_t turn = t->turn_usec + step;

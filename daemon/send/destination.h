@@ -1,17 +1,22 @@
 /* How fast a destination domain may be given messages: [destination DOMAIN] rate and connections, and the slow-down
  * that a receiver asks for. Pure logic, monotonic time comes in with every call.
  *
- * connections counts messages on their way at the same moment, whatever session carries them.
+ * rate         as a relay's (send/pace.h), whatever relay carries the messages.
+ * connections  counts messages on their way at the same moment, whatever session carries them: on one connection there
+ *              may be several, so there are never more connections than that which have one of them.
  *
  * STATES  FREE -> SILENT     the receiver wants fewer (4.7.x, 421, "rate")
  *         FREE -> CAREFUL    it may want fewer: some 4.7.x are about one recipient
- *         SILENT -> CAREFUL  after DESTINATION_SILENCE_USEC: one at a time
+ *         SILENT -> CAREFUL  after [retry] silence: one at a time
  *         CAREFUL -> CAREFUL one more at a time after DESTINATION_STEP deliveries in a row
  *         CAREFUL -> FREE    at the configured number, or DESTINATION_CAREFUL_MAX
  *         CAREFUL -> SILENT  asked again, or it may want fewer twice with no delivery between
  *
- * Domains are kept while something is known of them; idle ones are forgotten when the table is full. Beyond
- * DESTINATIONS_MAX that are not idle, further domains go unlimited. */
+ * WAITING Who has to wait is put off: back to the store, due at a turn of its own. Turns follow each other as fast as
+ *         the destination was seen to take messages, so that they come back about when they can be sent.
+ *
+ * Domains are kept while something is known of them; idle ones are forgotten when the table is full, but not those with
+ * a section of their own. Beyond DESTINATIONS_MAX that are not idle, further domains go unlimited. */
 #pragma once
 #include <stdbool.h>
 #include <stdint.h>
@@ -23,15 +28,16 @@ struct conf;
 struct destinations;
 
 enum { DESTINATIONS_MAX = 16384, DESTINATION_STEP = 10, DESTINATION_CAREFUL_MAX = 16 };
-#define DESTINATION_SILENCE_USEC (10 * USEC_PER_MIN)
+#define DESTINATION_STEP_USEC (USEC_PER_SEC / 4) /* between turns, where nothing is known */
+#define DESTINATION_STEP_MIN_USEC (USEC_PER_SEC / 1000)
 /* A message is never put off further than this; then it asks again. */
 #define DESTINATION_PUT_OFF_MAX_USEC (6 * USEC_PER_HOUR)
 
 int destinations_new(struct destinations **ret);
 struct destinations *destinations_free(struct destinations *d);
 /* Takes over the limits of a configuration, which must live until the next call. Rates that did not change go on as
- * they were. */
-void destinations_configure(struct destinations *d, const struct conf *conf, int64_t now_usec);
+ * they were. -ENOMEM where some could not be taken over. */
+int destinations_configure(struct destinations *d, const struct conf *conf, int64_t now_usec);
 
 enum destination_answer {
     DESTINATION_GO,    /* on its way now: destination_done() follows */
@@ -47,7 +53,8 @@ enum destination_verdict {
     DESTINATION_HINT,      /* it may want fewer */
     DESTINATION_OTHER,
 };
-/* True where it falls silent. */
-bool destination_done(struct destinations *d, struct view domain, enum destination_verdict verdict, int64_t now_usec);
+/* taken_usec: when it was told to go. True where it falls silent. */
+bool destination_done(struct destinations *d, struct view domain, enum destination_verdict verdict, int64_t taken_usec,
+                      int64_t now_usec);
 /* A turn of its own for a message that has to wait: each asked for comes after the one before it. */
 int64_t destination_turn(struct destinations *d, struct view domain, int64_t now_usec);

@@ -34,6 +34,7 @@ static const int64_t reconnect_usec = 30 * USEC_PER_SEC; /* until a message is t
 static const int64_t trouble_usec = 10 * USEC_PER_SEC;   /* until a failing store is asked again */
 static const int64_t overdue_usec = 60 * USEC_PER_SEC;   /* until what is due and cannot be sent is looked at again */
 static const int64_t near_usec = 1 * USEC_PER_SEC;       /* a destination's turn that is worth waiting for in hand */
+static const int64_t again_usec = 20 * 1000;             /* until what is due is looked for again */
 enum { QUICK_ATTEMPTS = 10 };                            /* that reconnect_usec is good for */
 
 struct dispatch {
@@ -57,10 +58,12 @@ struct dispatch {
     struct items notices;
     unsigned notices_claimed;
     bool notices_claiming, notices_exhausted;
+    unsigned aside; /* messages that wait in hand for their destination */
 
     bool started, surveying, survey_wanted;
     int64_t due_usec;      /* wall clock: when to survey again; 0 for no reason */
     int64_t reopened_usec; /* when something due last had everything looked at again */
+    bool claimed_since;    /* then */
     int trouble;           /* of the store */
 
     bool stopping;
@@ -114,7 +117,17 @@ static void set_relays(const struct dispatch *d, struct sending *s) {
 
 /* ---- giving back, recording ---------------------------------------------------------------------------------- */
 
+static void not_aside(struct dispatch *d, struct item *item) {
+    if (!item->is_aside)
+        return;
+    item->is_aside = false;
+    d->aside--;
+    if (item->sending)
+        item->sending->aside--;
+}
+
 static void give_back(struct dispatch *d, struct item *item) {
+    not_aside(d, item);
     if (item->sending) {
         item->sending->recording++;
         sending_reopen(item->sending);
@@ -214,7 +227,7 @@ static void tell_destination(struct dispatch *d, const struct item *item, const 
     else if (o->class == OUTCOME_DEFERRED && o->subject == OUTCOME_OF_DESTINATION)
         verdict = o->code == 421 || o->code >= 500 || strcmp(o->status, "4.7.28") == 0 ? DESTINATION_SLOW_DOWN
                                                                                        : DESTINATION_HINT;
-    if (!destination_done(d->destinations, item->domain, verdict, clock_mono_usec()))
+    if (!destination_done(d->destinations, item->domain, verdict, item->taken_usec, clock_mono_usec()))
         return;
     AUTOFREE char *domain = view_dup(item->domain);
     log_info("destination-slows-down", LOG_TEXT("domain", domain ? domain : ""), LOG_TEXT("reason", o->text));
@@ -274,7 +287,7 @@ static void on_unsent(void *user, struct item *item) {
     struct dispatch *d = user;
     if (item->sending)
         item->sending->on_wire--;
-    (void)destination_done(d->destinations, item->domain, DESTINATION_OTHER, clock_mono_usec());
+    (void)destination_done(d->destinations, item->domain, DESTINATION_OTHER, item->taken_usec, clock_mono_usec());
     give_back(d, item);
     wake(d);
 }
@@ -284,7 +297,7 @@ static void on_unsent(void *user, struct item *item) {
 static void cannot_write(struct dispatch *d, struct item *item, int error) {
     struct outcome o;
     struct sending *s = item->sending;
-    (void)destination_done(d->destinations, item->domain, DESTINATION_OTHER, clock_mono_usec());
+    (void)destination_done(d->destinations, item->domain, DESTINATION_OTHER, item->taken_usec, clock_mono_usec());
     if (s && (error == -EBADMSG || error == -EMSGSIZE || error == -ENOKEY)) {
         give_back(d, item);
         hold(d, s,
@@ -318,55 +331,76 @@ static void send_item(struct dispatch *d, struct item *item, struct line *line, 
         item->sending->on_wire++;
 }
 
-static void put_off(struct dispatch *d, struct item *item, int64_t now) {
-    int64_t due = clock_now_usec() + (destination_turn(d->destinations, item->domain, now) - now);
+static void put_off_until(struct dispatch *d, struct item *item, int64_t due_usec, const char *why) {
+    not_aside(d, item);
     if (item->sending)
         item->sending->recording++;
-    pace_sooner(&d->due_usec, due);
-    recorder_put_off(d->recorder, item, due, "waits for its turn at this destination");
+    pace_sooner(&d->due_usec, due_usec);
+    recorder_put_off(d->recorder, item, due_usec, why);
 }
 
-/* The first message of the queue whose destination may be written to now. One that has to wait long is put off, and so
- * are those of busy destinations that fill the queue: others are not to wait behind them. */
-static struct item *take_item(struct dispatch *d, struct items *q, int64_t now, int64_t *when) {
-    unsigned busy = 0, most = q->count / 2 + 1;
-    for (struct item **at = &q->first; *at;) {
-        int64_t later = 0;
-        switch (destination_take(d->destinations, (*at)->domain, now, &later)) {
-        case DESTINATION_GO: return items_take(q, at);
-        case DESTINATION_BUSY:
-            if (++busy > most) {
-                put_off(d, items_take(q, at), now);
-                continue;
-            }
-            break;
-        case DESTINATION_LATER:
-            if (later - now > near_usec) {
-                put_off(d, items_take(q, at), now);
-                continue;
-            }
-            pace_sooner(when, later);
-            break;
-        }
-        at = &(*at)->next;
+static void put_off(struct dispatch *d, struct item *item, int64_t now) {
+    int64_t due = clock_now_usec() + (destination_turn(d->destinations, item->domain, now) - now);
+    put_off_until(d, item, due, "waits for its turn at this destination");
+}
+
+/* Few may wait in hand for a destination that will soon take them: others are not to wait behind them. */
+static bool stays_aside(struct dispatch *d, struct item *item) {
+    unsigned most = relays_window(d->relays) / 4;
+    if (!item->is_aside && d->aside >= (most ? most : 1))
+        return false;
+    if (!item->is_aside) {
+        item->is_aside = true;
+        d->aside++;
+        if (item->sending)
+            item->sending->aside++;
     }
-    return NULL;
+    return true;
 }
 
-/* One message of the queue, over this line or (NULL) the best one. */
-static bool send_from(struct dispatch *d, struct items *q, uint64_t relays, struct line *line, int64_t now,
-                      int64_t *when) {
-    if (q->count == 0)
-        return false;
+enum turn { TURN_NOW, TURN_SOON, TURN_LATER };
+
+/* Whether the item's destination may be written to. */
+static enum turn turn_of(struct dispatch *d, struct item *item, int64_t now, int64_t *when) {
+    int64_t later = 0;
+    switch (destination_take(d->destinations, item->domain, now, &later)) {
+    case DESTINATION_GO:
+        not_aside(d, item);
+        item->taken_usec = now;
+        return TURN_NOW;
+    case DESTINATION_BUSY: return stays_aside(d, item) ? TURN_SOON : TURN_LATER;
+    case DESTINATION_LATER: break;
+    }
+    if (later - now > near_usec || !stays_aside(d, item))
+        return TURN_LATER;
+    pace_sooner(when, later);
+    return TURN_SOON;
+}
+
+/* This line, or (NULL) the best one, where it takes a message for these relays now. */
+static struct line *line_for(struct dispatch *d, uint64_t relays, struct line *line, int64_t now, int64_t *when) {
     if (!line)
-        line = relays_pick(d->relays, relays, now, when);
-    else if (!relays_takes(d->relays, line, relays, now))
-        line = NULL;
-    struct item *item = line ? take_item(d, q, now, when) : NULL;
-    if (!item)
-        return false;
-    send_item(d, item, line, now);
-    return true;
+        return relays_pick(d->relays, relays, now, when);
+    return relays_takes(d->relays, line, relays, now) ? line : NULL;
+}
+
+/* One message of the queue. Each notice has relays of its own, those of an announcement have the same. */
+static bool send_from(struct dispatch *d, struct items *q, const struct sending *s, struct line *given, int64_t now,
+                      int64_t *when) {
+    struct line *line = s && q->count ? line_for(d, s->relays, given, now, when) : NULL;
+    for (struct item **at = &q->first; *at;) {
+        struct item *item = *at;
+        if (!s)
+            line = line_for(d, item->relays, given, now, when);
+        if (!line && s)
+            return false;
+        switch (line ? turn_of(d, item, now, when) : TURN_SOON) {
+        case TURN_NOW: send_item(d, items_take(q, at), line, now); return true;
+        case TURN_SOON: at = &item->next; break;
+        case TURN_LATER: put_off(d, items_take(q, at), now); break;
+        }
+    }
+    return false;
 }
 
 static void to_the_end(struct dispatch *d, struct sending *s) {
@@ -386,10 +420,10 @@ static void to_the_end(struct dispatch *d, struct sending *s) {
 static bool send_next(struct dispatch *d, struct line *line, int64_t now, int64_t *when) {
     if (d->stopping)
         return false;
-    if (d->notices.first && send_from(d, &d->notices, d->notices.first->relays, line, now, when))
+    if (send_from(d, &d->notices, NULL, line, now, when))
         return true;
     for (struct sending *s = d->sendings; s; s = s->next)
-        if (s->active && s->loaded && send_from(d, &s->waiting, s->relays, line, now, when)) {
+        if (s->active && s->loaded && send_from(d, &s->waiting, s, line, now, when)) {
             to_the_end(d, s);
             return true;
         }
@@ -463,10 +497,22 @@ static void flush(struct dispatch *d) {
     recorder_flush(d->recorder);
 }
 
+/* Those whose relays rest, or have to wait long, make room for others. */
+static void connect_notices(struct dispatch *d, int64_t now) {
+    for (struct item **at = &d->notices.first; *at;) {
+        struct item *item = *at;
+        int64_t when = 0;
+        relays_connect(d->relays, item->relays, now);
+        if (relays_wait(d->relays, item->relays, now, &when) && when - now > near_usec)
+            put_off_until(d, items_take(&d->notices, at), clock_now_usec() + (when - now), "waits for its relay");
+        else
+            at = &item->next;
+    }
+}
+
 static void claim_notices(struct dispatch *d, int64_t now) {
     uint64_t all = relays_bits(d->relays, "");
-    if (d->notices.count)
-        relays_connect(d->relays, d->notices.first->relays, now);
+    connect_notices(d, now);
     if (d->notices_claiming || d->notices_exhausted || d->notices_claimed >= NOTICES_MAX ||
         !relays_alive(d->relays, all, now))
         return;
@@ -486,12 +532,12 @@ static void claim_for(struct dispatch *d, struct sending *s, unsigned sharers, i
     relays_connect(d->relays, s->relays, now);
     unsigned appetite = relays_appetite(d->relays, s->relays, now, when);
     unsigned have = claimed(d), window = relays_window(d->relays), target = appetite / sharers;
+    unsigned ready = s->waiting.count - s->aside;
     if (target == 0)
         target = appetite > 0;
-    if (s->exhausted || s->resting || s->claiming || 3 * s->waiting.count > target || s->waiting.count >= target ||
-        have >= window)
+    if (s->exhausted || s->resting || s->claiming || 3 * ready > target || ready >= target || have >= window)
         return;
-    unsigned max = target - s->waiting.count;
+    unsigned max = target - ready;
     if (max > window - have)
         max = window - have;
     flush(d);
@@ -515,6 +561,7 @@ static void on_claimed(void *user, struct sending *s, int result, struct claims 
     struct dispatch *d = user;
     s->claiming = false;
     s->exhausted = result < 0 || !more;
+    d->claimed_since |= claims->count > 0;
     if (s->exhausted)
         d->survey_wanted = true; /* what is due next? */
     for (size_t i = 0; i < claims->count && result == 0; i++) {
@@ -533,6 +580,7 @@ static void on_notices(void *user, int result, struct items *notices, bool more)
     struct dispatch *d = user;
     d->notices_claiming = false;
     d->notices_exhausted = result < 0 || !more;
+    d->claimed_since |= notices->count > 0;
     if (d->notices_exhausted)
         d->survey_wanted = true;
     for (struct item *i; (i = items_pop(notices));) {
@@ -636,12 +684,13 @@ static void leave_others(struct dispatch *d, const struct survey *v) {
 
 /* What is due is looked for at once, but not over and over: it may not be possible to send it now. */
 static void look_again(struct dispatch *d, int64_t wall) {
-    int64_t now = clock_mono_usec();
-    if (d->reopened_usec && now - d->reopened_usec < near_usec) {
-        pace_sooner(&d->due_usec, wall + near_usec);
+    int64_t now = clock_mono_usec(), least = d->claimed_since ? again_usec : near_usec;
+    if (d->reopened_usec && now - d->reopened_usec < least) {
+        pace_sooner(&d->due_usec, wall + least);
         return;
     }
     d->reopened_usec = now;
+    d->claimed_since = false;
     d->notices_exhausted = false;
     for (struct sending *s = d->sendings; s; s = s->next)
         sending_reopen(s);
@@ -690,6 +739,12 @@ static void on_held(void *user, int64_t id) {
     wake(d);
 }
 
+static void on_reserved(void *user, const struct relays_reservation *what, bool durable) {
+    struct dispatch *d = user;
+    relays_reserved(d->relays, what, durable);
+    wake(d);
+}
+
 static void on_usage(void *user, const char *relay, int64_t hour, uint64_t messages) {
     struct dispatch *d = user;
     relays_load_usage(d->relays, relay, hour, messages);
@@ -711,6 +766,7 @@ static const struct stages_handlers stages_handlers = {
     .on_usage = on_usage,
     .on_usage_loaded = on_usage_loaded,
     .on_held = on_held,
+    .on_reserved = on_reserved,
 };
 
 /* Those that have nothing more to try now are over, or wait; those that were paused or stopped are forgotten. */
@@ -752,6 +808,20 @@ static void watch_store(struct dispatch *d, int64_t now, int64_t *when) {
         pace_sooner(when, now + trouble_usec);
 }
 
+/* What daily limits count is written together with what was claimed in this turn. */
+static void reserve(struct dispatch *d) {
+    struct relays_reservation what;
+    while (d->started && !d->trouble && relays_reserve(d->relays, &what))
+        if (stages_reserve(&d->stages, &what) < 0)
+            relays_reserved(d->relays, &what, false);
+}
+
+static void watch_clock(struct dispatch *d) {
+    int64_t hours = relays_clock_jump(d->relays);
+    if (hours && stages_shift_usage(&d->stages, hours) < 0)
+        log_error("out-of-memory");
+}
+
 static void check_stopped(struct dispatch *d, int64_t now, int64_t *when) {
     if (!d->stopping || !d->on_stopped)
         return;
@@ -760,6 +830,10 @@ static void check_stopped(struct dispatch *d, int64_t now, int64_t *when) {
     else
         pace_sooner(when, d->stop_usec);
     if (d->works.under_way || relays_lines(d->relays))
+        return;
+    relays_give_back_reserved(d->relays);
+    reserve(d);
+    if (d->works.under_way)
         return;
     void (*on_stopped)(void *) = d->on_stopped;
     d->on_stopped = NULL;
@@ -794,9 +868,11 @@ static void turn(void *user) {
     int64_t now = clock_mono_usec(), when = 0;
     const char *relay;
     watch_store(d, now, &when);
+    watch_clock(d);
     while (send_next(d, NULL, now, &when))
         ;
     claim_more(d, now, &when);
+    reserve(d);
     for (struct items *held; (held = relays_held(d->relays, is_idle(d), now, &relay, &when));)
         settle_held(d, held, false, relay);
     settle_quiet(d, &when);
@@ -849,8 +925,8 @@ static int prepare(struct dispatch *d, struct why *why) {
         r = loop_add_timer(d->loop, on_timer, d, &d->timer);
     if (r < 0)
         return why_set(why, r, "cannot prepare the sending: %s", strerror(-r));
-    destinations_configure(d->destinations, d->conf, clock_mono_usec());
-    return 0;
+    r = destinations_configure(d->destinations, d->conf, clock_mono_usec());
+    return r < 0 ? why_set(why, r, "cannot prepare the destinations: %s", strerror(-r)) : 0;
 }
 
 int dispatch_new(struct loop *loop, struct store *store, struct conf *conf, const struct keyring *keys,
@@ -923,9 +999,9 @@ void dispatch_set_conf(struct dispatch *d, struct conf *conf) {
     struct conf *before = d->conf;
     d->conf = conf_ref(conf);
     d->mail.limit_bytes = conf->message_limit_bytes + MAIL_SLACK_BYTES;
-    if (relays_set_conf(d->relays, d->conf) < 0)
+    if (relays_set_conf(d->relays, d->conf) < 0 ||
+        destinations_configure(d->destinations, d->conf, clock_mono_usec()) < 0)
         log_error("out-of-memory");
-    destinations_configure(d->destinations, d->conf, clock_mono_usec());
     (void)conf_unref(before);
     for (struct sending *s = d->sendings; s; s = s->next)
         set_relays(d, s);

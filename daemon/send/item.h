@@ -16,6 +16,9 @@ struct item {
     struct notice notice;
     uint64_t relays;        /* bits of the relays that may carry a notice */
     bool signed_now;        /* its signature is new and to be kept */
+    bool is_aside;          /* waits in hand for its destination */
+    bool is_counted;        /* for its relay's daily limit, already */
+    int64_t taken_usec;     /* when it was handed to a session */
     struct view domain;     /* of the recipient, in its memory */
     struct outcome outcome; /* of a refusal that is held back */
 };

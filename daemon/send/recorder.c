@@ -6,6 +6,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/number.h"
 #include "send/work.h"
 #include "store/relay_usage.h"
 
@@ -87,20 +88,24 @@ static int write_delivery(struct db *db, const struct entry *e) {
                            c->list, e->item->signed_now ? c->key_id : 0, c->signature);
 }
 
+static bool counts(const struct entry *e) {
+    return e->relay[0] && !e->item->is_counted;
+}
+
 /* One row for each relay of the batch. */
 static int write_usage(struct db *db, const struct batch *b) {
     bool counted[USED_MAX] = {0};
     int r = 0;
     for (size_t i = 0; i < b->count && r == 0; i++) {
-        uint64_t messages = 0;
-        if (!b->entries[i].relay[0] || (i < USED_MAX && counted[i]))
+        int64_t messages = 0;
+        if (!counts(&b->entries[i]) || (i < USED_MAX && counted[i]))
             continue;
         for (size_t k = i; k < b->count && k < USED_MAX; k++)
-            if (strcmp(b->entries[k].relay, b->entries[i].relay) == 0) {
+            if (counts(&b->entries[k]) && strcmp(b->entries[k].relay, b->entries[i].relay) == 0) {
                 counted[k] = true;
                 messages++;
             }
-        r = relay_usage_add(db, b->entries[i].relay, b->entries[i].now_usec, messages ? messages : 1);
+        r = relay_usage_add(db, b->entries[i].relay, b->entries[i].now_usec / USEC_PER_HOUR, messages ? messages : 1);
     }
     return r;
 }

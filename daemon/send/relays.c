@@ -2,6 +2,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -18,6 +19,8 @@
 static const int64_t short_life_usec = 5 * USEC_PER_SEC;
 /* Claims take a moment: rate tokens of so near a future count as in hand. */
 static const int64_t soon_usec = 50 * 1000;
+/* The wall clock against the monotonic one: less is none of our business. */
+static const int64_t clock_jump_usec = 30 * USEC_PER_SEC;
 
 struct line {
     struct line *next;
@@ -38,6 +41,8 @@ struct relay {
     struct pace_relay pace;
     struct pace_bucket bucket;
     struct pace_daily daily;
+    unsigned wanted; /* so many could be sent, as far as lines and rate go */
+    bool reserving, giving_back;
     struct line *lines;
     struct items held;
     int64_t answered_usec;
@@ -58,6 +63,7 @@ struct relays {
     struct relay **retired;
     size_t retired_count;
     struct loop_source *sweep;
+    int64_t clock_usec; /* of the wall when the monotonic one was 0 */
 };
 static_assert((int)CONF_RELAYS_MAX <= (int)RELAYS_MAX && (int)RELAYS_MAX <= 64, "relays are the bits of a word");
 
@@ -115,7 +121,7 @@ static void open_line(struct relay *r, int64_t now_usec) {
     }
     if (error < 0) {
         log_error("session-not-begun", LOG_TEXT("relay", r->conf->id), LOG_TEXT("reason", strerror(-error)));
-        (void)pace_relay_failed(&r->pace, false, now_usec);
+        (void)pace_relay_failed(&r->pace, false, all->conf->relay_rest_usec, now_usec);
         free(l);
         return;
     }
@@ -180,6 +186,7 @@ int relays_new(struct loop *loop, struct conf *conf, const struct relays_handler
     int error = r ? 0 : -ENOMEM;
     if (error == 0) {
         r->loop = loop;
+        r->clock_usec = clock_now_usec() - clock_mono_usec();
         r->handlers = handlers;
         r->user = user;
         error = connector_new(loop, &r->connector);
@@ -247,6 +254,7 @@ static struct relay *take_over(struct relays *r, struct conf *owner, const struc
         struct relay *fresh = relay_new(r, owner, conf);
         if (fresh) {
             fresh->daily = old->daily;
+            fresh->daily.credit = 0; /* the old one's messages may be using it */
             fresh->daily.limit = conf->daily_limit;
         }
         return fresh;
@@ -290,6 +298,61 @@ void relays_load_usage(struct relays *r, const char *relay, int64_t hour, uint64
                             clock_now_usec());
 }
 
+/* In blocks as large as what may be in flight: one write for each, together with the claims that it is for. */
+static bool reserve(struct relay *r, int64_t wall, struct relays_reservation *ret) {
+    unsigned credit = pace_daily_credit(&r->daily, wall);
+    if (r->reserving || r->daily.limit == 0)
+        return false;
+    bool stale = credit == 0 && r->daily.credit > 0;
+    if (stale || r->giving_back)
+        ret->messages = -(int64_t)pace_daily_give_back(&r->daily, &ret->hour);
+    if ((stale || r->giving_back) && ret->messages < 0)
+        return true;
+    unsigned wanted = r->wanted;
+    r->wanted = 0;
+    if (r->giving_back || 2 * credit >= wanted)
+        return false;
+    ret->messages = pace_daily_reserve(&r->daily, wanted - credit, wall, &ret->hour);
+    r->reserving = ret->messages > 0;
+    return r->reserving;
+}
+
+bool relays_reserve(struct relays *r, struct relays_reservation *ret) {
+    int64_t wall = clock_now_usec();
+    for (size_t i = 0; i < r->count; i++)
+        if (reserve(r->items[i], wall, ret)) {
+            (void)snprintf(ret->relay, sizeof ret->relay, "%s", r->items[i]->conf->id); /* names are shorter */
+            return true;
+        }
+    return false;
+}
+
+void relays_reserved(struct relays *r, const struct relays_reservation *reservation, bool durable) {
+    for (size_t i = 0; i < r->count && reservation->messages > 0; i++)
+        if (same(r->items[i]->conf->id, reservation->relay)) {
+            pace_daily_reserved(&r->items[i]->daily, reservation->hour, (unsigned)reservation->messages, durable);
+            r->items[i]->reserving = false;
+        }
+}
+
+void relays_give_back_reserved(struct relays *r) {
+    for (size_t i = 0; i < r->count; i++)
+        r->items[i]->giving_back = true;
+}
+
+/* Errs towards counting longer. */
+int64_t relays_clock_jump(struct relays *r) {
+    int64_t clock = clock_now_usec() - clock_mono_usec(), jump = clock - r->clock_usec;
+    if (jump < clock_jump_usec && jump > -clock_jump_usec)
+        return 0;
+    int64_t hours = jump > 0 ? (jump + USEC_PER_HOUR - 1) / USEC_PER_HOUR : jump / USEC_PER_HOUR;
+    r->clock_usec = clock;
+    for (size_t i = 0; i < r->count; i++)
+        pace_daily_shift(&r->items[i]->daily, hours, clock_now_usec());
+    log_warning("clock-jumped", LOG_NUM("seconds", jump / USEC_PER_SEC));
+    return hours;
+}
+
 uint64_t relays_bits(const struct relays *r, const char *names) {
     uint64_t bits = 0, all = 0;
     for (size_t i = 0; i < r->count; i++) {
@@ -306,7 +369,7 @@ uint64_t relays_bits(const struct relays *r, const char *names) {
 
 static bool has_day_left(struct relay *r, int64_t now, int64_t *when) {
     int64_t wall = clock_now_usec();
-    if (pace_daily_left(&r->daily, wall) > 0)
+    if (r->daily.limit == 0 || pace_daily_credit(&r->daily, wall) > 0 || pace_daily_left(&r->daily, wall) > 0)
         return true;
     pace_sooner(when, now + pace_daily_wait_usec(&r->daily, wall));
     return false;
@@ -342,7 +405,11 @@ bool relays_alive(struct relays *r, uint64_t bits, int64_t now_usec) {
     return c.carry || c.try;
 }
 
-static bool has_token(const struct relay *r, int64_t now, int64_t *when) {
+static bool has_token(struct relay *r, int64_t now, int64_t *when) {
+    if (r->daily.limit && pace_daily_credit(&r->daily, clock_now_usec()) == 0) {
+        r->wanted += r->wanted == 0; /* what comes is told by relays_reserved() */
+        return false;
+    }
     if (pace_bucket_tokens(&r->bucket, now) > 0)
         return true;
     pace_sooner(when, pace_bucket_when(&r->bucket, now));
@@ -399,10 +466,13 @@ static unsigned appetite_of(struct relay *r, int64_t now, int64_t *when) {
     for (const struct line *l = r->lines; l; l = l->next)
         n += is_usable(l) ? 2 * r->conf->in_flight - session_in_flight(l->session) : 0; /* is at most in_flight */
     uint32_t tokens = pace_bucket_tokens(&r->bucket, now + soon_usec);
-    uint64_t left = pace_daily_left(&r->daily, clock_now_usec());
     if (n && tokens == 0)
         pace_sooner(when, pace_bucket_when(&r->bucket, now) - soon_usec);
-    n = tokens < n ? tokens : n;
+    r->wanted = n = tokens < n ? tokens : n;
+    if (r->daily.limit == 0)
+        return n;
+    int64_t wall = clock_now_usec();
+    uint64_t left = pace_daily_left(&r->daily, wall) + pace_daily_credit(&r->daily, wall);
     return left < n ? (unsigned)left : n;
 }
 
@@ -415,6 +485,18 @@ unsigned relays_appetite(struct relays *all, uint64_t bits, int64_t now_usec, in
         else if (c.try & UINT64_C(1) << i)
             tried += appetite_of(all->items[i], now_usec, ret_when) > 0;
     return n + tried;
+}
+
+bool relays_wait(struct relays *all, uint64_t bits, int64_t now_usec, int64_t *ret_when) {
+    struct choice c = choose(all, bits, now_usec, ret_when);
+    for (size_t i = 0; i < all->count; i++) {
+        if (!((c.carry | c.try) & UINT64_C(1) << i))
+            continue;
+        if (pace_bucket_tokens(&all->items[i]->bucket, now_usec) > 0)
+            return false;
+        pace_sooner(ret_when, pace_bucket_when(&all->items[i]->bucket, now_usec));
+    }
+    return true;
 }
 
 static bool wants_line(const struct relay *r, unsigned allowed) {
@@ -446,7 +528,9 @@ int relays_send(struct line *line, const struct envelope *envelope, struct view 
     if (r < 0)
         return r;
     (void)pace_bucket_take(&line->relay->bucket, now_usec); /* whoever picked the line saw one */
-    pace_daily_take(&line->relay->daily, clock_now_usec());
+    pace_daily_take(&line->relay->daily);
+    item->is_counted = line->relay->daily.limit > 0;
+    item->taken_usec = now_usec;
     line->given = true;
     line->last_usec = now_usec;
     return 0;
@@ -465,7 +549,7 @@ static void keep_failure(struct relay *r, const struct outcome *o) {
 static void relay_failed(struct relay *r, const struct outcome *o, bool of_sender, int64_t now) {
     enum pace_state before = r->pace.state;
     keep_failure(r, o);
-    if (pace_relay_failed(&r->pace, of_sender, now) && !r->retired)
+    if (pace_relay_failed(&r->pace, of_sender, r->all->conf->relay_rest_usec, now) && !r->retired)
         r->all->handlers->on_alert(r->all->user, of_sender ? "alert-relay-paused" : "alert-relay-down", r->conf->id,
                                    r->failure);
     if (before != PACE_RESTING)
@@ -563,13 +647,17 @@ static void on_ready(void *user, struct session *s) {
 static void on_outcome(void *user, struct session *s, uint64_t cookie, const struct outcome *outcome) {
     (void)s;
     struct line *l = user;
-    l->relay->all->handlers->on_outcome(l->relay->all->user, l, (struct item *)(uintptr_t)cookie, outcome);
+    struct item *item = (struct item *)(uintptr_t)cookie;
+    pace_bucket_done(&l->relay->bucket, item->taken_usec, clock_mono_usec());
+    l->relay->all->handlers->on_outcome(l->relay->all->user, l, item, outcome);
 }
 
 static void on_unsent(void *user, struct session *s, uint64_t cookie) {
     (void)s;
     struct line *l = user;
-    l->relay->all->handlers->on_unsent(l->relay->all->user, (struct item *)(uintptr_t)cookie);
+    struct item *item = (struct item *)(uintptr_t)cookie;
+    pace_bucket_done(&l->relay->bucket, item->taken_usec, clock_mono_usec());
+    l->relay->all->handlers->on_unsent(l->relay->all->user, item);
 }
 
 /* That a line goes after it did its work says nothing of the relay. */

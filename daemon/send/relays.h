@@ -41,6 +41,19 @@ struct relays *relays_free(struct relays *r);
 int relays_set_conf(struct relays *r, struct conf *conf);
 /* What earlier lives of the process have sent, before the first message. */
 void relays_load_usage(struct relays *r, const char *relay, int64_t hour, uint64_t messages);
+/* What a daily limit wants written before more is sent: messages (less than 0: taken back, nothing follows) of a relay
+ * in an hour. False where nothing is to be written now. relays_reserved() follows when it is durable, or failed. */
+struct relays_reservation {
+    char relay[64];
+    int64_t hour, messages;
+};
+bool relays_reserve(struct relays *r, struct relays_reservation *ret);
+void relays_reserved(struct relays *r, const struct relays_reservation *reservation, bool durable);
+/* Nothing more will be sent: all that is left is to be taken back, by relays_reserve(). */
+void relays_give_back_reserved(struct relays *r);
+/* By how many hours the wall clock has jumped since last asked, so that what the store counted must go along; mostly
+ * 0. */
+int64_t relays_clock_jump(struct relays *r);
 
 /* names: comma-separated; all relays where that names none. */
 uint64_t relays_bits(const struct relays *r, const char *names);
@@ -56,6 +69,8 @@ unsigned relays_appetite(struct relays *all, uint64_t bits, int64_t now_usec, in
 void relays_connect(struct relays *all, uint64_t bits, int64_t now_usec);
 /* Whether any of these relays is open, or is to be tried. */
 bool relays_alive(struct relays *r, uint64_t bits, int64_t now_usec);
+/* Whether none of these relays can take anything before *ret_when, on account of rests and limits. */
+bool relays_wait(struct relays *r, uint64_t bits, int64_t now_usec, int64_t *ret_when);
 /* As session_send(); counts against the limits. */
 int relays_send(struct line *line, const struct envelope *envelope, struct view message, struct item *item,
                 int64_t now_usec);

@@ -38,6 +38,7 @@ struct sending {
 
     struct items waiting;
     unsigned on_wire, held, recording;
+    unsigned aside; /* of those waiting: for their destination */
 };
 
 struct sending *sending_new(const struct announcement_row *row);

@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "conf/conf.h"
+#include "send/relays.h"
 #include "send/sending.h"
 #include "send/work.h"
 #include "store/relay_usage.h"
@@ -62,6 +63,10 @@ struct stage {
         struct {
             char reason[512];
         } hold;
+        struct {
+            struct relays_reservation what;
+            int64_t shift_hours;
+        } reserve;
     };
 };
 
@@ -315,6 +320,7 @@ static int step_usage(struct store_job *job, struct db *db) {
     const struct conf *conf = g->usage.conf;
     int r = 0;
     g->usage.count = 0;
+    r = relay_usage_gather(db, clock_now_usec());
     for (g->usage.relay = 0; r == 0 && g->usage.relay < conf->relay_count; g->usage.relay++)
         r = relay_usage_hours(db, conf->relays[g->usage.relay].id, clock_now_usec(), on_hour, g);
     return r == 0 && g->usage.failed ? -ENOMEM : r;
@@ -338,6 +344,39 @@ int stages_load_usage(const struct stages *s, struct conf *conf) {
         return -ENOMEM;
     g->usage.conf = conf_ref(conf);
     work_submit(s->works, &g->work, STORE_URGENT, step_usage, on_usage);
+    return 0;
+}
+
+static int step_reserve(struct store_job *job, struct db *db) {
+    struct stage *g = stage_of(job);
+    const struct relays_reservation *what = &g->reserve.what;
+    if (g->reserve.shift_hours)
+        return relay_usage_shift(db, g->reserve.shift_hours, clock_now_usec());
+    return relay_usage_add(db, what->relay, what->hour, what->messages);
+}
+
+static void on_reserve(struct work *w, int result) {
+    struct stage *g = (struct stage *)w;
+    if (!g->reserve.shift_hours)
+        g->stages.on->on_reserved(g->stages.user, &g->reserve.what, result == 0);
+    free(g);
+}
+
+int stages_reserve(const struct stages *s, const struct relays_reservation *what) {
+    struct stage *g = stage_new(s, 0);
+    if (!g)
+        return -ENOMEM;
+    g->reserve.what = *what;
+    work_submit(s->works, &g->work, STORE_URGENT, step_reserve, on_reserve);
+    return 0;
+}
+
+int stages_shift_usage(const struct stages *s, int64_t hours) {
+    struct stage *g = stage_new(s, 0);
+    if (!g)
+        return -ENOMEM;
+    g->reserve.shift_hours = hours;
+    work_submit(s->works, &g->work, STORE_URGENT, step_reserve, on_reserve);
     return 0;
 }
 

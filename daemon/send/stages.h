@@ -11,6 +11,7 @@
 #include "send/item.h"
 #include "store/announcement.h"
 
+struct relays_reservation;
 struct conf;
 struct sending;
 struct spool;
@@ -36,6 +37,7 @@ struct stages_handlers {
     void (*on_usage)(void *user, const char *relay, int64_t hour, uint64_t messages);
     void (*on_usage_loaded)(void *user);
     void (*on_held)(void *user, int64_t id);
+    void (*on_reserved)(void *user, const struct relays_reservation *what, bool durable);
 };
 
 struct stages {
@@ -55,5 +57,8 @@ int stages_settle(const struct stages *s, int64_t id, bool resend_in_doubt);
 int stages_claim(const struct stages *s, struct sending *sending, unsigned max, bool resend_in_doubt);
 int stages_claim_notices(const struct stages *s, unsigned max);
 int stages_load_usage(const struct stages *s, struct conf *conf);
+/* Writes what daily limits count (send/relays.h), and moves it after the clock jumped. */
+int stages_reserve(const struct stages *s, const struct relays_reservation *what);
+int stages_shift_usage(const struct stages *s, int64_t hours);
 /* Pauses an announcement with a reason that people read. */
 int stages_hold(const struct stages *s, int64_t id, const char *reason);

@@ -530,7 +530,7 @@ static void a_rate_is_kept(void **state) {
     stop(h);
     check_sums(h, (struct sums){.delivered = 60, .state = ANNOUNCEMENT_DONE});
     assert_true(took > USEC_PER_SEC); /* 60 do not fit into one second's 40 */
-    assert_true(took < 3 * USEC_PER_SEC);
+    assert_true(took < 6 * USEC_PER_SEC);
     tear_down(h);
 }
 

@@ -84,18 +84,51 @@ static void usage_counts_a_day(void **state) {
     int64_t now = 1000 * USEC_PER_HOUR;
     assert_int_equal(relay_usage_day(f->db, "main", now, &n), 0);
     assert_int_equal(n, 0);
-    assert_int_equal(relay_usage_add(f->db, "main", now - 24 * USEC_PER_HOUR, 1), 0);
-    assert_int_equal(relay_usage_add(f->db, "main", now - 23 * USEC_PER_HOUR, 10), 0);
-    assert_int_equal(relay_usage_add(f->db, "main", now, 100), 0);
-    assert_int_equal(relay_usage_add(f->db, "main", now + 1, 100), 0);
-    assert_int_equal(relay_usage_add(f->db, "second", now, 1000), 0);
+    assert_int_equal(relay_usage_add(f->db, "main", 976, 1), 0);
+    assert_int_equal(relay_usage_add(f->db, "main", 977, 10), 0);
+    assert_int_equal(relay_usage_add(f->db, "main", 1000, 100), 0);
+    assert_int_equal(relay_usage_add(f->db, "main", 1000, 100), 0);
+    assert_int_equal(relay_usage_add(f->db, "second", 1000, 1000), 0);
     assert_int_equal(relay_usage_day(f->db, "main", now, &n), 0);
     assert_int_equal(n, 210);
     struct buf hours = BUF_INIT(200);
-    assert_int_equal(relay_usage_add(f->db, "main", now - 25 * USEC_PER_HOUR, 5), 0);
+    assert_int_equal(relay_usage_add(f->db, "main", 975, 5), 0);
     assert_int_equal(relay_usage_hours(f->db, "main", now, print_hour, &hours), 0);
     assert_string_equal(buf_str(&hours), "976:1 977:10 1000:200 ");
+    buf_clear(&hours);
+    assert_int_equal(relay_usage_add(f->db, "main", 1000, -50), 0);
+    assert_int_equal(relay_usage_add(f->db, "main", 977, -50), 0); /* never below nothing */
+    assert_int_equal(relay_usage_add(f->db, "main", 1001, 7), 0);
+    assert_int_equal(relay_usage_hours(f->db, "main", now, print_hour, &hours), 0);
+    assert_string_equal(buf_str(&hours), "976:1 977:0 1000:150 1001:7 ");
     buf_done(&hours);
+}
+
+static void usage_goes_along_with_the_clock(void **state) {
+    struct fixture *f = *state;
+    static const struct {
+        int64_t hours;
+        const char *left;
+    } cases[] = {{1, "977:1 1000:3 1001:4 "}, {-3, "973:1 996:3 997:4 "}, {500, "1476:1 1499:3 1500:4 "}};
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct buf hours = BUF_INIT(200);
+        int64_t now = (1000 + cases[i].hours) * USEC_PER_HOUR;
+        assert_int_equal(db_run(f->db, "DELETE FROM relay_usage", NULL, ""), 0);
+        assert_int_equal(relay_usage_add(f->db, "main", 976, 1), 0);
+        assert_int_equal(relay_usage_add(f->db, "main", 999, 3), 0);
+        assert_int_equal(relay_usage_add(f->db, "main", 1000, 4), 0);
+        assert_int_equal(relay_usage_shift(f->db, cases[i].hours, now), 0);
+        assert_int_equal(relay_usage_hours(f->db, "main", now, print_hour, &hours), 0);
+        assert_string_equal(buf_str(&hours), cases[i].left);
+        /* a start with a clock that is behind: what is to come is gathered in the next hour */
+        buf_clear(&hours);
+        assert_int_equal(relay_usage_gather(f->db, now - 100 * USEC_PER_HOUR), 0);
+        assert_int_equal(relay_usage_hours(f->db, "main", now - 100 * USEC_PER_HOUR, print_hour, &hours), 0);
+        AUTOBUF struct buf expected = BUF_INIT(100);
+        buf_printf(&expected, "%lld:8 ", (long long)(1000 + cases[i].hours - 99));
+        assert_string_equal(buf_str(&hours), buf_str(&expected));
+        buf_done(&hours);
+    }
 }
 
 int main(void) {
@@ -103,6 +136,7 @@ int main(void) {
         FIXTURE_TEST(notices_are_claimed_in_order),
         FIXTURE_TEST(claimed_notices_are_due_after_a_start),
         FIXTURE_TEST(usage_counts_a_day),
+        FIXTURE_TEST(usage_goes_along_with_the_clock),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
