@@ -86,7 +86,7 @@ class Judge:
         self.doubts.update(addresses)
 
     def _rows(self, db):
-        return dict(db.execute("SELECT s.address, d.state FROM delivery d JOIN subscriber s ON s.id = d.subscriber "
+        return dict(db.execute("SELECT iif(s.address = '', s.address_key, s.address), d.state FROM delivery d JOIN subscriber s ON s.id = d.subscriber "
                                "WHERE d.announcement = ?", (self.number,)))
 
     def _state(self, db):

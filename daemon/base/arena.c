@@ -27,6 +27,22 @@ void arena_done(struct arena *a) {
     a->failed = false;
 }
 
+void arena_clear(struct arena *a) {
+    struct arena_chunk *kept = a->chunks;
+    if (kept) {
+        a->chunks = kept->next;
+        kept->next = NULL;
+    }
+    arena_done(a);
+    if (kept && kept->size == CHUNK) {
+        memset(kept->data, 0, kept->used);
+        kept->used = 0;
+        a->chunks = kept;
+    } else {
+        free(kept);
+    }
+}
+
 bool arena_failed(const struct arena *a) {
     return a->failed;
 }

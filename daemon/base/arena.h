@@ -17,6 +17,8 @@ struct arena {
 
 void arena_init(struct arena *a);
 void arena_done(struct arena *a);
+/* Empty again, with memory kept for what comes next. */
+void arena_clear(struct arena *a);
 bool arena_failed(const struct arena *a);
 /* Zeroed, aligned for anything. */
 void *arena_alloc(struct arena *a, size_t size);

@@ -20,6 +20,13 @@ bool text_is_ascii(struct view v) {
     return true;
 }
 
+bool text_is_printable(struct view v) {
+    unsigned odd = 0;
+    for (size_t i = 0; i < v.len; i++)
+        odd |= (unsigned char)(v.ptr[i] - ' ') >= 0x7F - ' ';
+    return !odd;
+}
+
 uint32_t text_decode(struct view v, size_t *ret_len) {
     unsigned char first = (unsigned char)v.ptr[0];
     if (first < 0x80) {
@@ -56,6 +63,8 @@ bool text_is_direction_mark(uint32_t c) {
 }
 
 bool text_has_control(struct view v) {
+    if (text_is_printable(v))
+        return false;
     for (size_t at = 0, n; at < v.len; at += n)
         if (text_is_control(text_decode(view_slice(v, at, v.len), &n)))
             return true;

@@ -10,6 +10,8 @@
 /* Valid UTF-8 (RFC 3629: no surrogates, no overlong forms) and free of NUL. */
 bool text_is_utf8(struct view v);
 bool text_is_ascii(struct view v);
+/* ASCII without control characters: most text is, and then needs no other question. */
+bool text_is_printable(struct view v);
 /* Decodes the character at v[0]; its length in bytes in *ret_len. Invalid bytes give U+FFFD and length 1.
  * v must not be empty. */
 uint32_t text_decode(struct view v, size_t *ret_len);

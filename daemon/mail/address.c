@@ -85,14 +85,18 @@ static int to_a_labels(const char *domain, char lower[static DOMAIN_MAX_BYTES + 
     return r;
 }
 
+static void copy_lower(char *to, const char *from, size_t len) {
+    for (size_t i = 0; i < len; i++)
+        to[i] = from[i] >= 'A' && from[i] <= 'Z' ? (char)(from[i] - 'A' + 'a') : from[i];
+    to[len] = '\0';
+}
+
 int address_domain_ascii(struct view domain, struct buf *to) {
     char given[ADDRESS_INPUT_MAX_BYTES + 1], lower[DOMAIN_MAX_BYTES + 1];
     if (domain.len == 0 || domain.len > ADDRESS_INPUT_MAX_BYTES || !text_is_utf8(domain) || text_has_control(domain) ||
         has_hidden(domain))
         return -EINVAL;
-    for (size_t i = 0; i < domain.len; i++)
-        given[i] = domain.ptr[i] >= 'A' && domain.ptr[i] <= 'Z' ? (char)(domain.ptr[i] - 'A' + 'a') : domain.ptr[i];
-    given[domain.len] = '\0';
+    copy_lower(given, domain.ptr, domain.len);
     /* A-labels given as such are checked too; all other ASCII names need no mapping. */
     struct view name = view_make(given, domain.len);
     if (!text_is_ascii(name) || view_search(name, VIEW("xn--")) < name.len) {
@@ -122,8 +126,8 @@ static bool is_mail_domain(struct view domain) {
 /* Local parts */
 
 static bool is_atext(char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-           (c && strchr("!#$%&'*+-/=?^_`{|}~", c));
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '_' ||
+           (c && strchr("!#$%&'*+/=?^`{|}~", c));
 }
 
 /* Dot-atom (RFC 5322 §3.2.3) with characters beyond ASCII (RFC 6532 §3.2). */
@@ -179,8 +183,37 @@ static enum address_fault find_at(struct view v, size_t *ret_at) {
     return has_any(view_slice(behind, 0, second), ",; \t") ? ADDRESS_SEVERAL : ADDRESS_BAD_LOCAL;
 }
 
+/* The common case, without normal forms and mappings: ASCII, a bare address, nothing wrong with it, no A-label. false
+ * says nothing. */
+static bool parse_plain(struct view v, struct address *ret) {
+    size_t at = view_find(v, '@');
+    if (v.len > ADDRESS_MAX_BYTES || at == 0 || at > ADDRESS_LOCAL_MAX_BYTES || at == v.len)
+        return false;
+    size_t atom = 0;
+    for (size_t i = 0; i <= at; i++)
+        if (v.ptr[i] == '.' || i == at) {
+            if (i == atom)
+                return false;
+            atom = i + 1;
+        } else if (!is_atext(v.ptr[i]))
+            return false;
+    char lower[ADDRESS_MAX_BYTES + 1];
+    copy_lower(lower, v.ptr, v.len);
+    struct view domain = view_make(lower + at + 1, v.len - at - 1);
+    if (!is_host_name(domain) || !is_mail_domain(domain) || view_search(domain, VIEW("xn--")) < domain.len)
+        return false;
+    memcpy(ret->key, lower, v.len + 1);
+    memcpy(ret->spelled, v.ptr, at + 1);
+    memcpy(ret->spelled + at + 1, domain.ptr, domain.len + 1);
+    ret->at = at;
+    ret->needs_smtputf8 = false;
+    return true;
+}
+
 enum address_fault address_parse(struct view v, struct address *ret) {
     v = trim_blanks(v);
+    if (parse_plain(v, ret))
+        return ADDRESS_OK;
     size_t at = 0;
     enum address_fault fault = check_text(v);
     if (fault == ADDRESS_OK)
@@ -263,6 +296,11 @@ static struct view strip_quotes(struct view name, char quote) {
 }
 
 enum address_fault address_parse_mailbox(struct view v, struct address *ret, struct view *ret_name) {
+    if (parse_plain(v, ret)) {
+        if (ret_name)
+            *ret_name = VIEW("");
+        return ADDRESS_OK;
+    }
     enum address_fault fault = check_text(v);
     if (fault != ADDRESS_OK)
         return fault;

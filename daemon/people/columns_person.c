@@ -60,6 +60,8 @@ static const char *clean(struct reading *k, struct view v) {
         if (text[i] == '\n' || text[i] == '\r' || text[i] == '\t')
             text[i] = ' ';
     struct view cleaned = view_make(text, v.len);
+    if (text_is_printable(cleaned))
+        return text;
     for (size_t at = 0, n; at < cleaned.len; at += n) {
         uint32_t c = text_decode(view_slice(cleaned, at, cleaned.len), &n);
         if (text_is_control(c) && !text_is_direction_mark(c)) {
@@ -130,7 +132,7 @@ static void read_attributes(struct reading *k) {
         const struct column_attribute *a = &k->columns->attributes[i];
         const char *value = a->index < k->row->count ? clean(k, k->row->cells[a->index]) : NULL;
         if (value)
-            buf_printf(&text, "%s\t%s\n", a->name, value);
+            buf_puts(&text, a->name), buf_putc(&text, '\t'), buf_puts(&text, value), buf_putc(&text, '\n');
     }
     if (buf_error(&text) == -EMSGSIZE)
         complain(k, "the row holds more text than 32 KiB", VIEW(""));

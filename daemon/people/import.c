@@ -75,13 +75,16 @@ static int step_read(struct import *im, struct db *db) {
             return r;
         im->piece_at += portion.len;
         if (store_slice_over(db))
-            return STORE_MORE;
+            break;
     }
-    return STORE_DONE;
+    int r = import_rows_flush(&im->rows);
+    return r < 0 ? r : im->piece_at < im->piece.len ? STORE_MORE : STORE_DONE;
 }
 
 static int step_finish(struct import *im, struct db *db) {
     int r = import_rows_end(&im->rows);
+    if (r == 0)
+        r = import_rows_flush(&im->rows);
     if (is_about_the_file(r))
         return fail(im, db, -EINVAL);
     if (r < 0)

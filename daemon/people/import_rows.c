@@ -17,6 +17,7 @@ static int on_row(void *user, const struct csv_row *row);
 
 int import_rows_init(struct import_rows *i) {
     arena_init(&i->arena);
+    arena_init(&i->row);
     columns_init(&i->columns);
     return csv_reader_new(i->options.charset, on_row, i, &i->csv);
 }
@@ -27,6 +28,7 @@ void import_rows_done(struct import_rows *i) {
     seen_done(&i->seen);
     free(i->result.problems);
     arena_done(&i->arena);
+    arena_done(&i->row);
 }
 
 bool import_rows_refused(const struct import_rows *i) {
@@ -203,10 +205,10 @@ static int on_row(void *user, const struct csv_row *row) {
     if (!i->has_head)
         return read_head(i, row);
     i->result.rows++;
-    AUTOARENA struct arena arena = {0};
+    arena_clear(&i->row);
     AUTOBUF struct buf reason = BUF_INIT(REASON_MAX_BYTES);
     struct columns_person p;
-    int r = columns_person(&i->columns, &i->reader, row, &arena, &p, &reason);
+    int r = columns_person(&i->columns, &i->reader, row, &i->row, &p, &reason);
     if (r < 0)
         return r;
     switch ((enum columns_row)r) {
@@ -234,6 +236,10 @@ int import_rows_feed(struct import_rows *i, struct view piece) {
     int r = csv_reader_feed(i->csv, piece, &i->result.why);
     tell_charset(i);
     return r;
+}
+
+int import_rows_flush(struct import_rows *i) {
+    return batch_flush(i->db, &i->batch, i->now_usec);
 }
 
 int import_rows_end(struct import_rows *i) {

@@ -24,6 +24,7 @@ struct import_rows {
     bool has_head;
     size_t problem_room, remark_count, sample_count;
     struct seen seen; /* of a trial */
+    struct arena row; /* texts of the row that is being read */
 };
 
 /* options and reader must be set. -EINVAL for an unknown charset. */
@@ -32,6 +33,8 @@ void import_rows_done(struct import_rows *i);
 /* Negative: reading ends; -EINVAL and -EMSGSIZE with result.why. */
 int import_rows_feed(struct import_rows *i, struct view piece);
 int import_rows_end(struct import_rows *i);
+/* At the end of each step that fed: what was put off is written. */
+int import_rows_flush(struct import_rows *i);
 /* Whether bad rows refuse the file; then nothing more is written. */
 bool import_rows_refused(const struct import_rows *i);
 struct batch_counts import_rows_counts(const struct import_rows *i);

@@ -74,7 +74,7 @@ int batch_recover(struct db *db, int64_t now_usec) {
 /* One row on its way in. */
 struct putting {
     struct db *db;
-    const struct batch *batch;
+    struct batch *batch;
     const struct person *p;
     const struct consent *consent;
     int64_t consent_usec, now_usec;
@@ -87,8 +87,16 @@ struct putting {
     enum batch_result result;
 };
 
+/* Most often nobody is, which is asked once for each step. */
 static int is_suppressed(const struct putting *k) {
     int64_t found;
+    int r = 0;
+    if (k->batch->suppressions == 0) {
+        r = db_get_int(k->db, "SELECT 1 FROM suppression LIMIT 1", &found, "");
+        k->batch->suppressions = r == 0 ? -1 : 1;
+    }
+    if (r < 0 || k->batch->suppressions < 0)
+        return r < 0 ? r : 0;
     return db_get_int(k->db, "SELECT 1 FROM suppression WHERE address_key = ?", &found, "t", k->p->address_key);
 }
 
@@ -106,26 +114,41 @@ static int add_consent(const struct putting *k, int64_t subscriber) {
     return consent_add(k->db, subscriber, k->batch->list, k->consent_usec, &own);
 }
 
-/* 1 where the address was new, and the person is written. */
+static const char *text(const char *s) {
+    return s ? s : "";
+}
+
+/* 1 where the address was new, and the person is written; the subscription follows in batch_flush(). */
 static int add_person(const struct putting *k) {
     const struct person *p = k->p;
     int64_t changed = 0;
-    int r =
-        db_run(k->db,
-               "INSERT INTO subscriber (address_key, address, language, form, title, given_name, family_name, "
-               "salutation, organisation, timezone, attributes, import, created, changed) VALUES (?1, ?2, "
-               "coalesce(?3, ''), coalesce(?4, ''), coalesce(?5, ''), coalesce(?6, ''), coalesce(?7, ''), "
-               "coalesce(?8, ''), coalesce(?9, ''), coalesce(?10, ''), coalesce(?11, ''), ?12, ?13, ?13) "
-               "ON CONFLICT (address_key) DO NOTHING",
-               &changed, "tttttttttttii", p->address_key, p->address, p->language, p->form, p->title, p->given_name,
-               p->family_name, p->salutation, p->organisation, p->timezone, p->attributes, k->batch->id, k->now_usec);
+    int r = db_run(k->db,
+                   "INSERT INTO subscriber (address_key, address, language, form, title, given_name, family_name, "
+                   "salutation, organisation, timezone, attributes, import, created, changed) VALUES (?, ?, ?, ?, ?, "
+                   "?, ?, ?, ?, ?, ?, ?, ?, 0) ON CONFLICT (address_key) DO NOTHING",
+                   &changed, "tttttttttttii", p->address_key, strcmp(p->address, p->address_key) ? p->address : "",
+                   text(p->language), text(p->form), text(p->title), text(p->given_name), text(p->family_name),
+                   text(p->salutation), text(p->organisation), text(p->timezone), text(p->attributes), k->batch->id,
+                   k->now_usec);
     if (r < 0 || !changed)
         return r;
     int64_t id = db_last_id(k->db);
-    r = add_member(k, id);
-    if (r == 0)
-        r = add_consent(k, id);
+    if (!k->batch->first_added)
+        k->batch->first_added = id;
+    r = add_consent(k, id);
     return r < 0 ? r : 1;
+}
+
+int batch_flush(struct db *db, struct batch *batch, int64_t now_usec) {
+    int r = 0;
+    if (batch->first_added)
+        r = db_run(db,
+                   "INSERT INTO subscription (list, subscriber, state, import, since) SELECT ?1, id, 2, ?2, ?3 FROM "
+                   "subscriber WHERE id >= ?4 AND import = ?2 ORDER BY id",
+                   NULL, "iiii", (int64_t)batch->list, batch->id, now_usec, batch->first_added);
+    batch->first_added = 0;
+    batch->suppressions = 0;
+    return r;
 }
 
 /* Reads who has the address. 0: nobody. */
@@ -263,7 +286,7 @@ static int put(struct putting *k) {
     return r == 1 ? put_known(k) : r;
 }
 
-int batch_put(struct db *db, const struct batch *batch, const struct person *p, const struct consent *consent,
+int batch_put(struct db *db, struct batch *batch, const struct person *p, const struct consent *consent,
               int64_t consent_usec, int64_t now_usec, enum batch_result *ret, int64_t *ret_left_usec) {
     AUTOARENA struct arena arena = {0};
     struct putting k = {.db = db,

@@ -17,6 +17,9 @@ struct db;
 struct batch {
     int64_t id; /* 0 for a trial run, which writes nothing */
     uint32_t list;
+    /* the batch's own: between two calls of batch_flush() */
+    int64_t first_added; /* id of the first new person whose subscription is not written yet, or 0 */
+    int8_t suppressions; /* whether anybody is suppressed: 1 yes, -1 no, 0 not known */
 };
 
 struct batch_about {
@@ -43,8 +46,10 @@ enum batch_result {
 
 /* One row: address and the fields of the person; NULL ones and "" stay as they are, attributes are merged. consent, at
  * at_usec, where the row carries one of its own (its import is set here), or NULL. */
-int batch_put(struct db *db, const struct batch *batch, const struct person *p, const struct consent *consent,
+int batch_put(struct db *db, struct batch *batch, const struct person *p, const struct consent *consent,
               int64_t consent_usec, int64_t now_usec, enum batch_result *ret, int64_t *ret_left_usec);
+/* Writes what was put off: at the end of each step that put rows. */
+int batch_flush(struct db *db, struct batch *batch, int64_t now_usec);
 
 struct batch_counts {
     uint64_t rows, added, known, changed, left_out;

@@ -9,6 +9,7 @@
 #include "store/store.h"
 #include "store/subscription.h"
 #include "store/tally.h"
+#include "store/visible.h"
 
 #include "base/banned.h"
 
@@ -36,11 +37,12 @@ struct claiming {
 #define COLUMNS                                                                                                        \
     "SELECT d.subscriber, d.list, d.language, d.state, d.attempts, d.first_claim, d.code, u.state, u.key_id, "         \
     "u.signature, "                                                                                                    \
-    "x.address_key IS NOT NULL, s.address, s.form, s.title, s.given_name, s.family_name, s.salutation, "               \
-    "s.organisation, s.timezone, s.attributes FROM delivery d "                                                        \
-    "LEFT JOIN subscriber s ON s.id = d.subscriber "                                                                   \
-    "LEFT JOIN subscription u ON u.list = d.list AND u.subscriber = d.subscriber "                                     \
-    "LEFT JOIN suppression x ON x.address_key = s.address_key "
+    "x.address_key IS NOT NULL, " ADDRESS_SENT_TO(                                                                     \
+        "s.") ", s.form, s.title, s.given_name, s.family_name, s.salutation, "                                         \
+              "s.organisation, s.timezone, s.attributes FROM delivery d "                                              \
+              "LEFT JOIN subscriber s ON s.id = d.subscriber "                                                         \
+              "LEFT JOIN subscription u ON u.list = d.list AND u.subscriber = d.subscriber "                           \
+              "LEFT JOIN suppression x ON x.address_key = s.address_key "
 enum {
     COLUMN_SUBSCRIBER,
     COLUMN_LIST,

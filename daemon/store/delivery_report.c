@@ -3,6 +3,7 @@
 #include "store/db.h"
 #include "store/delivery.h"
 #include "store/store.h"
+#include "store/visible.h"
 
 #include "base/banned.h"
 
@@ -25,11 +26,13 @@ static int report_page(struct db *db, int64_t announcement, bool not_delivered, 
                        delivery_on_row *on_row, void *user, int *ret_count) {
     AUTOBUF struct buf name = BUF_INIT(NAME_MAX_BYTES);
     struct row *row = NULL;
-    int r = db_query(db,
-                     "SELECT d.subscriber, s.address, d.language, d.state, d.at, d.attempts, d.code, d.status, d.text, "
-                     "d.relay, s.given_name, s.family_name, s.organisation FROM delivery d LEFT JOIN subscriber s ON "
-                     "s.id = d.subscriber WHERE d.announcement = ? AND d.subscriber > ? ORDER BY d.subscriber LIMIT ?",
-                     &row, "iid", announcement, *cursor, PAGE);
+    int r = db_query(
+        db,
+        "SELECT d.subscriber, " ADDRESS_SENT_TO(
+            "s.") ", d.language, d.state, d.at, d.attempts, d.code, d.status, d.text, "
+                  "d.relay, s.given_name, s.family_name, s.organisation FROM delivery d LEFT JOIN subscriber s ON "
+                  "s.id = d.subscriber WHERE d.announcement = ? AND d.subscriber > ? ORDER BY d.subscriber LIMIT ?",
+        &row, "iid", announcement, *cursor, PAGE);
     if (r < 0)
         return r;
     *ret_count = 0;

@@ -43,8 +43,9 @@ const char *person_field_get(const struct person *p, size_t field) {
 enum { SEARCH_PAGE = 256, FOLDED_MAX_BYTES = 64 * 1024 };
 
 #define COLUMNS                                                                                                        \
-    "id, address_key, address, language, form, title, given_name, family_name, salutation, organisation, timezone, "   \
-    "attributes, import, created, changed"
+    "id, address_key, " ADDRESS_SENT_TO(                                                                               \
+        "") ", language, form, title, given_name, family_name, salutation, organisation, timezone, "                   \
+            "attributes, import, created, changed"
 
 /* Strings are the statement's. */
 static void read_row(const struct row *row, struct person *ret) {
@@ -63,7 +64,7 @@ static void read_row(const struct row *row, struct person *ret) {
         .attributes = row_text(row, 11),
         .import = row_int(row, 12),
         .created_usec = row_int(row, 13),
-        .changed_usec = row_int(row, 14),
+        .changed_usec = row_int(row, row_int(row, 14) ? 14 : 13),
     };
 }
 

@@ -9,7 +9,7 @@ CREATE TABLE list_pin (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, list_i
 CREATE TABLE subscriber (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
     address_key TEXT NOT NULL UNIQUE,
-    address TEXT NOT NULL,          -- as it is sent to
+    address TEXT NOT NULL,          -- as it is sent to; '' where that is address_key
     language TEXT NOT NULL DEFAULT '',
     form TEXT NOT NULL DEFAULT '',  -- a key of [forms], 'f & m' for two people, or ''
     title TEXT NOT NULL DEFAULT '',
@@ -21,7 +21,7 @@ CREATE TABLE subscriber (
     attributes TEXT NOT NULL DEFAULT '', -- lines "name<TAB>value", sorted by name
     import INTEGER NOT NULL DEFAULT 0,   -- the import that brought the person, 0 for none
     created INTEGER NOT NULL,
-    changed INTEGER NOT NULL
+    changed INTEGER NOT NULL        -- 0: not since then
 ) STRICT;
 
 -- state: 1 pending, 2 active, 3 left (the person's act), 4 removed (ours, reversible).
@@ -35,7 +35,6 @@ CREATE TABLE subscription (
     signature BLOB,                    -- of the recipient token, made once
     PRIMARY KEY (list, subscriber)
 ) STRICT, WITHOUT ROWID;
-CREATE INDEX subscription_subscriber ON subscription (subscriber);
 
 CREATE TABLE suppression (
     address_key TEXT PRIMARY KEY,

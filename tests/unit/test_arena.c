@@ -61,8 +61,28 @@ static void a_failure_sticks(void **state) {
     assert_non_null(arena_alloc(&a, 1));
 }
 
+static void what_is_cleared_is_empty_and_zeroed(void **state) {
+    (void)state;
+    AUTOARENA struct arena a;
+    arena_init(&a);
+    for (int round = 0; round < 3; round++) {
+        unsigned char *first = arena_alloc(&a, 100);
+        for (int i = 0; i < 100; i++)
+            assert_int_equal(first[i], 0);
+        memset(first, 'x', 100);
+        (void)arena_dup(&a, view_make("a chunk of its own", 18));
+        assert_non_null(arena_alloc(&a, round == 1 ? 100000 : 3000));
+        arena_clear(&a);
+    }
+    assert_null(arena_alloc(&a, SIZE_MAX - 10));
+    arena_clear(&a);
+    assert_false(arena_failed(&a));
+    assert_non_null(arena_strdup(&a, "again"));
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(what_is_cleared_is_empty_and_zeroed),
         cmocka_unit_test(copies_are_kept_apart),
         cmocka_unit_test(memory_is_zeroed_and_aligned_at_every_size),
         cmocka_unit_test(growing_keeps_what_was_there),

@@ -18,12 +18,12 @@ static struct batch open_batch(struct db *db, bool trial) {
     return b;
 }
 
-static enum batch_result put_person(struct db *db, const struct batch *b, struct person p,
-                                    const struct consent *consent) {
+static enum batch_result put_person(struct db *db, struct batch *b, struct person p, const struct consent *consent) {
     enum batch_result result;
     int64_t left;
     p.address_key = p.address;
     assert_int_equal(batch_put(db, b, &p, consent, 500, 2000, &result, &left), 0);
+    assert_int_equal(batch_flush(db, b, 2000), 0);
     assert_int_equal(left != 0, result == BATCH_LEFT);
     return result;
 }

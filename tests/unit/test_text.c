@@ -28,6 +28,13 @@ static void utf8_is_strict(void **state) {
         unit_int("utf-8 case", i * 2 + text_is_utf8(cases[i].bytes), i * 2 + cases[i].ok);
     assert_true(text_is_ascii(VIEW("a~\x7F")));
     assert_false(text_is_ascii(VIEW("\xC3\xA4")));
+    assert_true(text_is_printable(VIEW("")));
+    assert_true(text_is_printable(VIEW(" a~")));
+    assert_false(text_is_printable(VIEW("a\x1F")));
+    assert_false(text_is_printable(VIEW("\x7F"
+                                        "a")));
+    assert_false(text_is_printable(VIEW("a\xC3\xA4")));
+    assert_false(text_is_printable(view_make("a\0b", 3)));
 }
 
 static void every_character_goes_round(void **state) {
