@@ -55,7 +55,7 @@ MANUAL    := $(patsubst docs/man/%,$(B)/man/%,$(wildcard docs/man/*.[158]))
 COMPLETION := $(B)/completion/rundbrief $(B)/completion/_rundbrief
 
 .DEFAULT_GOAL := all
-.PHONY: FORCE all help deps replay fuzzers demo check storm bench fuzz lint install clean tools unit check-layers check-headers
+.PHONY: FORCE all help deps replay fuzzers demo check storm bench fuzz lint deb install clean tools unit check-layers check-headers
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -171,6 +171,10 @@ check-layers: ## no folder of daemon/ includes what daemon/LAYERS does not allow
 check-headers: $(GENERATED) ## every header compiles alone
 	@for h in $$(ls daemon/*/*.h); do \
 	  echo "#include \"$${h#daemon/}\"" | $(CC) $(CPPFLAGS) $(CFLAGS) -fsyntax-only -x c - || exit 1; done
+
+deb: ## a Debian source package and its binary package, into build/deb/
+	@tests/deps.sh build deb
+	@systemd/deb
 
 install: all ## into $(DESTDIR)$(PREFIX), as a Debian package would
 	@DESTDIR='$(DESTDIR)' PREFIX='$(PREFIX)' B='$(B)' systemd/install
