@@ -65,7 +65,7 @@ help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 16
 
 deps: ## install the Debian packages that are missing (or say the one command)
-	@tests/deps.sh build test
+	@tests/deps.sh build test deb
 
 tools: $(TOOLS)
 unit: $(UNIT)
