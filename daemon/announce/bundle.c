@@ -13,6 +13,7 @@
 #include "base/ini.h"
 #include "base/number.h"
 #include "base/text.h"
+#include "mail/filter.h"
 
 void bundle_init(struct bundle *b) {
     *b = (struct bundle){0};
@@ -123,6 +124,13 @@ void bundle_head_print(const struct bundle_head *h, struct buf *to) {
     buf_puts(to, "[texts]\n");
     for (size_t i = 0; i < h->language_count; i++)
         buf_printf(to, "%s = %s\n", h->languages[i], h->texts[i]);
+}
+
+int bundle_filter(const struct bundle *b, struct filter **ret, struct why *why) {
+    struct view frozen = bundle_get(b, "filter");
+    *ret = NULL;
+    int r = frozen.ptr ? filter_thaw(frozen, ret) : 0;
+    return r < 0 ? why_set(why, r, "the bundle's filter is damaged: %s", strerror(-r)) : 0;
 }
 
 struct head_reading {

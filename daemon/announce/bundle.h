@@ -4,6 +4,7 @@
  *
  * FILES   bundle.ini        what struct bundle_head says, format 1
  *         settings.ini      [daemon], [list], [sender] as conf_dump_list() writes them
+ *         filter            whom of the list it is for (mail/filter.h, frozen), where it is not for all
  *         files/<name>      the announcement's own files: the first, translations, attachments, images
  *         logo              the sender's logo, where it is a file
  *         templates/<code>/ of each language: words.ini (all its layers), mail.html, mail.txt: the files in force at
@@ -15,6 +16,8 @@
 #include "base/arena.h"
 #include "base/view.h"
 #include "base/why.h"
+
+struct filter;
 
 struct bundle_file {
     const char *path;
@@ -54,5 +57,7 @@ struct bundle_head {
     uint8_t identity[32];
 };
 void bundle_head_print(const struct bundle_head *h, struct buf *to);
+/* The filter, or NULL where there is none. -EINVAL where it is damaged. */
+int bundle_filter(const struct bundle *b, struct filter **ret, struct why *why);
 /* Reads bundle.ini of b; strings live in b's arena. -EINVAL for another format or a damaged file. */
 int bundle_head_read(struct bundle *b, struct bundle_head *ret, struct why *why);

@@ -21,7 +21,7 @@ struct pair {
     bool hidden; /* a layer above has the same */
 };
 
-static const char *const name_sections[] = {"columns", "forms", "language-names", "answers"};
+static const char *const name_sections[] = {"columns", "attributes", "forms", "language-names", "answers"};
 
 enum { LAYERS_MAX = 2 * WORDS_CHAIN_MAX, FILE_MAX_BYTES = 1 << 20, LANGUAGES_MAX = 1000 };
 

@@ -14,8 +14,9 @@
  *         [salutation] formal-f, formal-nobody, …: see salutation.h; [mail] texts of the footer and event box; [page]
  *         texts of the web pages; [problem] texts of intake problems with {1} {2} {3}; [notice] subjects and texts of
  *         system mail
- *         [columns], [forms], [language-names], [answers]: `key = Name; another; a third`, what people write in the
- *         head of a table, as a form of address, as a language, as a no
+ *         [columns], [attributes], [forms], [language-names], [answers]: `key = Name; another; a third`, what people
+ *         write in the head of a table (what we know, and what filters do: filter.h), as a form of address, as a
+ *         language, as a no
  *         In every value \n is a line break, \s a blank (at an end, where plain ones do not count), \\ a backslash.
  *
  * LAYERS  The admin's file lies over the shipped one of the same language pair by pair, so it need hold only what
@@ -63,7 +64,8 @@ const char *words_plural_form(const struct words *w, uint64_t n);
 /* Walks all pairs of a section, the language's own before the fallback's. */
 typedef void words_on_pair(void *user, const char *key, const char *value);
 void words_each(const struct words *w, const char *section, words_on_pair *on_pair, void *user);
-/* The key under which a name stands in [columns], [forms], [language-names] or [answers] (mail/names.h), or NULL. */
+/* The key under which a name stands in [columns], [attributes], [forms], [language-names] or [answers]
+ * (mail/names.h), or NULL. */
 const char *words_find(const struct words *w, const char *section, struct view written);
 
 /* "de", "pt-BR": what may name a language and its folder. */

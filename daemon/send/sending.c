@@ -73,8 +73,8 @@ int sending_load(struct sending *s, struct spool *spool, struct sending_loading 
     return STORE_MORE;
 }
 
-int sending_languages(struct spool *spool, int64_t id, struct arena *arena, const char *ret[BUNDLE_LANGUAGES_MAX],
-                      size_t *ret_count, struct why *why) {
+int sending_audience(struct spool *spool, int64_t id, struct arena *arena, const char *ret[BUNDLE_LANGUAGES_MAX],
+                     size_t *ret_count, struct filter **ret_only, struct why *why) {
     struct bundle b;
     struct bundle_head head;
     bundle_init(&b);
@@ -83,7 +83,7 @@ int sending_languages(struct spool *spool, int64_t id, struct arena *arena, cons
         *ret_count = head.language_count;
         for (size_t i = 0; i < head.language_count; i++)
             ret[i] = arena_strdup(arena, head.languages[i]);
-        r = arena_failed(arena) ? -ENOMEM : 0;
+        r = arena_failed(arena) ? -ENOMEM : bundle_filter(&b, ret_only, why);
     }
     bundle_done(&b);
     return r;

@@ -63,6 +63,7 @@ unsigned sending_claimed(const struct sending *s);
 /* Nothing of it is claimed or being claimed. */
 bool sending_is_quiet(const struct sending *s);
 
-/* The languages of an announcement's bundle, the first is the fallback. In the arena. */
-int sending_languages(struct spool *spool, int64_t id, struct arena *arena, const char *ret[BUNDLE_LANGUAGES_MAX],
-                      size_t *ret_count, struct why *why);
+/* Whom an announcement's bundle is for: its languages, the first is the fallback, in the arena; the filter, or NULL,
+ * the caller's. */
+int sending_audience(struct spool *spool, int64_t id, struct arena *arena, const char *ret[BUNDLE_LANGUAGES_MAX],
+                     size_t *ret_count, struct filter **ret_only, struct why *why);

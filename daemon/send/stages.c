@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "conf/conf.h"
 #include "send/relays.h"
+#include "mail/filter.h"
 #include "send/sending.h"
 #include "send/work.h"
 #include "store/relay_usage.h"
@@ -34,6 +35,7 @@ struct stage {
             struct arena arena;
             const char *languages[BUNDLE_LANGUAGES_MAX];
             size_t language_count;
+            struct filter *only;
         } gather;
         struct sending_loading load;
         struct {
@@ -149,8 +151,8 @@ static int step_gather(struct store_job *job, struct db *db) {
     struct stage *g = stage_of(job);
     int r;
     if (!g->gather.read) {
-        r = sending_languages(g->stages.spool, g->id, &g->gather.arena, g->gather.languages, &g->gather.language_count,
-                              &job->why);
+        r = sending_audience(g->stages.spool, g->id, &g->gather.arena, g->gather.languages, &g->gather.language_count,
+                             &g->gather.only, &job->why);
         if (r < 0)
             return fault(g, r);
         g->gather.read = true;
@@ -161,13 +163,14 @@ static int step_gather(struct store_job *job, struct db *db) {
         g->gather.begun = r == 0;
         return r < 0 ? r : STORE_MORE;
     }
-    r = delivery_gather(db, g->id, g->gather.list, g->gather.languages, g->gather.language_count);
+    r = delivery_gather(db, g->id, g->gather.list, g->gather.languages, g->gather.language_count, g->gather.only);
     return r == STORE_DONE ? announcement_begin_sending(db, g->id) : r;
 }
 
 static void on_gather(struct work *w, int result) {
     struct stage *g = (struct stage *)w;
     arena_done(&g->gather.arena);
+    (void)filter_free(g->gather.only);
     g->stages.on->on_gathered(g->stages.user, g->id, result, fault_of(g));
     free(g);
 }

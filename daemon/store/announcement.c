@@ -29,16 +29,17 @@ const char *announcement_state_name(enum announcement_state s) {
 int announcement_insert(struct db *db, struct announcement_row *row) {
     int r = db_run(db,
                    "INSERT INTO announcement (name, list, list_name, subject, state, resume_state, why, identity, "
-                   "event_uid, event_sequence, event_end, by, created, send_at, send_until) "
-                   "VALUES (?, ?, ?, ?, ?, ?, coalesce(?, ''), ?, coalesce(?, ''), ?, ?, coalesce(?, ''), ?, ?, ?)",
+                   "event_uid, event_sequence, event_end, by, created, send_at, send_until, only_text) "
+                   "VALUES (?, ?, ?, ?, ?, ?, coalesce(?, ''), ?, coalesce(?, ''), ?, ?, coalesce(?, ''), ?, ?, ?, "
+                   "coalesce(?, ''))",
                    NULL,
                    "titt"
                    "ddtb"
-                   "tiitiii",
+                   "tiitiiit",
                    row->name, (int64_t)row->list, row->list_name, row->subject, (int)ANNOUNCEMENT_INTAKE,
                    (int)row->resume_state, row->why, view_make(row->identity, sizeof row->identity), row->event_uid,
                    (int64_t)row->event_sequence, row->event_end_usec, row->by, row->created_usec, row->send_at_usec,
-                   row->send_until_usec);
+                   row->send_until_usec, row->only);
     if (r == 0) {
         row->id = db_last_id(db);
         row->state = ANNOUNCEMENT_INTAKE;
@@ -50,7 +51,7 @@ int announcement_insert(struct db *db, struct announcement_row *row) {
     "id, name, list_name, subject, why, by, event_uid, list, state, resume_state, identity, event_sequence, "          \
     "event_end, "                                                                                                      \
     "created, send_at, send_until, released, started, finished, total, pending, delivered, deferred, refused, "        \
-    "in_doubt, left_out"
+    "in_doubt, left_out, only_text"
 
 /* Strings are the statement's. */
 static void read_row(const struct row *row, struct announcement_row *ret) {
@@ -80,6 +81,7 @@ static void read_row(const struct row *row, struct announcement_row *ret) {
         .refused = row_uint(row, 23),
         .in_doubt = row_uint(row, 24),
         .left_out = row_uint(row, 25),
+        .only = row_text(row, 26),
     };
     struct view identity = row_view(row, 10);
     if (identity.len == sizeof ret->identity)
@@ -94,7 +96,8 @@ int announcement_get(struct db *db, int64_t id, struct arena *arena, struct anno
     if (r < 0 || (r = db_next(row)) <= 0)
         return r;
     read_row(row, ret);
-    const char **strings[] = {&ret->name, &ret->list_name, &ret->subject, &ret->why, &ret->by, &ret->event_uid};
+    const char **strings[] = {&ret->name, &ret->list_name, &ret->subject, &ret->why,
+                              &ret->by,   &ret->event_uid, &ret->only};
     for (size_t i = 0; i < sizeof strings / sizeof *strings; i++)
         *strings[i] = arena_strdup(arena, *strings[i]);
     db_end(row);

@@ -29,7 +29,7 @@ const char *announcement_state_name(enum announcement_state s); /* gathering is 
 
 struct announcement_row {
     int64_t id;
-    const char *name, *list_name, *subject, *why, *by, *event_uid;
+    const char *name, *list_name, *subject, *why, *by, *event_uid, *only; /* only: its filter as written, or "" */
     uint32_t list;
     enum announcement_state state, resume_state;
     uint8_t identity[32];

@@ -14,6 +14,7 @@
 #include "base/clock.h"
 #include "base/files.h"
 #include "base/log.h"
+#include "schema_2_sql.h"
 #include "schema_sql.h"
 #include "store/tally.h"
 
@@ -40,7 +41,7 @@ struct db {
 };
 
 /* Forward only; number n brings version n - 1 to n. */
-static const char *const migrations[] = {schema_sql};
+static const char *const migrations[] = {schema_sql, schema_2_sql};
 enum { VERSION = COUNT_OF(migrations) };
 
 static int errno_of(struct db *db, int code) {

@@ -8,6 +8,7 @@
 #include "mail/reply.h"
 
 struct db;
+struct filter;
 
 enum delivery_state {
     DELIVERY_PENDING,
@@ -22,9 +23,10 @@ const char *delivery_state_name(enum delivery_state s); /* "pending" … "left o
 
 /* Writes the audience of an announcement in state gathering: active members of the list, not suppressed, known before
  * now; in pages by subscriber id from the row's gather_cursor. languages: those the announcement is in, the first is
- * the fallback. Returns STORE_MORE until all are written (then total and pending are final), the store's slice
+ * the fallback. only: whom of them it is for (mail/filter.h), or NULL. Returns STORE_MORE until all are written (then total and pending are final), the store's slice
  * permitting. */
-int delivery_gather(struct db *db, int64_t announcement, uint32_t list, const char *const *languages, size_t count);
+int delivery_gather(struct db *db, int64_t announcement, uint32_t list, const char *const *languages, size_t count,
+                    struct filter *only);
 
 /* What a claim tells about a recipient. Strings live in the claim. */
 struct claim {

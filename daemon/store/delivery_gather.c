@@ -1,8 +1,10 @@
 /* Writing an audience: delivery_gather() of store/delivery.h. */
 #include <errno.h>
 
+#include "mail/filter.h"
 #include "store/db.h"
 #include "store/delivery.h"
+#include "store/filtered.h"
 #include "store/store.h"
 #include "store/subscription.h"
 #include "store/tally.h"
@@ -17,6 +19,7 @@ struct gathering {
     uint32_t list;
     const char *const *languages;
     size_t language_count;
+    struct filter *only;
     bool more;
 };
 
@@ -43,23 +46,27 @@ static int add(struct gathering *g, int64_t subscriber, struct view language, bo
     return r < 0 || !changed ? r : tally_move(g->db, g->announcement, -1, (int)state, 1);
 }
 
-/* Looks at every member of a range of keys, active or not, so that a page is bounded. */
+#define GATHER(more)                                                                                                   \
+    "SELECT u.subscriber, u.state, s.language, x.address_key IS NOT NULL, u.since <= ?1 AND "                          \
+    "u.import NOT IN (SELECT id FROM import WHERE state <> 2 OR ended > ?1)" more                                      \
+    " FROM subscription u CROSS JOIN subscriber s ON s.id = u.subscriber "                                             \
+    "LEFT JOIN suppression x ON x.address_key = s.address_key "                                                        \
+    "WHERE u.list = ?2 AND u.subscriber > ?3 ORDER BY u.subscriber LIMIT ?4"
+
+/* Looks at every member of a range of keys, active or not, meant or not, so that a page is bounded. */
 static int gather_page(struct gathering *g) {
     struct row *row = NULL;
-    int r = db_query(g->db,
-                     "SELECT u.subscriber, u.state, s.language, x.address_key IS NOT NULL, u.since <= ?1 AND "
-                     "u.import NOT IN (SELECT id FROM import WHERE state <> 2 OR ended > ?1) "
-                     "FROM subscription u CROSS JOIN subscriber s ON s.id = u.subscriber "
-                     "LEFT JOIN suppression x ON x.address_key = s.address_key "
-                     "WHERE u.list = ?2 AND u.subscriber > ?3 ORDER BY u.subscriber LIMIT ?4",
-                     &row, "iiid", g->started_usec, (int64_t)g->list, g->cursor, PAGE);
+    int r = g->only ? db_query(g->db, GATHER(", " FILTERED_COLUMNS), &row, "iiid", g->started_usec, (int64_t)g->list,
+                               g->cursor, PAGE)
+                    : db_query(g->db, GATHER(""), &row, "iiid", g->started_usec, (int64_t)g->list, g->cursor, PAGE);
     if (r < 0)
         return r;
     int count = 0;
     while ((r = db_next(row)) == 1) {
         count++;
         g->cursor = row_int(row, 0);
-        if (row_int(row, 1) == SUBSCRIPTION_ACTIVE && row_int(row, 4))
+        if (row_int(row, 1) == SUBSCRIPTION_ACTIVE && row_int(row, 4) &&
+            (!g->only || filtered_matches(g->only, row, 5)))
             r = add(g, g->cursor, row_view(row, 2), row_int(row, 3));
         if (r < 0) {
             db_end(row);
@@ -70,9 +77,14 @@ static int gather_page(struct gathering *g) {
     return r;
 }
 
-int delivery_gather(struct db *db, int64_t announcement, uint32_t list, const char *const *languages, size_t count) {
-    struct gathering g = {
-        .db = db, .announcement = announcement, .list = list, .languages = languages, .language_count = count};
+int delivery_gather(struct db *db, int64_t announcement, uint32_t list, const char *const *languages, size_t count,
+                    struct filter *only) {
+    struct gathering g = {.db = db,
+                          .announcement = announcement,
+                          .list = list,
+                          .languages = languages,
+                          .language_count = count,
+                          .only = only};
     struct row *row = NULL;
     int r = db_query(db, "SELECT started, gather_cursor FROM announcement WHERE id = ? AND state = 4", &row, "i",
                      announcement);

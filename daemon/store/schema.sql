@@ -1,5 +1,5 @@
--- The store, version 1. Times are microseconds since the epoch, UTC. Ids of subscribers and announcements are never used
--- again: AUTOINCREMENT, with the epoch in the bits above 40 (meta 'epoch').
+-- The store, version 1; schema_2.sql brings it further. Times are microseconds since the epoch, UTC. Ids of subscribers
+-- and announcements are never used again: AUTOINCREMENT, with the epoch in the bits above 40 (meta 'epoch').
 CREATE TABLE meta (key TEXT PRIMARY KEY, value ANY) STRICT, WITHOUT ROWID;
 
 -- What a list's section must go on meaning: tokens name the id, mail programs the List-Id.

@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "schema_sql.h"
 #include "store/epoch.h"
 #include "store/store.h"
 
@@ -16,7 +17,7 @@ static void settings_hold(void **state) {
     struct fixture *f = *state;
     assert_int_equal(pragma(f, "PRAGMA synchronous"), 2);
     assert_int_equal(pragma(f, "PRAGMA application_id"), 0x524e4442);
-    assert_int_equal(pragma(f, "PRAGMA user_version"), 1);
+    assert_int_equal(pragma(f, "PRAGMA user_version"), 2);
     assert_int_equal(pragma(f, "PRAGMA trusted_schema"), 0);
     assert_int_equal(pragma(f, "PRAGMA cache_size"), -8192);
     struct row *row;
@@ -168,9 +169,9 @@ static void change_file(struct fixture *f, const char *sql) {
 static void foreign_files_are_refused(void **state) {
     struct fixture *f = *state;
     struct why why;
-    change_file(f, "PRAGMA user_version = 2");
+    change_file(f, "PRAGMA user_version = 3");
     assert_int_equal(db_open(f->path, &why, &f->db), -EPROTONOSUPPORT);
-    assert_string_equal(why.what, "the store has version 2, this program knows up to 1");
+    assert_string_equal(why.what, "the store has version 3, this program knows up to 2");
     change_file(f, "PRAGMA user_version = 1; PRAGMA application_id = 7");
     assert_int_equal(db_open(f->path, &why, &f->db), -EPROTO);
     change_file(f, "PRAGMA application_id = 0");
@@ -186,6 +187,28 @@ static void foreign_files_are_refused(void **state) {
     assert_int_equal(db_open(f->path, &why, &f->db), -EILSEQ);
     assert_int_equal(db_open("/nonexistent/folder/store.db", &why, &f->db), -ENOENT);
     assert_null(f->db);
+}
+
+/* A store of version 1 comes up with what was in it, and with the new columns empty. */
+static void version_1_is_brought_further(void **state) {
+    struct fixture *f = *state;
+    f->db = db_close(f->db);
+    assert_int_equal(unlink(f->path), 0);
+    sqlite3 *raw;
+    assert_int_equal(sqlite3_open(f->path, &raw), SQLITE_OK);
+    assert_int_equal(sqlite3_exec(raw, schema_sql, NULL, NULL, NULL), SQLITE_OK);
+    assert_int_equal(sqlite3_exec(raw,
+                                  "PRAGMA application_id = 1380860994; PRAGMA user_version = 1;"
+                                  "INSERT INTO subscription (list, subscriber, state, since) VALUES (7, 1, 2, 5);"
+                                  "INSERT INTO announcement (name, list, list_name, subject, state, identity, by, "
+                                  "created, send_at, send_until) VALUES ('a', 7, 'l', 's', 2, x'00', 'v', 1, 0, 0)",
+                                  NULL, NULL, NULL),
+                     SQLITE_OK);
+    assert_int_equal(sqlite3_close(raw), SQLITE_OK);
+    fixture_reopen(f);
+    assert_int_equal(pragma(f, "PRAGMA user_version"), 2);
+    assert_int_equal(fixture_int(f->db, "SELECT count(*) FROM subscription WHERE list = 7 AND tags = ''"), 1);
+    assert_int_equal(fixture_int(f->db, "SELECT count(*) FROM announcement WHERE name = 'a' AND only_text = ''"), 1);
 }
 
 static void slices_end(void **state) {
@@ -229,7 +252,7 @@ static void settings_survive_reopening(void **state) {
     assert_int_equal(db_run(f->db, "INSERT INTO meta VALUES ('k', 5)", NULL, ""), 0);
     fixture_reopen(f);
     assert_int_equal(fixture_int(f->db, "SELECT value FROM meta WHERE key = 'k'"), 5);
-    assert_int_equal(pragma(f, "PRAGMA user_version"), 1);
+    assert_int_equal(pragma(f, "PRAGMA user_version"), 2);
 }
 
 int main(void) {
@@ -244,6 +267,7 @@ int main(void) {
         FIXTURE_TEST(a_full_disk_breaks_the_transaction),
         FIXTURE_TEST(a_second_process_is_kept_out),
         FIXTURE_TEST(foreign_files_are_refused),
+        FIXTURE_TEST(version_1_is_brought_further),
         FIXTURE_TEST(slices_end),
         FIXTURE_TEST(an_epoch_moves_all_ids),
         FIXTURE_TEST(an_epoch_in_an_empty_store),

@@ -3,6 +3,7 @@
 #include <errno.h>
 
 #include "base/number.h"
+#include "mail/filter.h"
 #include "store/delivery.h"
 #include "store/store.h"
 #include "store/tally.h"
@@ -17,7 +18,7 @@ static int64_t sending(struct db *db) {
     assert_int_equal(announcement_taken_in(db, id, true), 0);
     assert_int_equal(announcement_release(db, id, 2000, &why), 0);
     assert_int_equal(announcement_begin_gathering(db, id, 3000, 5000), 0);
-    assert_int_equal(delivery_gather(db, id, LIST, languages, 2), STORE_DONE);
+    assert_int_equal(delivery_gather(db, id, LIST, languages, 2, NULL), STORE_DONE);
     assert_int_equal(announcement_begin_sending(db, id), 0);
     assert_int_equal(delivery_verify(db, id), 0);
     return id;
@@ -106,7 +107,65 @@ static void the_audience_is_who_it_should_be(void **state) {
         assert_null(language_of(db, nobody[i], to));
     assert_string_equal(language_of(db, suppressed, to), "de");
     ASSERT_COUNTERS(db, id, 8, 7, 0, 0, 0, 0, 1);
-    assert_int_equal(delivery_gather(db, id, LIST, languages, 2), -ESTALE);
+    assert_int_equal(delivery_gather(db, id, LIST, languages, 2, NULL), -ESTALE);
+}
+
+static struct filter *only_those(const char *text) {
+    static const struct filter_language language = {.templates_local = "", .templates = "", .zone = "UTC"};
+    struct filter *f;
+    struct filter_fault fault;
+    if (filter_read(view_of(text), &language, &f, &fault) < 0)
+        fail_msg("%s: %s", text, fault.key);
+    return f;
+}
+
+/* What a filter looks at is the person's, and the tags those of this list. */
+static void a_filter_bounds_the_audience(void **state) {
+    struct fixture *f = *state;
+    struct db *db = f->db;
+    int64_t ids[4];
+    for (int n = 0; n < 4; n++)
+        ids[n] = fixture_member(db, LIST, n, n == 1 ? "fr" : "de", 1);
+    (void)fixture_member(db, LIST + 1, 9, "fr", 1);
+    assert_int_equal(db_run(db, "UPDATE subscription SET tags = 'funding\n' WHERE subscriber = ?", NULL, "i", ids[2]),
+                     0);
+    assert_int_equal(db_run(db,
+                            "INSERT INTO subscription (list, subscriber, state, since, tags) VALUES (8, ?, 2, 1, "
+                            "'funding\n')",
+                            NULL, "i", ids[3]),
+                     0);
+    int64_t id = fixture_announcement(db, LIST, until);
+    assert_int_equal(announcement_taken_in(db, id, false), 0);
+    assert_int_equal(announcement_begin_gathering(db, id, 3000, 5000), 0);
+    struct filter *only = only_those("language = fr or tag has funding");
+    assert_int_equal(delivery_gather(db, id, LIST, languages, 2, only), STORE_DONE);
+    (void)filter_free(only);
+    char to[16];
+    assert_null(language_of(db, ids[0], to));
+    assert_string_equal(language_of(db, ids[1], to), "fr");
+    assert_string_equal(language_of(db, ids[2], to), "de");
+    assert_null(language_of(db, ids[3], to));
+    ASSERT_COUNTERS(db, id, 2, 2, 0, 0, 0, 0, 0);
+}
+
+/* However few it reaches, a slice ends when its time is up. */
+static void a_filter_that_reaches_nobody_is_cut_too(void **state) {
+    struct fixture *f = *state;
+    struct db *db = f->db;
+    assert_int_equal(db_begin(db), 0);
+    for (int n = 0; n < 1000; n++)
+        (void)fixture_member(db, LIST, n, "de", 1);
+    int64_t id = fixture_announcement(db, LIST, until);
+    assert_int_equal(announcement_taken_in(db, id, false), 0);
+    assert_int_equal(announcement_begin_gathering(db, id, 3000, 5000), 0);
+    struct filter *only = only_those("language = xx");
+    int slices = 1;
+    for (db_slice_begin(db, 0); delivery_gather(db, id, LIST, languages, 2, only) == STORE_MORE; slices++)
+        db_slice_begin(db, 0);
+    assert_in_range(slices, 4, 1000);
+    (void)filter_free(only);
+    assert_int_equal(db_commit(db), 0);
+    ASSERT_COUNTERS(db, id, 0, 0, 0, 0, 0, 0, 0);
 }
 
 static void gathering_goes_on_in_slices(void **state) {
@@ -123,7 +182,7 @@ static void gathering_goes_on_in_slices(void **state) {
     for (;; slices++) {
         db_slice_begin(db, 0);
         assert_int_equal(db_begin(db), 0);
-        r = delivery_gather(db, id, LIST, languages, 2);
+        r = delivery_gather(db, id, LIST, languages, 2, NULL);
         assert_int_equal(db_commit(db), 0);
         assert_int_equal(delivery_verify(db, id), 0);
         if (r != STORE_MORE)
@@ -131,7 +190,7 @@ static void gathering_goes_on_in_slices(void **state) {
         if (slices == 1) { /* a pause holds it, resuming goes on */
             struct why why;
             assert_int_equal(announcement_pause(db, id, "wait", &why), 0);
-            assert_int_equal(delivery_gather(db, id, LIST, languages, 2), -ESTALE);
+            assert_int_equal(delivery_gather(db, id, LIST, languages, 2, NULL), -ESTALE);
             assert_int_equal(announcement_resume(db, id, &why), 0);
         }
         if (slices == 2)
@@ -687,6 +746,8 @@ static void every_sequence_keeps_the_sums(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         FIXTURE_TEST(the_audience_is_who_it_should_be),
+        FIXTURE_TEST(a_filter_bounds_the_audience),
+        FIXTURE_TEST(a_filter_that_reaches_nobody_is_cut_too),
         FIXTURE_TEST(gathering_goes_on_in_slices),
         FIXTURE_TEST(a_claim_tells_all),
         FIXTURE_TEST(claims_ask_again_who_is_to_be_written_to),

@@ -16,9 +16,9 @@
 #include "mail/names.h"
 #include "mail/words.h"
 
-static const char *const sections[] = {"language",       "salutation", "mail",    "page",           "notice",
-                                       "problem",        "dates",      "months",  "months-short",   "weekdays",
-                                       "weekdays-short", "forms",      "columns", "language-names", "answers"};
+static const char *const sections[] = {
+    "language",     "salutation", "mail",           "page",  "notice",  "problem",        "dates",   "months",
+    "months-short", "weekdays",   "weekdays-short", "forms", "columns", "language-names", "answers", "attributes"};
 static const char *const plural_forms[] = {"zero", "one", "two", "few", "many", "other"};
 
 static struct words *all[32];
@@ -165,7 +165,8 @@ static void texts_have_the_same_fields(void **state) {
 static void on_names(void *user, const char *key, const char *value) {
     struct walk *w = user;
     if (!view_eq_str(view_of(w->section), "forms") && !view_eq_str(view_of(w->section), "columns") &&
-        !view_eq_str(view_of(w->section), "language-names") && !view_eq_str(view_of(w->section), "answers"))
+        !view_eq_str(view_of(w->section), "language-names") && !view_eq_str(view_of(w->section), "answers") &&
+        !view_eq_str(view_of(w->section), "attributes"))
         return;
     for (struct view rest = view_of(value), name; view_split(&rest, ';', &name);)
         for (size_t i = 0; i < count; i++) {
@@ -185,7 +186,7 @@ static void names_mean_one_thing(void **state) {
 
 static void on_typography(void *user, const char *key, const char *value) {
     struct walk *w = user;
-    static const char *const names[] = {"forms", "columns", "language-names", "answers"};
+    static const char *const names[] = {"forms", "columns", "attributes", "language-names", "answers"};
     for (size_t i = 0; i < COUNT_OF(names); i++)
         if (view_eq_str(view_of(w->section), names[i]))
             return;

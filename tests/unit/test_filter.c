@@ -1,0 +1,349 @@
+/* Filters: a table of filters and people, what is wrong with others and where, and that a frozen one means the same. */
+#include "unit.h"
+
+#include <stdio.h>
+
+#include "mail/filter.h"
+#include "mail/words.h"
+
+static struct words *all[16];
+static size_t count;
+
+static int load(void **state) {
+    (void)state;
+    char **codes;
+    size_t n;
+    struct why why;
+    if (words_languages("", "templates", &codes, &n) < 0 || n > COUNT_OF(all))
+        return -1;
+    for (; count < n; count++)
+        if (words_load("", "templates", codes[count], &why, &all[count]) < 0)
+            return -1;
+    files_free_names(codes, n);
+    return 0;
+}
+
+static int unload(void **state) {
+    (void)state;
+    while (count)
+        (void)words_free(all[--count]);
+    return 0;
+}
+
+static int read_filter(const char *text, struct filter **ret, struct filter_fault *fault) {
+    const struct filter_language language = {(const struct words *const *)all, count, "", "templates", "Europe/Berlin"};
+    return filter_read(view_of(text), &language, ret, fault);
+}
+
+/* 2.9.2025, 00:30 in Berlin: the day before in UTC. */
+#define JOINED INT64_C(1756765800000000)
+#define DAY INT64_C(86400000000)
+
+static const struct filter_person people[] = {
+    {.email = VIEW("Vera.Mueller@Stadt.example"),
+     .email_key = VIEW("vera.mueller@stadt.example"),
+     .language = VIEW("de"),
+     .form = VIEW("f"),
+     .title = VIEW("Dr."),
+     .given_name = VIEW("Vera"),
+     .family_name = VIEW("Müller"),
+     .organisation = VIEW("Stadt Celle"),
+     .timezone = VIEW("Europe/Berlin"),
+     .attributes = VIEW("besuche\t3\nland\tDeutschland\nort\tCelle\nplz\t01067\nzuletzt\t20.5.2025\n"),
+     .tags = VIEW("Förderung\nworkshop\n"),
+     .joined_usec = JOINED},
+    {.email = VIEW("luc@ville.example"),
+     .email_key = VIEW("luc@ville.example"),
+     .language = VIEW("fr"),
+     .form = VIEW("m"),
+     .given_name = VIEW("Luc"),
+     .family_name = VIEW("Martin"),
+     .organisation = VIEW("Comité de jumelage"),
+     .attributes = VIEW("besuche\t10\npays\tFRANCE \nzuletzt\t2024-12-31\n"),
+     .joined_usec = JOINED + 10 * DAY},
+    {.email = VIEW("o@місто.example"),
+     .email_key = VIEW("o@xn--l1aeie2h.example"),
+     .family_name = VIEW("Олена"),
+     .attributes = VIEW("besuche\tviele\ncountry\tUA\n"),
+     .tags = VIEW("funding\n"),
+     .joined_usec = JOINED - DAY},
+};
+
+/* Whom of them a filter means: "v", "l", "o". */
+static void meant(struct filter *f, char ret[4]) {
+    size_t n = 0;
+    for (size_t i = 0; i < COUNT_OF(people); i++)
+        if (filter_matches(f, &people[i]))
+            ret[n++] = "vlo"[i];
+    ret[n] = '\0';
+}
+
+static const struct {
+    const char *filter, *meant;
+} rows[] = {
+    /* countries, under whatever name of column and value */
+    {"country = \"FR\"", "l"},
+    {"country = Frankreich", "l"},
+    {"Land = 'Франція'", "l"},
+    {"pays = fra", "l"},
+    {"attr.country = FR", "l"},
+    {"country = DE, UA", "vo"},
+    {"country != DE, UA", "l"},
+    {"country != FR", "vo"},
+    {"country has land", "v"},
+    {"country = Atlantis", ""},
+    /* tags */
+    {"tag has \"funding\"", "o"},
+    {"tags has FÖRDERUNG", "v"},
+    {"Schlagworte has funding, workshop", "vo"},
+    {"not tag has funding", "vl"},
+    {"tag has fund", ""},
+    /* the sentence of the manual */
+    {"country = \"FR\" or tag has \"funding\"", "lo"},
+    /* and binds tighter than or, not tighter than and */
+    {"language = de or language = fr and country = XX", "v"},
+    {"(language = de or language = fr) and country = FR", "l"},
+    {"not language = de and language = fr", "l"},
+    {"not (language = de or language = fr)", "o"},
+    {"not not language = de", "v"},
+    {"LANGUAGE = De OR NOT NOT Language = FR", "vl"},
+    /* fields */
+    {"language = Deutsch", "v"},
+    {"Sprache = französisch", "l"},
+    {"language = \"\"", "o"},
+    {"language != de", "lo"},
+    {"form = Frau", "v"},
+    {"form = \"\"", "o"},
+    {"title = dr.", "v"},
+    {"family_name = MÜLLER", "v"},
+    {"Nachname = \"Mu\xcc\x88ller\"", "v"},
+    {"family-name = ' Martin '", "l"},
+    {"name = \"Vera Müller\"", "v"},
+    {"name has ue", ""},
+    {"organisation has comité", "l"},
+    {"timezone = Europe/Berlin", "v"},
+    {"email has @ville.example", "l"},
+    {"email = VERA.mueller@STADT.example", "v"},
+    {"email = o@місто.example", "o"},
+    /* numbers, dates, texts */
+    {"besuche > 3", "l"},
+    {"besuche >= 3", "vl"},
+    {"besuche < 10", "v"},
+    {"besuche = 3.0", "v"},
+    {"besuche < '3,5'", "v"},
+    {"besuche != 3", "lo"},
+    {"besuche > -1", "vl"},
+    {"plz = 01067", "v"},
+    {"plz = 1067", ""},
+    {"plz < \"02\"", "v"},
+    {"zuletzt < 1.1.2025", "l"},
+    {"zuletzt = 2025-05-20", "v"},
+    {"zuletzt >= 2024-12-31", "vl"},
+    {"family_name < N", "vl"},
+    {"ort = \"\"", "lo"},
+    {"ort < z", "v"},
+    {"city = celle", "v"},
+    {"\"Zuletzt\" = 20.5.2025", "v"},
+    /* the day of joining, in the zone */
+    {"joined = 2.9.2025", "v"},
+    {"joined < 2.9.2025", "o"},
+    {"joined <= 2.9.2025", "vo"},
+    {"joined > 2025-09-02", "l"},
+    {"joined >= 2025-09-02", "vl"},
+    {"joined != 2025-09-02", "lo"},
+    /* quotation marks of all kinds */
+    {"organisation = „Stadt Celle“", "v"},
+    {"organisation = \u201eStadt Celle\"", "v"},
+    {"organisation = «Stadt Celle»", "v"},
+    {"organisation = ‘stadt celle’", "v"},
+    {"organisation = \"Stadt \\\"Celle\\\"\"", ""},
+    {"country\u00a0≠\u00a0FR", "vo"},
+    {"besuche ≥ 10", "l"},
+    /* nobody has it: missing is empty */
+    {"nothing = x", ""},
+    {"nothing != x", "vlo"},
+    {"nothing = ''", "vlo"},
+    {"nothing < 5", ""},
+    {"not nothing < 5", "vlo"},
+};
+
+static void people_are_meant(void **state) {
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        struct filter *f, *thawed;
+        struct filter_fault fault;
+        AUTOBUF struct buf frozen = BUF_INIT(FILTER_FROZEN_MAX_BYTES), again = BUF_INIT(FILTER_FROZEN_MAX_BYTES);
+        char got[4];
+        if (read_filter(rows[i].filter, &f, &fault) < 0)
+            fail_msg("%s: %s at %u", rows[i].filter, fault.key, fault.column);
+        meant(f, got);
+        unit_str(rows[i].filter, got, rows[i].meant);
+        filter_freeze(f, &frozen);
+        unit_int(rows[i].filter, filter_thaw(buf_view(&frozen), &thawed), 0);
+        meant(thawed, got);
+        unit_str(rows[i].filter, got, rows[i].meant);
+        filter_freeze(thawed, &again);
+        unit_str(rows[i].filter, buf_str(&again), buf_str(&frozen));
+        (void)filter_free(f);
+        (void)filter_free(thawed);
+    }
+}
+
+static void faults_say_where(void **state) {
+    (void)state;
+    static const struct {
+        const char *filter, *key;
+        unsigned column;
+        const char *text, *near;
+    } cases[] = {
+        {"", "filter-ends", 1, "", ""},
+        {"country", "filter-operator", 8, "country", ""},
+        {"country == FR", "filter-operator", 9, "country", "="},
+        {"country <> FR", "filter-operator", 9, "country", "!="},
+        {"country FR", "filter-operator", 9, "country", ""},
+        {"country =", "filter-value", 10, "=", ""},
+        {"country = and tag has x", "filter-value", 11, "=", ""},
+        {"country = FR,", "filter-value", 14, ",", ""},
+        {"city = Bad Homburg", "filter-join", 12, "Bad Homburg" + 4, ""},
+        {"ä = ü und ö = x", "filter-join", 7, "und", "and"},
+        {"a = b && c = d", "filter-join", 7, "&&", "and"},
+        {"a = b and", "filter-ends", 10, "", ""},
+        {"and a = b", "filter-field", 1, "and", ""},
+        {"! a = b", "filter-field", 1, "!", "not"},
+        {"a = \"FR", "filter-quote", 5, "", ""},
+        {"(a = b", "filter-bracket-open", 1, "", ""},
+        {"a = b)", "filter-bracket-close", 6, "", ""},
+        {"()", "filter-field", 2, ")", ""},
+        {"a < 1, 2", "filter-several", 6, "", ""},
+        {"x = 1 or tag = \"funding\"", "filter-tag", 10, "funding", ""},
+        {"tag != x", "filter-tag", 1, "x", ""},
+        {"joined has 2", "filter-has-date", 1, "joined", ""},
+        {"joined > soon", "not-a-date", 10, "soon", ""},
+        {"language = Klingon!", "filter-join", 19, "!", "not"},
+        {"language = \"Klingon!\"", "filter-language", 12, "Klingon!", ""},
+        {"form = Sire", "filter-form", 8, "Sire", ""},
+        {"title has ''", "filter-value", 11, "has", ""},
+        {"'--' = 1", "filter-field", 1, "--", ""},
+        {"a = $", "filter-value", 5, "=", ""},
+        {"a = b; DROP TABLE subscriber", "filter-join", 6, ";", ""},
+    };
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        struct filter *f;
+        struct filter_fault fault;
+        unit_int(cases[i].filter, read_filter(cases[i].filter, &f, &fault), -EINVAL);
+        unit_str(cases[i].filter, fault.key, cases[i].key);
+        unit_int(cases[i].filter, fault.column, cases[i].column);
+        unit_str(cases[i].filter, fault.text, cases[i].text);
+        unit_str(cases[i].filter, fault.near, cases[i].near);
+    }
+}
+
+static const char *fault_of(const struct buf *text) {
+    static struct filter_fault fault;
+    struct filter *f;
+    if (read_filter(buf_str(text), &f, &fault) < 0)
+        return fault.key;
+    (void)filter_free(f);
+    return "";
+}
+
+static void caps_hold(void **state) {
+    (void)state;
+    AUTOBUF struct buf text = BUF_INIT(8192);
+    for (int i = 0; i < FILTER_DEPTH_MAX; i++)
+        buf_puts(&text, i % 2 ? "(" : "not ");
+    buf_puts(&text, "a = b");
+    for (int i = 0; i < FILTER_DEPTH_MAX / 2; i++)
+        buf_putc(&text, ')');
+    assert_string_equal(fault_of(&text), "");
+    buf_clear(&text);
+    for (int i = 0; i <= FILTER_DEPTH_MAX; i++)
+        buf_putc(&text, '(');
+    assert_string_equal(fault_of(&text), "filter-too-deep");
+    buf_clear(&text);
+    buf_puts(&text, "a=b");
+    while (text.len + 7 <= FILTER_MAX_BYTES)
+        buf_puts(&text, "or a<b ");
+    assert_string_equal(fault_of(&text), "filter-join"); /* "bor": words end at blanks */
+    buf_clear(&text);
+    buf_puts(&text, "a=b");
+    while (text.len + 8 <= FILTER_MAX_BYTES)
+        buf_puts(&text, " or a<bc");
+    assert_string_equal(fault_of(&text), "");
+    while (text.len < FILTER_MAX_BYTES)
+        buf_putc(&text, ' ');
+    assert_string_equal(fault_of(&text), "");
+    buf_putc(&text, ' ');
+    assert_string_equal(fault_of(&text), "filter-too-long");
+    buf_clear(&text);
+    buf_puts(&text, "country=");
+    while (text.len + 3 <= FILTER_MAX_BYTES)
+        buf_printf(&text, "%c%c,", (int)('A' + text.len % 26), (int)('A' + text.len / 3 % 26));
+    buf_truncate(&text, text.len - 1);
+    assert_string_equal(fault_of(&text), "");
+}
+
+static void what_nobody_has_is_told(void **state) {
+    (void)state;
+    struct filter *f;
+    struct filter_fault fault;
+    struct filter_unseen unseen;
+    size_t at = 0;
+    assert_int_equal(
+        read_filter("contry = FR or tag has fundng, funding or Land = DE or attr.Besuche > 1 or title = x", &f, &fault),
+        0);
+    assert_true(filter_is_looking(f));
+    for (size_t i = 0; i < COUNT_OF(people); i++)
+        filter_look(f, &people[i]);
+    assert_true(filter_next_unseen(f, &at, &unseen));
+    assert_string_equal(unseen.name, "contry");
+    assert_false(unseen.is_tag);
+    assert_int_equal(unseen.column, 1);
+    assert_true(filter_next_unseen(f, &at, &unseen));
+    assert_string_equal(unseen.name, "fundng");
+    assert_true(unseen.is_tag);
+    assert_int_equal(unseen.column, 24);
+    assert_false(filter_next_unseen(f, &at, &unseen));
+    (void)filter_free(f);
+}
+
+static void damage_is_not_thawed(void **state) {
+    (void)state;
+    static const char *const texts[] = {
+        "",
+        "filter 2\ntest title =\nvalue a\n",
+        "filter 1\n",
+        "filter 1\nand\n",
+        "filter 1\nnot\n",
+        "filter 1\ntest title =\n",
+        "filter 1\ntest attribute =\nvalue a\n",
+        "filter 1\ntest title ==\nvalue a\n",
+        "filter 1\ntest subscriber =\nvalue a\n",
+        "filter 1\ntest title =\nvalue a\ntest title =\nvalue b\n",
+        "filter 1\ntest title =\nvalue a\nor\n",
+        "filter 1\ntest joined =\nvalue a\n",
+        "filter 1\ntest joined =\nrange 1\n",
+        "filter 1\nvalue a\n",
+        "filter 1\ntest title =\nvalue \xff\n",
+    };
+    struct filter *f = NULL;
+    for (size_t i = 0; i < COUNT_OF(texts); i++)
+        unit_int(texts[i], filter_thaw(view_of(texts[i]), &f), -EINVAL);
+    AUTOBUF struct buf many = BUF_INIT(1 << 20);
+    buf_puts(&many, "filter 1\ntest title =\nvalue a\n");
+    for (int i = 1; i < FILTER_NODES_MAX; i++)
+        buf_puts(&many, "not\n");
+    assert_int_equal(filter_thaw(buf_view(&many), &f), 0);
+    assert_true(filter_matches(f, &people[0])); /* an odd number of nots, and nobody is called a */
+    (void)filter_free(f);
+    buf_puts(&many, "not\n");
+    assert_int_equal(filter_thaw(buf_view(&many), &f), -EINVAL);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(people_are_meant),        cmocka_unit_test(faults_say_where),     cmocka_unit_test(caps_hold),
+        cmocka_unit_test(what_nobody_has_is_told), cmocka_unit_test(damage_is_not_thawed),
+    };
+    return cmocka_run_group_tests(tests, load, unload);
+}
