@@ -7,8 +7,8 @@
 
 #include "base/clock.h"
 #include "conf/conf.h"
-#include "send/relays.h"
 #include "mail/filter.h"
+#include "send/relays.h"
 #include "send/sending.h"
 #include "send/work.h"
 #include "store/relay_usage.h"

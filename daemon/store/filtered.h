@@ -2,13 +2,16 @@
 #pragma once
 #include <stdbool.h>
 
+#include "store/visible.h"
+
 struct filter;
 struct filter_person;
 struct row;
 
 #define FILTERED_COLUMNS                                                                                               \
-    "s.address, s.address_key, s.language, s.form, s.title, s.given_name, s.family_name, s.organisation, s.timezone, " \
-    "s.attributes, u.tags, u.since"
+    ADDRESS_SENT_TO("s.")                                                                                              \
+    ", s.address_key, s.language, s.form, s.title, s.given_name, s.family_name, "                                      \
+    "s.organisation, s.timezone, s.attributes, u.tags, u.since"
 
 /* The person of a row in which these columns begin at `first`; texts are the row's. */
 void filtered_person(const struct row *row, int first, struct filter_person *ret);
