@@ -178,6 +178,12 @@ static bool fall_silent(const struct destinations *d, struct destination *t, int
     return fresh;
 }
 
+/* It stood idle, and others wait for their turns: these follow each other too slowly. */
+static void hurry(struct destination *t, unsigned most, int64_t now_usec) {
+    if (most && t->on_their_way == 0 && !t->wanted && t->turn_usec > now_usec && t->gap_usec)
+        t->gap_usec -= t->gap_usec / 4;
+}
+
 enum destination_answer destination_take(struct destinations *d, struct view domain, int64_t now_usec,
                                          int64_t *ret_when_usec) {
     struct destination *t = find_or_add(d, domain, now_usec);
@@ -197,6 +203,7 @@ enum destination_answer destination_take(struct destinations *d, struct view dom
         *ret_when_usec = pace_bucket_when(t->bucket, now_usec);
         return DESTINATION_LATER;
     }
+    hurry(t, most, now_usec);
     t->on_their_way++;
     return DESTINATION_GO;
 }
@@ -254,7 +261,7 @@ static int64_t step_of(const struct destination *t, int64_t now_usec) {
     if (t->rate.count)
         return (t->rate.per_usec + t->rate.per_usec / PACE_BURST_OF) / t->rate.count + 1;
     if (t->state == SILENT)
-        return DESTINATION_STEP_USEC;
+        return DESTINATION_STEP_SILENT_USEC;
     if (t->done_usec && (now_usec - t->done_usec) / 4 > step)
         step = (now_usec - t->done_usec) / 4;
     return step < DESTINATION_STEP_MIN_USEC ? DESTINATION_STEP_MIN_USEC : step > USEC_PER_SEC ? USEC_PER_SEC : step;

@@ -28,7 +28,8 @@ struct conf;
 struct destinations;
 
 enum { DESTINATIONS_MAX = 16384, DESTINATION_STEP = 10, DESTINATION_CAREFUL_MAX = 16 };
-#define DESTINATION_STEP_USEC (USEC_PER_SEC / 4) /* between turns, where nothing is known */
+#define DESTINATION_STEP_USEC (USEC_PER_SEC / 100)      /* between turns, where nothing is known */
+#define DESTINATION_STEP_SILENT_USEC (USEC_PER_SEC / 4) /* behind a silence */
 #define DESTINATION_STEP_MIN_USEC (USEC_PER_SEC / 1000)
 /* A message is never put off further than this; then it asks again. */
 #define DESTINATION_PUT_OFF_MAX_USEC (6 * USEC_PER_HOUR)

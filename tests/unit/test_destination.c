@@ -152,7 +152,7 @@ static void test_turns(void **state) {
     for (int i = 0; i < 1000; i++) {
         int64_t turn = destination_turn(d, slow, 5);
         assert_true(turn >= SILENCE_USEC);
-        assert_true(i == 0 || turn == last + DESTINATION_STEP_USEC);
+        assert_true(i == 0 || turn == last + DESTINATION_STEP_SILENT_USEC);
         last = turn;
     }
     assert_true(destination_turn(d, paced, 0) >= 0);

@@ -30,27 +30,34 @@ static int by_arrival(const void *a, const void *b) {
 /* How the way to the relay and back takes its time. */
 enum way { WAY_NONE, WAY_EVEN, WAY_BURSTS };
 
+/* The process stays; ends, and begins after a pause; or is killed in the middle of its work, and begins at once. */
+enum life { STAYS, RESTARTS, KILLS };
+
 /* Most of the way is held up again and again, and then let go at once. */
 static void travel(struct message *m, enum way way, int64_t per_usec) {
-    int64_t period = per_usec / 4 < USEC_PER_SEC ? per_usec / 4 : USEC_PER_SEC;
+    int64_t period = per_usec == USEC_PER_SEC ? 2 * per_usec / 7 : 9 * USEC_PER_SEC / 10; /* divides none of them */
     m->there = way == WAY_NONE ? m->sent : way == WAY_EVEN ? m->sent + 300 : (m->sent / period + 1) * period;
     m->answered = way == WAY_EVEN ? m->there + 500 : m->there + 1;
 }
 
 /* Takes greedily, with pauses that let the bucket fill and restarts that empty it, for several windows; then no window
  * may hold more than the rate's number, as the relay sees it. */
-static void check_windows(struct rate rate, int64_t step, int64_t pause, bool restarts, enum way way) {
+static void check_windows(struct rate rate, int64_t step, int64_t pause, enum life restarts, enum way way) {
     struct message *m = calloc(TAKES_MAX, sizeof *m);
     assert_non_null(m);
     size_t count = 0, answered = 0;
+    unsigned lives = 0;
     struct pace_bucket b;
     pace_bucket_init(&b, rate, 0);
     int64_t end = 5 * rate.per_usec, busy_until = pause;
     for (int64_t now = 0; now < end && count < TAKES_MAX; now += step) {
-        if (now >= busy_until) {
+        if (now >= busy_until && restarts == KILLS && ++lives % 2) {
+            pace_bucket_init(&b, rate, now);
+            busy_until = now + pause;
+        } else if (now >= busy_until) {
             now += pause;
             busy_until = now + pause;
-            if (restarts)
+            if (restarts == RESTARTS)
                 pace_bucket_init(&b, rate, now);
         }
         for (; answered < count && m[answered].answered <= now; answered++)
@@ -60,7 +67,7 @@ static void check_windows(struct rate rate, int64_t step, int64_t pause, bool re
             travel(&m[count++], way, rate.per_usec);
         }
     }
-    assert_true(count > 0 || restarts); /* restarts in quick succession leave a slow rate no token */
+    assert_true(count > 0 || restarts != STAYS); /* restarts in quick succession leave a slow rate no token */
     qsort(m, count, sizeof *m, by_arrival);
     for (size_t first = 0, last = 0; first < count; first++) {
         while (last < count && m[last].there < m[first].there + rate.per_usec)
@@ -76,11 +83,14 @@ static void test_no_window_exceeds_the_rate(void **state) {
     for (size_t i = 0; i < sizeof rates / sizeof rates[0]; i++)
         for (enum way way = WAY_NONE; way <= WAY_BURSTS; way++) {
             int64_t per = rates[i].per_usec, step = per / 5000 + 1;
-            check_windows(rates[i], step, 100 * per, false, way);
-            check_windows(rates[i], step, per / 3, false, way);
-            check_windows(rates[i], step, 3 * per / 2, true, way);
-            check_windows(rates[i], step, per / 3, true, way);
-            check_windows(rates[i], step, per / 40 + 1, true, way);
+            check_windows(rates[i], step, 100 * per, STAYS, way);
+            check_windows(rates[i], step, per / 3, STAYS, way);
+            for (enum life life = RESTARTS; life <= KILLS; life++) {
+                check_windows(rates[i], step, 3 * per / 2, life, way);
+                check_windows(rates[i], step, per / 3, life, way);
+                check_windows(rates[i], step, per / 7, life, way);
+                check_windows(rates[i], step, per / 40 + 1, life, way);
+            }
         }
 }
 
