@@ -49,7 +49,8 @@ UNIT      := $(patsubst tests/unit/%.c,$(B)/unit/%,$(wildcard tests/unit/test_*.
 REPLAYS   := $(patsubst tests/fuzz/%.c,$(B)/replay/%,$(wildcard tests/fuzz/fuzz_*.c))
 FUZZERS   := $(REPLAYS:$(B)/replay/%=$(B)/fuzzers/%)
 TOOLS     := $(patsubst tests/tools/%.c,$(B)/tools/%,$(wildcard tests/tools/*.c)) $(B)/tools/sink $(B)/tools/forgetful.so
-GENERATED := $(patsubst daemon/store/%.sql,$(B)/generated/%_sql.h,$(wildcard daemon/store/*.sql)) $(B)/generated/prefix.h
+GENERATED := $(patsubst daemon/store/%.sql,$(B)/generated/%_sql.h,$(wildcard daemon/store/*.sql)) \
+             $(B)/generated/prefix.h $(B)/generated/events.h
 
 MANUAL    := $(patsubst docs/man/%,$(B)/man/%,$(wildcard docs/man/*.[158]))
 COMPLETION := $(B)/completion/rundbrief $(B)/completion/_rundbrief
@@ -75,6 +76,10 @@ fuzzers: $(FUZZERS)
 $(B)/generated/%_sql.h: daemon/store/%.sql
 	@mkdir -p $(@D)
 	(echo 'static const char $*_sql[] ='; sed 's/\\/\\\\/g; s/"/\\"/g; s/^/    "/; s/$$/\\n"/' $<; echo '    ;') >$@
+
+$(B)/generated/events.h: systemd/rundbrief.catalog
+	@mkdir -p $(@D)
+	awk '/^# [a-z-]+$$/ { name = $$2 } /^-- / { print "{\"" name "\", \"" $$2 "\"}," }' $< >$@
 
 # Written only when PREFIX is another one, so that only what names it is built again.
 $(B)/generated/prefix.h: FORCE

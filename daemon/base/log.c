@@ -1,8 +1,14 @@
 #include "base/log.h"
 
+#include <ctype.h>
+#include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <sys/uio.h>
+#include <systemd/sd-journal.h>
 #include <unistd.h>
 
 #include "base/text.h"
@@ -11,6 +17,77 @@ static _Atomic int max_level = LOG_INFO;
 
 void log_set_level(int level) {
     max_level = level;
+}
+
+static const struct {
+    const char *event, *message_id;
+} events[] = {
+#include "events.h"
+};
+
+static bool journal_reads_stderr;
+
+static void look_for_journal(void) {
+    const char *stream = getenv("JOURNAL_STREAM"); /* DEVICE:INODE */
+    unsigned long long device, inode;
+    struct stat st;
+    journal_reads_stderr = stream && sscanf(stream, "%llu:%llu", &device, &inode) == 2 &&
+                           fstat(STDERR_FILENO, &st) == 0 && st.st_dev == device && st.st_ino == inode;
+}
+
+enum { JOURNAL_FIELDS_MAX = 16 };
+
+/* Fields one after the other in one text. */
+struct entry {
+    struct buf text;
+    size_t ends[JOURNAL_FIELDS_MAX];
+    int count;
+};
+
+static void end_field(struct entry *e) {
+    if (e->count < JOURNAL_FIELDS_MAX)
+        e->ends[e->count++] = e->text.len;
+}
+
+static void add_field(struct entry *e, const struct log_field *f) {
+    buf_puts(&e->text, "RUNDBRIEF_");
+    for (const char *c = f->key; *c; c++)
+        buf_putc(&e->text, *c == '-' ? '_' : (char)toupper((unsigned char)*c));
+    buf_putc(&e->text, '=');
+    if (f->text)
+        text_add_safe(&e->text, view_of(f->text));
+    else
+        buf_printf(&e->text, "%lld", (long long)f->number);
+    end_field(e);
+}
+
+static int hand_over(const struct entry *e) {
+    struct iovec parts[JOURNAL_FIELDS_MAX];
+    size_t from = 0;
+    for (int i = 0; i < e->count; from = e->ends[i++])
+        parts[i] = (struct iovec){e->text.data + from, e->ends[i] - from};
+    return e->text.error ? e->text.error : sd_journal_sendv(parts, e->count);
+}
+
+/* 0, or a negative errno where the journal did not take it. */
+static int to_journal(int level, const char *event, const struct log_field *fields, struct view line) {
+    struct entry e = {.text = BUF_INIT(4 * LOG_LINE_MAX)};
+    buf_printf(&e.text, "MESSAGE=%.*s", (int)line.len, line.ptr);
+    end_field(&e);
+    buf_printf(&e.text, "PRIORITY=%d", level);
+    end_field(&e);
+    buf_printf(&e.text, "RUNDBRIEF_EVENT=%s", event);
+    end_field(&e);
+    for (size_t i = 0; i < COUNT_OF(events); i++)
+        if (strcmp(events[i].event, event) == 0) {
+            buf_printf(&e.text, "MESSAGE_ID=%s", events[i].message_id);
+            end_field(&e);
+        }
+    for (; fields->key; fields++)
+        add_field(&e, fields);
+    int r = hand_over(&e);
+    buf_done(&e.text);
+    return r;
 }
 
 static void add_value(struct buf *line, const char *text) {
@@ -36,12 +113,12 @@ void log_emit(int level, const char *event, const struct log_field *fields) {
         return;
     AUTOBUF struct buf line = BUF_INIT(2 * LOG_LINE_MAX);
     buf_printf(&line, "<%d>%s", level, event);
-    for (; fields->key; fields++) {
-        buf_printf(&line, " %s=", fields->key);
-        if (fields->text)
-            add_value(&line, fields->text);
+    for (const struct log_field *f = fields; f->key; f++) {
+        buf_printf(&line, " %s=", f->key);
+        if (f->text)
+            add_value(&line, f->text);
         else
-            buf_printf(&line, "%lld", (long long)fields->number);
+            buf_printf(&line, "%lld", (long long)f->number);
     }
     if (line.len > LOG_LINE_MAX) {
         buf_truncate(&line, LOG_LINE_MAX);
@@ -49,6 +126,11 @@ void log_emit(int level, const char *event, const struct log_field *fields) {
         line.len = strlen(line.data);
     }
     line.error = 0;
+    static pthread_once_t looked = PTHREAD_ONCE_INIT;
+    (void)pthread_once(&looked, look_for_journal);
+    struct view message = view_slice(buf_view(&line), strlen("<0>"), line.len);
+    if (journal_reads_stderr && to_journal(level, event, fields, message) >= 0)
+        return;
     buf_putc(&line, '\n');
     if (write(STDERR_FILENO, buf_str(&line), line.len) < 0)
         return; /* nowhere left to say so */

@@ -1,6 +1,8 @@
 /* Structured log lines on standard error, in the form that systemd's journal reads:
  *   <6>relay-paused relay=main seconds=30 reason="550 5.7.1 not allowed"
- * An event name, then key=value fields; values are cleaned of control bytes and quoted where they need it.
+ * An event name, then key=value fields; values are cleaned of control bytes and quoted where they need it. Where standard
+ * error leads to systemd's journal (JOURNAL_STREAM of systemd.exec(5)), the same line goes there as an entry with fields:
+ * RUNDBRIEF_EVENT, RUNDBRIEF_ and each key in capitals, and the MESSAGE_ID that systemd/rundbrief.catalog has for it.
  * Addresses, tokens and secrets are never given to the log at any level above LOG_DEBUG. Thread-safe: one write(2)
  * a line, cut at LOG_LINE_MAX bytes. */
 #pragma once
