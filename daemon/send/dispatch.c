@@ -867,6 +867,7 @@ static void turn(void *user) {
     struct dispatch *d = user;
     int64_t now = clock_mono_usec(), when = 0;
     const char *relay;
+    works_gather(&d->works);
     watch_store(d, now, &when);
     watch_clock(d);
     while (send_next(d, NULL, now, &when))
@@ -884,6 +885,7 @@ static void turn(void *user) {
     pace_sooner(&when, relays_close_idle(d->relays, now));
     check_stopped(d, now, &when);
     set_timer(d, now, when);
+    works_hand_over(&d->works);
 }
 
 static void on_timer(void *user) {

@@ -22,5 +22,25 @@ void work_submit(struct works *works, struct work *w, enum store_lane lane,
     w->works = works;
     w->done = done;
     works->under_way++;
-    store_submit(works->store, &w->job);
+    if (!works->gathering) {
+        store_submit(works->store, &w->job);
+        return;
+    }
+    w->job.next = NULL;
+    if (works->last)
+        works->last->job.next = &w->job;
+    else
+        works->first = w;
+    works->last = w;
+}
+
+void works_gather(struct works *works) {
+    works->gathering = true;
+}
+
+void works_hand_over(struct works *works) {
+    struct work *first = works->first;
+    works->gathering = false;
+    works->first = works->last = NULL;
+    store_submit_all(works->store, first ? &first->job : NULL);
 }

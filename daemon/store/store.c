@@ -307,16 +307,23 @@ struct store *store_close(struct store *s) {
 }
 
 void store_submit(struct store *s, struct store_job *job) {
-    s->pending++;
-    job->result = 0;
+    job->next = NULL;
+    store_submit_all(s, job);
+}
+
+void store_submit_all(struct store *s, struct store_job *first) {
+    if (!first)
+        return;
     (void)pthread_mutex_lock(&s->lock);
-    if (s->closing) {
-        job->result = -ESHUTDOWN;
-        list_add(&s->finished, job);
-    } else {
-        list_add(&s->lanes[job->lane], job);
-        (void)pthread_cond_signal(&s->work); /* cannot fail on a valid condition */
+    bool closing = s->closing;
+    for (struct store_job *job = first, *next; job; job = next) {
+        next = job->next;
+        s->pending++;
+        job->result = closing ? -ESHUTDOWN : 0;
+        list_add(closing ? &s->finished : &s->lanes[job->lane], job);
     }
+    if (!closing)
+        (void)pthread_cond_signal(&s->work); /* cannot fail on a valid condition */
     (void)pthread_mutex_unlock(&s->lock);
 }
 

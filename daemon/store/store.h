@@ -30,8 +30,8 @@ struct store_job {
     /* On the loop; result is 0 or the errno. Owns the job from then on. May be NULL. */
     void (*done)(struct store_job *job, int result);
     struct why why; /* for whoever fails */
+    struct store_job *next; /* the store's own, once submitted */
     /* the store's own */
-    struct store_job *next;
     int result;
 };
 
@@ -45,6 +45,8 @@ int store_open(const char *state_dir, store_wake *wake, void *user, struct why *
 struct store *store_close(struct store *s);
 /* From the loop only. Never fails, never waits. */
 void store_submit(struct store *s, struct store_job *job);
+/* The same of several in this order, linked by next; the thread sees all of them at once. NULL is fine. */
+void store_submit_all(struct store *s, struct store_job *first);
 /* Runs the done callbacks of finished jobs. On the loop. */
 void store_dispatch(struct store *s);
 /* 0, or the errno for which commits fail just now (-ENOSPC, -EIO). Any thread. */
