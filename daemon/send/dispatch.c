@@ -10,6 +10,7 @@
 #include "base/number.h"
 #include "conf/conf.h"
 #include "net/loop.h"
+#include "send/claimer.h"
 #include "send/destination.h"
 #include "send/letter.h"
 #include "send/pace.h"
@@ -26,7 +27,6 @@ enum {
     NOTICES_MAX = 8, /* claimed at once */
     LOADED_MAX = 16, /* announcements with their mails in memory */
     LOADED_MAX_BYTES = 256 << 20,
-    MAIL_SLACK_BYTES = 1 << 20,
 };
 static const int64_t turn_usec = 30 * USEC_PER_SEC;      /* how long mails stay loaded where others wait */
 static const int64_t in_doubt_usec = 10 * USEC_PER_SEC;  /* until what is in doubt is sent again */
@@ -41,18 +41,18 @@ struct dispatch {
     struct loop *loop;
     struct store *store;
     struct conf *conf;
-    const struct keyring *keys;
     const struct dispatch_handlers *handlers;
     void *user;
 
     struct works works;
     struct stages stages;
+    struct claimer *claimer;
     struct recorder *recorder;
     struct relays *relays;
     struct destinations *destinations;
     struct loop_source *post, *timer;
     int64_t timer_usec; /* what it was last set to */
-    struct buf return_path, mail;
+    struct letters letters;
 
     struct sending *sendings; /* in turn: whoever got something goes to the end */
     struct items notices;
@@ -319,10 +319,9 @@ static void cannot_write(struct dispatch *d, struct item *item, int error) {
 }
 
 static void send_item(struct dispatch *d, struct item *item, struct line *line, int64_t now) {
-    const struct letter_parts parts = {d->conf, d->keys};
     struct envelope envelope;
     struct view message;
-    int r = letter_write(&parts, item, &d->return_path, &d->mail, &envelope, &message);
+    int r = letter_write(&d->letters, item, &envelope, &message);
     if (r == 0)
         r = relays_send(line, &envelope, message, item, now);
     if (r < 0)
@@ -541,7 +540,7 @@ static void claim_for(struct dispatch *d, struct sending *s, unsigned sharers, i
     if (max > window - have)
         max = window - have;
     flush(d);
-    s->claiming = stages_claim(&d->stages, s, max, resends_doubt(d)) == 0;
+    s->claiming = claimer_claim(d->claimer, s, max, resends_doubt(d)) == 0;
 }
 
 static void claim_more(struct dispatch *d, int64_t now, int64_t *when) {
@@ -557,20 +556,15 @@ static void claim_more(struct dispatch *d, int64_t now, int64_t *when) {
             claim_for(d, s, sharers ? sharers : 1, now, when);
 }
 
-static void on_claimed(void *user, struct sending *s, int result, struct claims *claims, bool more) {
+static void on_claimed(void *user, struct sending *s, int result, struct items *items, bool more) {
     struct dispatch *d = user;
     s->claiming = false;
     s->exhausted = result < 0 || !more;
-    d->claimed_since |= claims->count > 0;
+    d->claimed_since |= items->count > 0;
     if (s->exhausted)
         d->survey_wanted = true; /* what is due next? */
-    for (size_t i = 0; i < claims->count && result == 0; i++) {
-        struct item *item = item_of_claim(s, &claims->items[i]);
-        if (item)
-            items_push(&s->waiting, item);
-        else
-            log_error("out-of-memory", LOG_NUM("announcement", s->id)); /* stays claimed: in doubt at the next start */
-    }
+    for (struct item *i; (i = items_pop(items));)
+        items_push(&s->waiting, i);
     if (!s->active || d->stopping)
         give_back_all(d, &s->waiting);
     wake(d);
@@ -761,7 +755,6 @@ static const struct stages_handlers stages_handlers = {
     .on_gathered = on_gathered,
     .on_loaded = on_loaded,
     .on_settled = on_settled,
-    .on_claimed = on_claimed,
     .on_notices = on_notices,
     .on_usage = on_usage,
     .on_usage_loaded = on_usage_loaded,
@@ -920,6 +913,8 @@ static int prepare(struct dispatch *d, struct why *why) {
         return r;
     r = destinations_new(&d->destinations);
     if (r == 0)
+        r = claimer_new(&d->works, on_claimed, d, &d->claimer);
+    if (r == 0)
         r = recorder_new(&d->works, on_recorded, d, &d->recorder);
     if (r == 0)
         r = loop_add_post(d->loop, turn, d, &d->post);
@@ -941,14 +936,12 @@ int dispatch_new(struct loop *loop, struct store *store, struct conf *conf, cons
         .loop = loop,
         .store = store,
         .conf = conf_ref(conf),
-        .keys = keys,
         .handlers = handlers,
         .user = user,
         .works = {.store = store, .on_done = on_work_done, .user = d},
         .stages = {.works = &d->works, .spool = spool, .on = &stages_handlers, .user = d},
-        .return_path = BUF_INIT(512),
-        .mail = BUF_INIT(conf->message_limit_bytes + MAIL_SLACK_BYTES),
     };
+    letters_init(&d->letters, conf, keys);
     items_init(&d->notices);
     int r = prepare(d, why);
     if (r < 0) {
@@ -967,12 +960,12 @@ struct dispatch *dispatch_free(struct dispatch *d) {
     while (d->sendings)
         forget(d, d->sendings);
     items_free(&d->notices);
+    (void)claimer_free(d->claimer);
     (void)destinations_free(d->destinations);
     (void)loop_remove(d->post);
     (void)loop_remove(d->timer);
     (void)conf_unref(d->conf);
-    buf_done(&d->return_path);
-    buf_done(&d->mail);
+    letters_done(&d->letters);
     free(d);
     return NULL;
 }
@@ -1000,7 +993,7 @@ void dispatch_notices(struct dispatch *d) {
 void dispatch_set_conf(struct dispatch *d, struct conf *conf) {
     struct conf *before = d->conf;
     d->conf = conf_ref(conf);
-    d->mail.limit_bytes = conf->message_limit_bytes + MAIL_SLACK_BYTES;
+    letters_set_conf(&d->letters, conf);
     if (relays_set_conf(d->relays, d->conf) < 0 ||
         destinations_configure(d->destinations, d->conf, clock_mono_usec()) < 0)
         log_error("out-of-memory");

@@ -2,6 +2,8 @@
 
 #include <stdlib.h>
 
+#include "send/claimer.h"
+
 static void take_domain(struct item *i) {
     struct view address = item_recipient(i);
     size_t at = address.len;
@@ -10,15 +12,9 @@ static void take_domain(struct item *i) {
     i->domain = view_slice(address, at, address.len);
 }
 
-struct item *item_of_claim(struct sending *s, struct claim *claim) {
-    struct item *i = calloc(1, sizeof *i);
-    if (!i)
-        return NULL;
-    i->sending = s;
-    i->claim = *claim;
-    claim->memory = NULL;
+void item_of_claim(struct item *i, struct sending *s, const struct claim *claim, struct block *block) {
+    *i = (struct item){.sending = s, .block = block, .claim = *claim};
     take_domain(i);
-    return i;
 }
 
 struct item *item_of_notice(struct notice *notice) {
@@ -32,8 +28,9 @@ struct item *item_of_notice(struct notice *notice) {
 }
 
 struct item *item_free(struct item *i) {
-    if (i) {
-        free(i->claim.memory);
+    if (i && i->block) {
+        block_let_go(i->block);
+    } else if (i) {
         notice_done(&i->notice);
         free(i);
     }

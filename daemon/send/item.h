@@ -7,11 +7,13 @@
 #include "store/delivery.h"
 #include "store/notice.h"
 
+struct block;
 struct sending;
 
 struct item {
     struct item *next;
     struct sending *sending; /* NULL: a notice */
+    struct block *block;     /* whose memory this is; NULL of a notice */
     struct claim claim;
     struct notice notice;
     uint64_t relays;        /* bits of the relays that may carry a notice */
@@ -23,8 +25,9 @@ struct item {
     struct outcome outcome; /* of a refusal that is held back */
 };
 
-/* Take what the claim or notice owns, and leave it empty; NULL where memory runs out. */
-struct item *item_of_claim(struct sending *s, struct claim *claim);
+/* In the block's memory, where the texts of the claim stay too. */
+void item_of_claim(struct item *i, struct sending *s, const struct claim *claim, struct block *block);
+/* Takes what the notice owns, and leaves it empty; NULL where memory runs out. */
 struct item *item_of_notice(struct notice *notice);
 struct item *item_free(struct item *i);
 struct view item_recipient(const struct item *i);

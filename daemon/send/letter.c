@@ -12,22 +12,44 @@
 
 #include "base/banned.h"
 
-static int print_token(const struct letter_parts *parts, struct item *item, struct buf *to) {
+enum { RETURN_PATH_MAX_BYTES = 512, MESSAGE_ID_MAX_BYTES = 128, MAIL_SLACK_BYTES = 1 << 20 };
+
+void letters_init(struct letters *l, const struct conf *conf, const struct keyring *keys) {
+    *l = (struct letters){.keys = keys,
+                          .token = BUF_INIT(2 * TOKEN_TEXT_MAX),
+                          .message_id = BUF_INIT(MESSAGE_ID_MAX_BYTES),
+                          .return_path = BUF_INIT(RETURN_PATH_MAX_BYTES)};
+    letters_set_conf(l, conf);
+}
+
+void letters_done(struct letters *l) {
+    buf_done(&l->token);
+    buf_done(&l->message_id);
+    buf_done(&l->return_path);
+    buf_done(&l->mail);
+}
+
+void letters_set_conf(struct letters *l, const struct conf *conf) {
+    l->conf = conf;
+    l->mail.limit_bytes = conf->message_limit_bytes + MAIL_SLACK_BYTES;
+}
+
+static int print_token(struct letters *l, struct item *item) {
     struct claim *c = &item->claim;
     if (c->key_id == 0) {
-        int r = token_sign_recipient(parts->keys, c->list, (uint64_t)c->subscriber, &c->key_id, c->signature);
+        int r = token_sign_recipient(l->keys, c->list, (uint64_t)c->subscriber, &c->key_id, c->signature);
         if (r < 0)
             return r;
         item->signed_now = true;
     }
-    token_print_recipient(c->key_id, c->list, (uint64_t)c->subscriber, c->signature, to);
-    return buf_error(to);
+    token_print_recipient(c->key_id, c->list, (uint64_t)c->subscriber, c->signature, &l->token);
+    return buf_error(&l->token);
 }
 
 /* PREFIX+CODE@DOMAIN, or without [bounce] the plain address. */
-static void print_return_path(const struct letter_parts *parts, const struct claim *c, const char *plain,
-                              struct buf *to) {
-    struct view base = view_of(parts->conf->return_path);
+static void print_return_path(struct letters *l, const struct claim *c, const char *plain) {
+    struct buf *to = &l->return_path;
+    struct view base = view_of(l->conf->return_path);
     size_t at = view_find(base, '@');
     if (at == base.len) {
         buf_puts(to, plain);
@@ -35,19 +57,17 @@ static void print_return_path(const struct letter_parts *parts, const struct cla
     }
     buf_add_view(to, view_slice(base, 0, at));
     buf_putc(to, '+');
-    code_make(parts->keys, CODE_BOUNCE, (uint64_t)c->announcement, (uint64_t)c->subscriber, to);
+    code_make(l->keys, CODE_BOUNCE, (uint64_t)c->announcement, (uint64_t)c->subscriber, to);
     buf_add_view(to, view_slice(base, at, base.len));
 }
 
-static int write_to_recipient(const struct letter_parts *parts, struct item *item, struct buf *return_path,
-                              struct buf *mail) {
+static int write_to_recipient(struct letters *l, struct item *item) {
     const struct claim *c = &item->claim;
     struct compiled *compiled = sending_mail(item->sending, c->language);
-    AUTOBUF struct buf token = BUF_INIT(2 * TOKEN_TEXT_MAX), message_id = BUF_INIT(128);
-    int r = compiled ? print_token(parts, item, &token) : -ENOENT;
+    int r = compiled ? print_token(l, item) : -ENOENT;
     if (r < 0)
         return r;
-    code_message_id(parts->keys, (uint64_t)c->announcement, (uint64_t)c->subscriber, &message_id);
+    code_message_id(l->keys, (uint64_t)c->announcement, (uint64_t)c->subscriber, &l->message_id);
     const struct compose_recipient recipient = {
         .announcement = c->announcement,
         .subscriber = c->subscriber,
@@ -59,12 +79,12 @@ static int write_to_recipient(const struct letter_parts *parts, struct item *ite
                     .family_name = c->family_name,
                     .organisation = c->organisation},
         .attributes = c->attributes,
-        .token = buf_view(&token),
-        .message_id = buf_view(&message_id),
+        .token = buf_view(&l->token),
+        .message_id = buf_view(&l->message_id),
         .date_usec = c->first_claim_usec,
     };
-    print_return_path(parts, c, compiled_sender_address(compiled), return_path);
-    return compose(compiled, &recipient, mail);
+    print_return_path(l, c, compiled_sender_address(compiled));
+    return compose(compiled, &recipient, &l->mail);
 }
 
 static const char *address_of_sender(const struct conf *conf, const char *name) {
@@ -72,21 +92,22 @@ static const char *address_of_sender(const struct conf *conf, const char *name) 
     return s ? s->address : conf->sender_count ? conf->senders[0].address : "";
 }
 
-int letter_write(const struct letter_parts *parts, struct item *item, struct buf *return_path, struct buf *mail,
-                 struct envelope *ret_envelope, struct view *ret_message) {
+int letter_write(struct letters *l, struct item *item, struct envelope *ret_envelope, struct view *ret_message) {
     int r = 0;
-    buf_clear(return_path);
-    buf_clear(mail);
+    buf_clear(&l->token);
+    buf_clear(&l->message_id);
+    buf_clear(&l->return_path);
+    buf_clear(&l->mail);
     if (item->sending)
-        r = write_to_recipient(parts, item, return_path, mail);
+        r = write_to_recipient(l, item);
     else
-        buf_puts(return_path, address_of_sender(parts->conf, item->notice.sender));
+        buf_puts(&l->return_path, address_of_sender(l->conf, item->notice.sender));
     if (r == 0)
-        r = buf_error(return_path);
+        r = buf_error(&l->return_path);
     if (r < 0)
         return r;
     struct view recipient = item_recipient(item);
-    *ret_envelope = (struct envelope){buf_view(return_path), recipient, !text_is_ascii(recipient)};
-    *ret_message = item->sending ? buf_view(mail) : item->notice.message;
+    *ret_envelope = (struct envelope){buf_view(&l->return_path), recipient, !text_is_ascii(recipient)};
+    *ret_message = item->sending ? buf_view(&l->mail) : item->notice.message;
     return 0;
 }

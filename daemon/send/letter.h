@@ -1,4 +1,5 @@
-/* Writing one message: token, Message-ID, return path, and the mail itself. */
+/* Writing messages, one after the other: token, Message-ID, return path, and the mail itself, in memory that is used
+ * again for the next. */
 #pragma once
 #include "base/buf.h"
 #include "send/item.h"
@@ -7,13 +8,18 @@
 struct conf;
 struct keyring;
 
-struct letter_parts {
+struct letters {
     const struct conf *conf;
     const struct keyring *keys;
+    struct buf token, message_id, return_path, mail;
 };
 
-/* Fills return_path and mail (both cleared before) and an envelope whose views point to them and to the item. A token's
- * signature that is not kept yet is made, and marked to be kept. -EINVAL where a field of the person cannot stand in a
- * mail, -EMSGSIZE beyond the caps, -ENOKEY without a signing key, -ENOENT where nothing is compiled, -ENOMEM. */
-int letter_write(const struct letter_parts *parts, struct item *item, struct buf *return_path, struct buf *mail,
-                 struct envelope *ret_envelope, struct view *ret_message);
+/* conf and keys are borrowed; letters_set_conf() changes the conf. */
+void letters_init(struct letters *l, const struct conf *conf, const struct keyring *keys);
+void letters_done(struct letters *l);
+void letters_set_conf(struct letters *l, const struct conf *conf);
+
+/* The envelope and message point to the item and to l, until the next call. A token's signature that is not kept yet is
+ * made, and marked to be kept. -EINVAL where a field of the person cannot stand in a mail, -EMSGSIZE beyond the caps,
+ * -ENOKEY without a signing key, -ENOENT where nothing is compiled, -ENOMEM. */
+int letter_write(struct letters *l, struct item *item, struct envelope *ret_envelope, struct view *ret_message);

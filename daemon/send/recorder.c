@@ -12,7 +12,7 @@
 
 #include "base/banned.h"
 
-enum { RELAY_NAME_MAX = 64, USED_MAX = 64, SPARE_ENTRIES_MAX = 1024 };
+enum { RELAY_NAME_MAX = 64, SPARES_MAX = 4, SPARE_ENTRIES_MAX = 1024 };
 
 enum act { ACT_OUTCOME, ACT_GIVE_BACK, ACT_PUT_OFF };
 
@@ -22,11 +22,13 @@ struct entry {
     struct outcome outcome;
     int64_t now_usec, when_usec;
     char relay[RELAY_NAME_MAX];
+    bool counted; /* against the relay's day */
 };
 
 struct batch {
     struct work work; /* first */
     struct recorder *recorder;
+    struct batch *next; /* spare */
     struct entry *entries;
     size_t count, room;
     int64_t begun_usec; /* monotonic */
@@ -37,6 +39,7 @@ struct recorder {
     recorder_on_recorded *on_recorded;
     void *user;
     struct batch *open, *spare;
+    unsigned spare_count;
 };
 
 static struct batch *batch_free(struct batch *b) {
@@ -61,7 +64,10 @@ int recorder_new(struct works *works, recorder_on_recorded *on_recorded, void *u
 struct recorder *recorder_free(struct recorder *r) {
     if (r) {
         (void)batch_free(r->open);
-        (void)batch_free(r->spare);
+        for (struct batch *b = r->spare, *next; b; b = next) {
+            next = b->next;
+            (void)batch_free(b);
+        }
         free(r);
     }
     return NULL;
@@ -89,29 +95,31 @@ static int write_delivery(struct db *db, const struct entry *e) {
 }
 
 static bool counts(const struct entry *e) {
-    return e->relay[0] && !e->item->is_counted;
+    return e->relay[0] && !e->item->is_counted && !e->counted;
 }
 
 /* One row for each relay of the batch. */
-static int write_usage(struct db *db, const struct batch *b) {
-    bool counted[USED_MAX] = {0};
+static int write_usage(struct db *db, struct batch *b) {
     int r = 0;
+    for (size_t i = 0; i < b->count; i++)
+        b->entries[i].counted = false; /* of a transaction that came to nothing */
     for (size_t i = 0; i < b->count && r == 0; i++) {
+        const struct entry *e = &b->entries[i];
         int64_t messages = 0;
-        if (!counts(&b->entries[i]) || (i < USED_MAX && counted[i]))
+        if (!counts(e))
             continue;
-        for (size_t k = i; k < b->count && k < USED_MAX; k++)
-            if (counts(&b->entries[k]) && strcmp(b->entries[k].relay, b->entries[i].relay) == 0) {
-                counted[k] = true;
+        for (size_t k = i; k < b->count; k++)
+            if (counts(&b->entries[k]) && strcmp(b->entries[k].relay, e->relay) == 0) {
+                b->entries[k].counted = true;
                 messages++;
             }
-        r = relay_usage_add(db, b->entries[i].relay, b->entries[i].now_usec / USEC_PER_HOUR, messages ? messages : 1);
+        r = relay_usage_add(db, e->relay, e->now_usec / USEC_PER_HOUR, messages);
     }
     return r;
 }
 
 static int step_batch(struct store_job *job, struct db *db) {
-    const struct batch *b = (const struct batch *)job;
+    struct batch *b = (struct batch *)job;
     for (size_t i = 0; i < b->count; i++) {
         const struct entry *e = &b->entries[i];
         int r = e->item->sending ? write_delivery(db, e) : write_notice(db, e);
@@ -135,18 +143,23 @@ static void on_batch(struct work *w, int result) {
         (void)item_free(b->entries[i].item);
     }
     b->count = 0;
-    if (r->spare || b->room > SPARE_ENTRIES_MAX)
+    if (r->spare_count >= SPARES_MAX || b->room > SPARE_ENTRIES_MAX) {
         (void)batch_free(b);
-    else
-        r->spare = b;
+        return;
+    }
+    b->next = r->spare;
+    r->spare = b;
+    r->spare_count++;
 }
 
 static struct entry *next_entry(struct recorder *r) {
     struct batch *b = r->open ? r->open : r->spare ? r->spare : calloc(1, sizeof *b);
     if (!b)
         return NULL;
-    if (b == r->spare)
-        r->spare = NULL;
+    if (b == r->spare) {
+        r->spare = b->next;
+        r->spare_count--;
+    }
     r->open = b;
     b->recorder = r;
     if (b->count == 0)

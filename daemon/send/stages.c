@@ -43,11 +43,6 @@ struct stage {
         } settle;
         struct {
             unsigned max;
-            bool resend, more;
-            struct claims claims;
-        } claim;
-        struct {
-            unsigned max;
             bool more;
             struct items items;
         } notices;
@@ -236,33 +231,7 @@ int stages_settle(const struct stages *s, int64_t id, bool resend_in_doubt) {
     return 0;
 }
 
-/* ---- claiming ------------------------------------------------------------------------------------------------ */
-
-static int step_claim(struct store_job *job, struct db *db) {
-    struct stage *g = stage_of(job);
-    claims_done(&g->claim.claims); /* of a transaction that came to nothing */
-    int r = delivery_claim(db, g->id, clock_now_usec(), g->claim.max, g->claim.resend, &g->claim.claims);
-    g->claim.more = r == 1;
-    return r < 0 ? r : STORE_DONE;
-}
-
-static void on_claim(struct work *w, int result) {
-    struct stage *g = (struct stage *)w;
-    g->stages.on->on_claimed(g->stages.user, g->sending, result, &g->claim.claims, g->claim.more);
-    claims_done(&g->claim.claims);
-    free(g);
-}
-
-int stages_claim(const struct stages *s, struct sending *sending, unsigned max, bool resend_in_doubt) {
-    struct stage *g = stage_new(s, sending->id);
-    if (!g)
-        return -ENOMEM;
-    g->sending = sending;
-    g->claim.max = max < CLAIMS_MAX ? max : CLAIMS_MAX;
-    g->claim.resend = resend_in_doubt;
-    work_submit(s->works, &g->work, STORE_URGENT, step_claim, on_claim);
-    return 0;
-}
+/* ---- claiming notices ----------------------------------------------------------------------------------------- */
 
 static int step_notices(struct store_job *job, struct db *db) {
     struct stage *g = stage_of(job);

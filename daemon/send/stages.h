@@ -1,4 +1,4 @@
-/* The store's part of dispatch: what there is to do, writing an audience, loading mails, claiming, finishing. Each call
+/* The store's part of dispatch: what there is to do, writing an audience, loading mails, finishing, notices. Each call
  * is one job; its handler is called on the loop.
  *
  * A failure of the store itself (a full disk) is told by a result below 0 without a fault: try again later. A fault is
@@ -30,9 +30,7 @@ struct stages_handlers {
     void (*on_gathered)(void *user, int64_t id, int result, const struct why *fault);
     void (*on_loaded)(void *user, struct sending *s, int result, const struct why *fault);
     void (*on_settled)(void *user, int64_t id, int result, bool finished);
-    /* claims may be taken out of; more: there may be more to claim now. */
-    void (*on_claimed)(void *user, struct sending *s, int result, struct claims *claims, bool more);
-    /* The items are the handler's. */
+    /* The items are the handler's. more: there may be more to claim now. */
     void (*on_notices)(void *user, int result, struct items *notices, bool more);
     void (*on_usage)(void *user, const char *relay, int64_t hour, uint64_t messages);
     void (*on_usage_loaded)(void *user);
@@ -54,7 +52,6 @@ int stages_gather(const struct stages *s, const struct announcement_row *row, in
 int stages_load(const struct stages *s, struct sending *sending);
 /* Finishes it where nothing is left to be tried. */
 int stages_settle(const struct stages *s, int64_t id, bool resend_in_doubt);
-int stages_claim(const struct stages *s, struct sending *sending, unsigned max, bool resend_in_doubt);
 int stages_claim_notices(const struct stages *s, unsigned max);
 int stages_load_usage(const struct stages *s, struct conf *conf);
 /* Writes what daily limits count (send/relays.h), and moves it after the clock jumped. */

@@ -11,7 +11,7 @@ struct work;
 /* One for all of dispatch. Begin with store, on_done and user set. */
 struct works {
     struct store *store;
-    unsigned under_way;        /* submitted and not yet done */
+    unsigned under_way;          /* submitted and not yet done */
     void (*on_done)(void *user); /* after each */
     void *user;
     bool gathering;            /* a turn is under way */

@@ -28,7 +28,7 @@ const char *delivery_state_name(enum delivery_state s); /* "pending" … "left o
 int delivery_gather(struct db *db, int64_t announcement, uint32_t list, const char *const *languages, size_t count,
                     struct filter *only);
 
-/* What a claim tells about a recipient. Strings live in the claim. */
+/* What a claim tells about a recipient. Texts live in the claims' memory. */
 struct claim {
     int64_t announcement, subscriber;
     uint32_t list;
@@ -40,19 +40,22 @@ struct claim {
     uint8_t key_id; /* 0: no signature kept */
     uint8_t signature[64];
     struct view address, form, title, given_name, family_name, salutation, organisation, timezone, attributes;
-    char *memory; /* owns the views' bytes */
 };
+/* Begin with it zeroed. */
 struct claims {
     struct claim *items;
     size_t count, room;
+    char *texts;
+    size_t texts_len, texts_room;
 };
+void claims_clear(struct claims *c); /* keeps the memory for the next */
 void claims_done(struct claims *c);
 
 /* Claims up to max recipients of an announcement that is sending: first deferred ones and (with resend_in_doubt) those
  * in doubt that are due, then pending ones in order of their ids. Whoever left, was removed or suppressed since is left
  * out instead, with the reason. 1: ask again for more, 0: nothing more can be claimed now. Past send_until, and where
  * it is not sending, nothing is claimed; see delivery_settle(). Looks at a bounded number of rows: 1 may come with
- * fewer than max, even with none. ret must be empty (zeroed); claims_done() after use. */
+ * fewer than max, even with none. ret must be empty. */
 enum { CLAIMS_MAX = 1000 };
 int delivery_claim(struct db *db, int64_t announcement, int64_t now_usec, unsigned max, bool resend_in_doubt,
                    struct claims *ret);

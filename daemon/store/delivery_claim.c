@@ -16,10 +16,13 @@
 /* How many rows beyond those claimed a call looks at. */
 enum { EXAMINED_BEYOND = 500 };
 
+void claims_clear(struct claims *c) {
+    c->count = c->texts_len = 0;
+}
+
 void claims_done(struct claims *c) {
-    for (size_t i = 0; i < c->count; i++)
-        free(c->items[i].memory);
     free(c->items);
+    free(c->texts);
     *c = (struct claims){0};
 }
 
@@ -65,23 +68,47 @@ static struct view *text_of(struct claim *c, int i) {
     return texts[i];
 }
 
-/* Copies the person's texts into one allocation. */
-static int keep_texts(const struct row *row, struct claim *c) {
+/* Makes room for so many octets more; where the texts move, the views follow. */
+static int reserve_texts(struct claims *claims, size_t size) {
+    if (claims->texts_room - claims->texts_len >= size)
+        return 0;
+    size_t room = claims->texts_room ? claims->texts_room * 2 : 4096;
+    while (room - claims->texts_len < size)
+        room *= 2;
+    char *moved = malloc(room);
+    if (!moved)
+        return -ENOMEM;
+    if (claims->texts)
+        memcpy(moved, claims->texts, claims->texts_len);
+    for (size_t i = 0; i < claims->count; i++)
+        for (int text = 0; text < TEXTS; text++) {
+            struct view *v = text_of(&claims->items[i], text);
+            v->ptr = moved + (v->ptr - claims->texts);
+        }
+    free(claims->texts);
+    claims->texts = moved;
+    claims->texts_room = room;
+    return 0;
+}
+
+/* Copies the person's texts. */
+static int keep_texts(const struct row *row, struct claims *claims, struct claim *c) {
     size_t size = 1;
     for (int i = 0; i < TEXTS; i++) {
         *text_of(c, i) = row_view(row, COLUMN_TEXTS + i);
         size += text_of(c, i)->len;
     }
-    char *to = c->memory = malloc(size);
-    if (!to)
-        return -ENOMEM;
-    for (int i = 0; i < TEXTS; i++) {
+    int r = reserve_texts(claims, size);
+    char *to = r < 0 ? NULL : claims->texts + claims->texts_len;
+    for (int i = 0; i < TEXTS && to; i++) {
         struct view *text = text_of(c, i);
-        memcpy(to, text->ptr, text->len);
+        if (text->len)
+            memcpy(to, text->ptr, text->len);
         text->ptr = to;
         to += text->len;
     }
-    return 0;
+    claims->texts_len += r < 0 ? 0 : size;
+    return r;
 }
 
 static struct claim *next_item(struct claims *claims) {
@@ -115,7 +142,7 @@ static int keep(struct claiming *k, const struct row *row) {
         c->key_id = (uint8_t)row_int(row, COLUMN_KEY_ID);
         memcpy(c->signature, signature.ptr, signature.len);
     }
-    int r = keep_texts(row, c);
+    int r = keep_texts(row, k->claims, c);
     if (r == 0)
         k->claims->count++;
     return r;
@@ -174,11 +201,7 @@ struct against {
  * stopped before the query's end. */
 static int take(struct claiming *k, struct row *row, bool pending) {
     unsigned examine = k->max + EXAMINED_BEYOND;
-    struct against *against = calloc(examine, sizeof *against);
-    if (!against) {
-        db_end(row);
-        return -ENOMEM;
-    }
+    struct against *against = NULL; /* few are */
     size_t against_count = 0;
     unsigned examined = 0;
     int r = 0;
@@ -189,9 +212,13 @@ static int take(struct claiming *k, struct row *row, bool pending) {
         if (pending != (state == DELIVERY_PENDING))
             continue;
         const char *reason = reason_against(row);
-        if (reason)
+        if (reason && !against && !(against = calloc(examine, sizeof *against)))
+            r = -ENOMEM;
+        else if (reason)
             against[against_count++] = (struct against){k->last, state, reason};
-        else if ((r = keep(k, row)) < 0)
+        else
+            r = keep(k, row);
+        if (r < 0)
             break;
     }
     bool stopped_early = r != 0 || examined == examine || k->claims->count == k->max;

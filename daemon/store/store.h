@@ -29,7 +29,7 @@ struct store_job {
     int (*step)(struct store_job *job, struct db *db);
     /* On the loop; result is 0 or the errno. Owns the job from then on. May be NULL. */
     void (*done)(struct store_job *job, int result);
-    struct why why; /* for whoever fails */
+    struct why why;         /* for whoever fails */
     struct store_job *next; /* the store's own, once submitted */
     /* the store's own */
     int result;
