@@ -19,6 +19,25 @@ void log_set_level(int level) {
     max_level = level;
 }
 
+/* What a relay says may quote the address that it speaks of. */
+static void add_masked(struct buf *to, struct view text) {
+    static const char around[] = " \t\r\n<>()[]\"',;:=";
+    while (text.len) {
+        size_t at = view_find(text, '@'), first = at, end = at + 1;
+        while (first > 0 && at < text.len && !strchr(around, text.ptr[first - 1]))
+            first--;
+        while (end < text.len && !strchr(around, text.ptr[end]))
+            end++;
+        bool is_address = at < text.len && first < at && end > at + 1;
+        if (!is_address)
+            first = end = at < text.len ? at + 1 : text.len;
+        buf_add_view(to, view_slice(text, 0, first));
+        if (is_address)
+            buf_puts(to, "[address]");
+        text = view_slice(text, end, text.len);
+    }
+}
+
 static const struct {
     const char *event, *message_id;
 } events[] = {
@@ -49,13 +68,19 @@ static void end_field(struct entry *e) {
         e->ends[e->count++] = e->text.len;
 }
 
+static void add_text(struct buf *to, const char *text) {
+    AUTOBUF struct buf masked = BUF_INIT(4 * LOG_LINE_MAX);
+    add_masked(&masked, view_of(text));
+    text_add_safe(to, buf_view(&masked));
+}
+
 static void add_field(struct entry *e, const struct log_field *f) {
     buf_puts(&e->text, "RUNDBRIEF_");
     for (const char *c = f->key; *c; c++)
         buf_putc(&e->text, *c == '-' ? '_' : (char)toupper((unsigned char)*c));
     buf_putc(&e->text, '=');
     if (f->text)
-        text_add_safe(&e->text, view_of(f->text));
+        add_text(&e->text, f->text);
     else
         buf_printf(&e->text, "%lld", (long long)f->number);
     end_field(e);
@@ -92,12 +117,14 @@ static int to_journal(int level, const char *event, const struct log_field *fiel
 
 static void add_value(struct buf *line, const char *text) {
     bool quote = text[0] == '\0' || strpbrk(text, " \"=\\") != NULL;
+    AUTOBUF struct buf masked = BUF_INIT(4 * LOG_LINE_MAX);
+    add_masked(&masked, view_of(text));
+    struct view rest = buf_view(&masked);
     if (!quote) {
-        text_add_safe(line, view_of(text));
+        text_add_safe(line, rest);
         return;
     }
     buf_putc(line, '"');
-    struct view rest = view_of(text);
     while (rest.len) {
         size_t n = strcspn(rest.ptr, "\"\\");
         text_add_safe(line, view_slice(rest, 0, n));

@@ -3,7 +3,8 @@
  * An event name, then key=value fields; values are cleaned of control bytes and quoted where they need it. Where standard
  * error leads to systemd's journal (JOURNAL_STREAM of systemd.exec(5)), the same line goes there as an entry with fields:
  * RUNDBRIEF_EVENT, RUNDBRIEF_ and each key in capitals, and the MESSAGE_ID that systemd/rundbrief.catalog has for it.
- * Addresses, tokens and secrets are never given to the log at any level above LOG_DEBUG. Thread-safe: one write(2)
+ * Addresses, tokens and secrets are never given to the log at any level above LOG_DEBUG; what looks like an address in a
+ * value, because somebody's reply quoted one, is written as [address]. Thread-safe: one write(2)
  * a line, cut at LOG_LINE_MAX bytes. */
 #pragma once
 #include <stdint.h>

@@ -58,6 +58,31 @@ static void values_cannot_forge_fields_or_lines(void **state) {
                         "h=\\xff\n");
 }
 
+static void addresses_are_masked(void **state) {
+    (void)state;
+    static const struct {
+        const char *text, *masked;
+    } cases[] = {
+        {"550 5.1.1 <vera.m+x@subscribers.example>: unknown", "\"550 5.1.1 <[address]>: unknown\""},
+        {"vera@subscribers.example", "[address]"},
+        {"to=vera@a.example,orcpt=rfc822;luc@b.example", "\"to=[address],orcpt=rfc822;[address]\""},
+        {"\"v. m\"@a.example", "\"\\\"v. m\\\"@a.example\""}, /* a quoted local part keeps its domain */
+        {"Zoë@пошта.example!", "[address]"},
+        {"@", "@"},
+        {"a@ b", "\"a@ b\""},
+        {"@@x@", "@@x@"},
+        {"@relay.example:vera@a.example", "@relay.example:[address]"},
+        {"@vera@a.example", "@[address]"},
+        {"at @home", "\"at @home\""},
+    };
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        AUTOBUF struct buf line = BUF_INIT(1000);
+        buf_printf(&line, "<6>x reply=%s\n", cases[i].masked);
+        log_info("x", LOG_TEXT("reply", cases[i].text));
+        assert_string_equal(logged(), buf_str(&line));
+    }
+}
+
 static void levels(void **state) {
     (void)state;
     log_debug("hidden");
@@ -124,9 +149,8 @@ static void reasons(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        CAPTURED(fields),  CAPTURED(values_cannot_forge_fields_or_lines),
-        CAPTURED(levels),  CAPTURED(long_lines_are_cut_at_a_whole_character),
-        CAPTURED(reasons),
+        CAPTURED(fields), CAPTURED(values_cannot_forge_fields_or_lines),     CAPTURED(addresses_are_masked),
+        CAPTURED(levels), CAPTURED(long_lines_are_cut_at_a_whole_character), CAPTURED(reasons),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
