@@ -138,7 +138,9 @@ static void add_value(struct buf *line, const char *text) {
 void log_emit(int level, const char *event, const struct log_field *fields) {
     if (level > max_level)
         return;
-    AUTOBUF struct buf line = BUF_INIT(2 * LOG_LINE_MAX);
+    char memory[2 * LOG_LINE_MAX]; /* not of the heap: to say that there is no memory takes none */
+    struct buf line = {.data = memory, .cap = sizeof memory, .limit_bytes = sizeof memory - 1};
+    memory[0] = '\0';
     buf_printf(&line, "<%d>%s", level, event);
     for (const struct log_field *f = fields; f->key; f++) {
         buf_printf(&line, " %s=", f->key);

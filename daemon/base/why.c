@@ -1,5 +1,6 @@
 #include "base/why.h"
 
+#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -42,4 +43,9 @@ void why_print(const struct why *why, struct buf *to) {
     size_t len = strlen(why->what);
     if (why->todo[0])
         buf_printf(to, "%s %s", len && (why->what[len - 1] == '?' || why->what[len - 1] == '.') ? "" : ".", why->todo);
+}
+
+bool why_is_trouble(int error) {
+    return error == -ENOMEM || error == -EMFILE || error == -ENFILE || error == -ENOSPC || error == -EDQUOT ||
+           error == -EIO || error == -EROFS || error == -ENOBUFS;
 }

@@ -2,6 +2,8 @@
  * Functions that fail for reasons a person must read take a struct why * (never NULL) and fill it with why_set()
  * before they return a negative errno. Texts may quote input: they are cleaned of control bytes. */
 #pragma once
+#include <stdbool.h>
+
 #include "base/buf.h"
 
 struct why {
@@ -17,3 +19,6 @@ void why_where(struct why *why, const char *format, ...) __attribute__((format(p
 void why_todo(struct why *why, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* "WHERE: WHAT. TODO" in one line, without line end. */
 void why_print(const struct why *why, struct buf *to);
+/* Whether a negative errno tells of the machine's trouble (no memory, descriptors or space, a failing disk) and not of
+ * what was asked for: the same may go well later. */
+bool why_is_trouble(int error);

@@ -75,7 +75,7 @@ static int compare(const void *a, const void *b) {
 }
 
 int complaints_report(struct complaints *c, conf_on_error *on_error, void *user) {
-    int r = c->no_memory ? -ENOMEM : c->count ? -EINVAL : 0;
+    int r = c->no_memory ? -ENOMEM : c->count ? (c->trouble ? c->trouble : -EINVAL) : 0;
     if (c->count)
         qsort(c->items, c->count, sizeof *c->items, compare);
     for (size_t i = 0; i < c->count; i++)

@@ -120,7 +120,7 @@ struct conf {
 typedef void conf_on_error(void *user, const struct why *why);
 
 /* Reads and checks the file. Reports every error through on_error, not only the first; -EINVAL after any of them,
- * -errno where the file could not be read (reported too). */
+ * -errno where the file, or something that it names, could not be looked at (reported too). */
 int conf_load(const char *path, conf_on_error *on_error, void *user, struct conf **ret);
 /* The same from memory: the path is only for messages, and the machine is not asked for its time zone. */
 int conf_parse(struct view text, const char *path, conf_on_error *on_error, void *user, struct conf **ret);

@@ -62,6 +62,11 @@ struct checking {
     struct complaints *complaints;
 };
 
+static void note(struct checking *k, int error) {
+    if (why_is_trouble(error))
+        k->complaints->trouble = error;
+}
+
 static void blame(struct checking *k, const struct place *place, const char *key, const struct why *why) {
     complain_once(k->complaints, place, place_line(place, key), key, why);
 }
@@ -69,22 +74,31 @@ static void blame(struct checking *k, const struct place *place, const char *key
 static void cannot(struct checking *k, const struct place *place, const char *key, const char *path, int error,
                    const char *todo) {
     struct why why;
+    note(k, error);
     (void)why_set(&why, error, "%s: %s", path, strerror(-error));
     why_todo(&why, "%s", todo);
     blame(k, place, key, &why);
 }
 
-static bool exists(const char *root, const char *folder, const char *name) {
+static bool is_file(struct checking *k, const char *path) {
     struct stat st;
-    AUTOBUF struct buf path = BUF_INIT(PATH_MAX);
-    buf_printf(&path, "%s/%s/%s", root, folder, name);
-    return root[0] && !buf_error(&path) && stat(buf_str(&path), &st) == 0 && S_ISREG(st.st_mode);
+    if (stat(path, &st) == 0)
+        return S_ISREG(st.st_mode);
+    note(k, -errno);
+    return false;
+}
+
+static bool exists(struct checking *k, const char *root, const char *folder, const char *name) {
+    char path[PATH_MAX];
+    return root[0] && snprintf(path, sizeof path, "%s/%s/%s", root, folder, name) < (int)sizeof path &&
+           is_file(k, path);
 }
 
 /* As mail/template_file.h finds them: a language's own before the common ones, the admin's before the shipped. */
-static bool has_template(const struct conf *conf, const char *language, const char *name) {
-    return exists(conf->templates_local, language, name) || exists(conf->templates, language, name) ||
-           exists(conf->templates_local, "common", name) || exists(conf->templates, "common", name);
+static bool has_template(struct checking *k, const char *language, const char *name) {
+    const struct conf *conf = k->conf;
+    return exists(k, conf->templates_local, language, name) || exists(k, conf->templates, language, name) ||
+           exists(k, conf->templates_local, "common", name) || exists(k, conf->templates, "common", name);
 }
 
 static void check_language(struct checking *k, const struct place *place, const char *key, const char *language) {
@@ -92,7 +106,8 @@ static void check_language(struct checking *k, const struct place *place, const 
                                         "notice.txt"};
     const struct conf *conf = k->conf;
     struct why why;
-    if (!exists(conf->templates_local, language, "words.ini") && !exists(conf->templates, language, "words.ini")) {
+    if (!exists(k, conf->templates_local, language, "words.ini") &&
+        !exists(k, conf->templates, language, "words.ini")) {
         (void)why_set(&why, -ENOENT, "there are no texts in %s: no %s/%s/words.ini", language, conf->templates,
                       language);
         why_todo(&why, "Add the folder (words.ini of another language shows what it holds), or leave out %s", language);
@@ -100,7 +115,7 @@ static void check_language(struct checking *k, const struct place *place, const 
         return;
     }
     for (size_t i = 0; i < COUNT_OF(names); i++) {
-        if (has_template(conf, language, names[i]))
+        if (has_template(k, language, names[i]))
             continue;
         (void)why_set(&why, -ENOENT, "the template %s is missing for %s", names[i], language);
         why_todo(&why, "Bring back %s/common/%s", conf->templates, names[i]);
@@ -126,25 +141,25 @@ static void check_templates(struct checking *k) {
 /* A folder that can be written, or be made. */
 static void check_folder(struct checking *k, const char *key, const char *path) {
     AUTOFREE char *copy = strdup(path);
-    int r = copy ? 0 : -ENOMEM;
-    if (copy && access(copy, F_OK) < 0 && errno == ENOENT) {
+    if (!copy) {
+        k->complaints->no_memory = true;
+        return;
+    }
+    if (access(copy, F_OK) < 0 && errno == ENOENT) {
         char *slash = strrchr(copy, '/');
         slash[slash == copy] = '\0';
     }
-    AUTOCLOSE int fd = copy ? files_open_dir(AT_FDCWD, copy) : -1;
-    if (r == 0 && (fd < 0 || faccessat(AT_FDCWD, copy, W_OK | X_OK, AT_EACCESS) < 0))
-        r = fd < 0 ? fd : -errno;
+    AUTOCLOSE int fd = files_open_dir(AT_FDCWD, copy);
+    int r = fd < 0 ? fd : faccessat(AT_FDCWD, copy, W_OK | X_OK, AT_EACCESS) < 0 ? -errno : 0;
     if (r < 0)
-        cannot(k, place_alone(k->whole, SECTION_DAEMON), key, copy ? copy : path, r,
+        cannot(k, place_alone(k->whole, SECTION_DAEMON), key, copy, r,
                "Make the folder and give it to the user that the daemon runs as");
 }
 
 static void check_zone(struct checking *k, const struct place *place, const char *zone) {
-    AUTOBUF struct buf path = BUF_INIT(PATH_MAX);
+    char path[PATH_MAX];
     struct why why;
-    buf_printf(&path, "%s/%s", zoneinfo, zone);
-    struct stat st;
-    if (stat(buf_str(&path), &st) == 0 && S_ISREG(st.st_mode))
+    if (snprintf(path, sizeof path, "%s/%s", zoneinfo, zone) < (int)sizeof path && is_file(k, path))
         return;
     (void)why_set(&why, -ENOENT, "this machine knows no time zone %s", zone);
     why_todo(&why, "Give one that timedatectl list-timezones shows");
@@ -191,6 +206,7 @@ static void check_keys(struct checking *k) {
     keyring_public_dir(k->conf->spool_dir, &public);
     int r = keyring_load(buf_str(&secret), buf_str(&public), &why, &keys);
     (void)keyring_free(keys);
+    note(k, r);
     if (r < 0 && r != -ENOENT && r != -ENOTDIR) /* keys may be made later; folders have their own check */
         blame_secret(k, place_alone(k->whole, SECTION_DAEMON), "state-dir", &why);
 }
