@@ -69,7 +69,7 @@ void route_status(struct call *c) {
     dispatch_stats(c->parts.dispatch, &stats);
     c->result =
         json_pack("{s:[], s:o, s:i, s:i, s:s}", "announcements", "relays", relay_documents(c, &stats), "claimed",
-                  (int)stats.claimed, "window", (int)stats.window, "store", trouble ? strerror(-trouble) : "ok");
+                  (int)stats.claimed, "window", (int)stats.window, "store", trouble ? store_reason(trouble) : "ok");
     if (!c->result) {
         call_refuse(c, 500, "out of memory", NULL);
         return;

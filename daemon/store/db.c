@@ -34,8 +34,8 @@ struct db {
     sqlite3 *handle;
     struct row *buckets[BUCKETS];
     struct tally tally;
-    int failure;        /* of this transaction */
-    int logged_failure; /* said already, until a commit succeeds */
+    int failure;         /* of this transaction */
+    bool logged_failure; /* one was said already, until a commit succeeds */
     bool in_transaction;
     int64_t slice_end_usec; /* monotonic; 0: never */
 };
@@ -45,6 +45,7 @@ static const char *const migrations[] = {schema_sql, schema_2_sql};
 enum { VERSION = COUNT_OF(migrations) };
 
 static int errno_of(struct db *db, int code) {
+    int system = db && db->handle ? sqlite3_system_errno(db->handle) : 0;
     switch (code & 0xff) {
     case SQLITE_FULL: return -ENOSPC;
     case SQLITE_CONSTRAINT: return -EEXIST;
@@ -59,7 +60,11 @@ static int errno_of(struct db *db, int code) {
     case SQLITE_MISMATCH:
     case SQLITE_TOOBIG: return -EINVAL;
     case SQLITE_READONLY: return -EROFS;
-    case SQLITE_IOERR: return db && sqlite3_system_errno(db->handle) == ENOSPC ? -ENOSPC : -EIO;
+    case SQLITE_IOERR:
+        if (code == SQLITE_IOERR_NOMEM)
+            return -ENOMEM;
+        return system == ENOSPC || system == EDQUOT || system == ENOMEM ? -system : -EIO;
+    case SQLITE_CANTOPEN: return system == EACCES || system == EPERM ? -system : -EIO;
     default: return -EIO;
     }
 }
@@ -72,10 +77,11 @@ static int failed(struct db *db, int code, const char *sql) {
         log_debug("store-constraint", LOG_TEXT("reason", sqlite3_errmsg(db->handle)), LOG_TEXT("statement", sql));
         return r;
     }
-    if (db->logged_failure != r)
-        log_error("store-failed", LOG_TEXT("reason", sqlite3_errmsg(db->handle)),
+    if (!db->logged_failure)
+        log_error("store-failed",
+                  LOG_TEXT("reason", code == SQLITE_NOMEM ? sqlite3_errstr(code) : sqlite3_errmsg(db->handle)),
                   LOG_NUM("code", sqlite3_extended_errcode(db->handle)), LOG_TEXT("statement", sql));
-    db->logged_failure = r;
+    db->logged_failure = true;
     if (db->in_transaction && r != -EINVAL)
         db->failure = r;
     return r;
@@ -160,6 +166,8 @@ static int create_file(const char *path) {
     return dirfd < 0 ? dirfd : files_fsync_dir(dirfd);
 }
 
+static int prepare_transactions(struct db *db);
+
 int db_open(const char *path, struct why *why, struct db **ret) {
     int r = create_file(path);
     if (r < 0) {
@@ -179,8 +187,8 @@ int db_open(const char *path, struct why *why, struct db **ret) {
         (void)why_set(why, r, "another process has the store open");
     else if (r < 0)
         (void)why_set(why, r, "cannot open the store: %s", db->handle ? sqlite3_errmsg(db->handle) : strerror(-r));
-    else
-        r = migrate(db, why);
+    else if ((r = migrate(db, why)) == 0 && (r = prepare_transactions(db)) < 0)
+        (void)why_set(why, r, "cannot open the store: %s", strerror(-r));
     if (r < 0) {
         why_where(why, "%s", path);
         (void)db_close(db);
@@ -217,7 +225,7 @@ static int prepare(struct db *db, const char *sql, struct row **ret) {
         }
     struct row *row = calloc(1, sizeof *row);
     if (!row)
-        return -ENOMEM;
+        return failed(db, SQLITE_NOMEM, sql);
     int code = sqlite3_prepare_v3(db->handle, sql, -1, SQLITE_PREPARE_PERSISTENT, &row->statement, NULL);
     if (code != SQLITE_OK) {
         free(row);
@@ -304,14 +312,24 @@ uint64_t row_uint(const struct row *row, int column) {
     return (uint64_t)sqlite3_column_int64(row->statement, column);
 }
 
+/* A value that found no memory looks like none: the transaction must not go on with it. */
+static void note_missing(const struct row *row) {
+    if (sqlite3_errcode(row->db->handle) == SQLITE_NOMEM)
+        (void)failed(row->db, SQLITE_NOMEM, row->sql);
+}
+
 const char *row_text(const struct row *row, int column) {
     const char *text = (const char *)sqlite3_column_text(row->statement, column);
+    if (!text)
+        note_missing(row);
     return text ? text : "";
 }
 
 struct view row_view(const struct row *row, int column) {
     const char *bytes = sqlite3_column_blob(row->statement, column);
     int len = sqlite3_column_bytes(row->statement, column);
+    if (!bytes)
+        note_missing(row);
     return bytes ? view_make(bytes, (size_t)len) : VIEW("");
 }
 
@@ -351,11 +369,26 @@ int64_t db_last_id(struct db *db) {
 
 /* --- Transactions -------------------------------------------------------------------------------------------- */
 
+/* Prepared when the store is opened: where memory runs out, a transaction can still be undone. */
+static const char begin_sql[] = "BEGIN", commit_sql[] = "COMMIT", rollback_sql[] = "ROLLBACK",
+                  savepoint_sql[] = "SAVEPOINT job", release_sql[] = "RELEASE job", undo_sql[] = "ROLLBACK TO job";
+
+static int prepare_transactions(struct db *db) {
+    const char *const all[] = {begin_sql, commit_sql, rollback_sql, savepoint_sql, release_sql, undo_sql};
+    struct row *row;
+    int r = 0;
+    for (size_t i = 0; i < COUNT_OF(all) && r == 0; i++)
+        r = prepare(db, all[i], &row);
+    return r;
+}
+
 int db_begin(struct db *db) {
     assert(!db->in_transaction);
     tally_clear(&db->tally);
     db->failure = 0;
-    int r = db_run(db, "BEGIN", NULL, "");
+    if (!sqlite3_get_autocommit(db->handle)) /* an earlier one that could not be undone */
+        db_rollback(db);
+    int r = db_run(db, begin_sql, NULL, "");
     db->in_transaction = r == 0;
     return r;
 }
@@ -363,13 +396,13 @@ int db_begin(struct db *db) {
 int db_commit(struct db *db) {
     int r = tally_flush(db);
     if (r == 0)
-        r = db_run(db, "COMMIT", NULL, "");
+        r = db_run(db, commit_sql, NULL, "");
     if (r < 0) {
         db_rollback(db);
         return r;
     }
     db->in_transaction = false;
-    db->logged_failure = 0;
+    db->logged_failure = false;
     return 0;
 }
 
@@ -377,7 +410,7 @@ void db_rollback(struct db *db) {
     tally_clear(&db->tally);
     db->failure = 0;
     if (!sqlite3_get_autocommit(db->handle))
-        (void)db_run(db, "ROLLBACK", NULL, ""); /* what fails here has been logged, and nothing was committed */
+        (void)db_run(db, rollback_sql, NULL, ""); /* what fails here has been logged, and nothing was committed */
     db->in_transaction = false;
     db->failure = 0;
 }
@@ -392,18 +425,18 @@ bool db_in_transaction(const struct db *db) {
 
 int db_savepoint(struct db *db) {
     int r = tally_flush(db);
-    return r < 0 ? r : db_run(db, "SAVEPOINT job", NULL, "");
+    return r < 0 ? r : db_run(db, savepoint_sql, NULL, "");
 }
 
 int db_release(struct db *db) {
     int r = tally_flush(db);
-    return r < 0 ? r : db_run(db, "RELEASE job", NULL, "");
+    return r < 0 ? r : db_run(db, release_sql, NULL, "");
 }
 
 void db_rollback_to(struct db *db) {
     tally_clear(&db->tally);
-    if (db_run(db, "ROLLBACK TO job", NULL, "") == 0)
-        (void)db_run(db, "RELEASE job", NULL, ""); /* a failure stays with the transaction: db_failure() */
+    if (db_run(db, undo_sql, NULL, "") == 0)
+        (void)db_run(db, release_sql, NULL, ""); /* a failure stays with the transaction: db_failure() */
 }
 
 struct tally *db_tally(struct db *db) {

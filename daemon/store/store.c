@@ -116,7 +116,7 @@ static int run_round(struct store *s, struct round *round) {
 
 static void enter_trouble(struct store *s, int error) {
     if (s->trouble == 0)
-        log_error("store-trouble", LOG_TEXT("reason", strerror(-error)),
+        log_error("store-trouble", LOG_TEXT("reason", store_reason(error)),
                   LOG_TEXT("todo", "Free space or repair the disk; what waits is tried again by itself"));
     s->trouble = error;
     s->retry_delay_usec = s->retry_delay_usec ? s->retry_delay_usec * 2 : RETRY_FIRST_USEC;
@@ -135,7 +135,7 @@ static void leave_trouble(struct store *s) {
 /* Sorts the jobs of a round after it: done ones to finished, others back to their lanes. */
 static void settle_job(struct store *s, struct store_job *job, int error) {
     if (error < 0)
-        job->result = why_set(&job->why, error, "the store cannot write: %s", strerror(-error));
+        job->result = why_set(&job->why, error, "the store cannot write: %s", store_reason(error));
     list_add(error == 0 && job->result == STORE_MORE ? &s->lanes[job->lane] : &s->finished, job);
 }
 
@@ -189,6 +189,8 @@ static void take_round(struct store *s, struct round *ret) {
     list_init(&ret->urgent);
     if (!s->trouble || s->closing || retry_is_due(s))
         list_append(&ret->urgent, &s->lanes[STORE_URGENT]);
+    if (s->trouble && ret->urgent.first)
+        return; /* others need not fail with them */
     ret->slice = list_take(&s->lanes[STORE_NORMAL]);
     if (!ret->slice)
         ret->slice = list_take(&s->lanes[STORE_BULK]);
@@ -338,6 +340,10 @@ void store_dispatch(struct store *s) {
         if (job->done)
             job->done(job, job->result);
     }
+}
+
+const char *store_reason(int error) {
+    return error == -EILSEQ ? "the database is damaged, or the disk cannot be read" : strerror(-error);
 }
 
 int store_trouble(const struct store *s) {

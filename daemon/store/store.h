@@ -51,6 +51,8 @@ void store_submit_all(struct store *s, struct store_job *first);
 void store_dispatch(struct store *s);
 /* 0, or the errno for which commits fail just now (-ENOSPC, -EIO). Any thread. */
 int store_trouble(const struct store *s);
+/* The words for such an errno, or for a failed job's. Static, or until the thread's next call. */
+const char *store_reason(int error);
 /* Jobs not yet done. On the loop. */
 unsigned store_pending(const struct store *s);
 
