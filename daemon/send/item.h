@@ -9,6 +9,7 @@
 
 struct block;
 struct sending;
+enum { ITEM_RELAY_MAX = 64 };
 
 struct item {
     struct item *next;
@@ -22,7 +23,12 @@ struct item {
     bool is_counted;        /* for its relay's daily limit, already */
     int64_t taken_usec;     /* when it was handed to a session */
     struct view domain;     /* of the recipient, in its memory */
-    struct outcome outcome; /* of a refusal that is held back */
+    struct outcome outcome; /* of a refusal that is held back, or that waits for memory to be recorded in */
+    struct item_record {    /* the recorder's, meanwhile */
+        int act;
+        int64_t now_usec, when_usec;
+        char relay[ITEM_RELAY_MAX];
+    } record;
 };
 
 /* In the block's memory, where the texts of the claim stay too. */

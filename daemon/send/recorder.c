@@ -12,7 +12,7 @@
 
 #include "base/banned.h"
 
-enum { RELAY_NAME_MAX = 64, SPARES_MAX = 4, SPARE_ENTRIES_MAX = 1024 };
+enum { SPARES_MAX = 4, SPARE_ENTRIES_MAX = 1024 };
 
 enum act { ACT_OUTCOME, ACT_GIVE_BACK, ACT_PUT_OFF };
 
@@ -21,7 +21,7 @@ struct entry {
     enum act act;
     struct outcome outcome;
     int64_t now_usec, when_usec;
-    char relay[RELAY_NAME_MAX];
+    char relay[ITEM_RELAY_MAX];
     bool counted; /* against the relay's day */
 };
 
@@ -40,6 +40,8 @@ struct recorder {
     void *user;
     struct batch *open, *spare;
     unsigned spare_count;
+    struct items late; /* no memory was there for their entries */
+    int64_t late_usec; /* when they are tried again; monotonic */
 };
 
 static struct batch *batch_free(struct batch *b) {
@@ -57,6 +59,7 @@ int recorder_new(struct works *works, recorder_on_recorded *on_recorded, void *u
     if (!r)
         return -ENOMEM;
     *r = (struct recorder){.works = works, .on_recorded = on_recorded, .user = user};
+    items_init(&r->late);
     *ret = r;
     return 0;
 }
@@ -68,6 +71,7 @@ struct recorder *recorder_free(struct recorder *r) {
             next = b->next;
             (void)batch_free(b);
         }
+        items_free(&r->late);
         free(r);
     }
     return NULL;
@@ -175,21 +179,43 @@ static struct entry *next_entry(struct recorder *r) {
     return &b->entries[b->count++];
 }
 
+/* What became of a message is never forgotten for want of memory: it stays with the item. */
+static void keep(struct recorder *r, struct item *item, const struct entry *e) {
+    if (!r->late.first)
+        log_error("out-of-memory", LOG_TEXT("what", "outcomes wait to be recorded"));
+    item->record = (struct item_record){.act = e->act, .now_usec = e->now_usec, .when_usec = e->when_usec};
+    memcpy(item->record.relay, e->relay, sizeof e->relay);
+    item->outcome = e->outcome;
+    r->late_usec = clock_mono_usec() + RECORDER_LATE_USEC;
+    items_push(&r->late, item);
+}
+
+/* As far as there is memory again. */
+static void take_late(struct recorder *r) {
+    for (struct entry *e; r->late.first && (e = next_entry(r));) {
+        struct item *item = items_pop(&r->late);
+        const struct item_record *k = &item->record;
+        *e = (struct entry){item, (enum act)k->act, item->outcome, k->now_usec, k->when_usec, "", false};
+        memcpy(e->relay, k->relay, sizeof e->relay);
+    }
+    if (r->late.first)
+        r->late_usec = clock_mono_usec() + RECORDER_LATE_USEC;
+}
+
 static void add(struct recorder *r, struct item *item, enum act act, const struct outcome *outcome, int64_t when_usec,
                 const char *relay) {
-    struct entry *e = next_entry(r);
-    if (!e) {
-        log_error("out-of-memory"); /* it stays claimed: in doubt at the next start */
-        r->on_recorded(r->user, item);
-        (void)item_free(item);
-        return;
-    }
+    struct entry on_stack, *e = r->late.first ? NULL : next_entry(r); /* in order */
+    bool late = !e;
+    if (late)
+        e = &on_stack;
     e->item = item;
     e->act = act;
     e->outcome = *outcome;
     e->now_usec = clock_now_usec();
     e->when_usec = when_usec;
     (void)snprintf(e->relay, sizeof e->relay, "%s", relay); /* names are shorter */
+    if (late)
+        keep(r, item, e);
 }
 
 void recorder_outcome(struct recorder *r, struct item *item, const struct outcome *outcome, int64_t retry_usec,
@@ -210,11 +236,12 @@ void recorder_put_off(struct recorder *r, struct item *item, int64_t due_usec, c
 
 int64_t recorder_due(const struct recorder *r) {
     if (!r->open)
-        return 0;
+        return r->late.first ? r->late_usec : 0;
     return r->open->begun_usec + (r->open->count < RECORDER_BATCH ? RECORDER_WAIT_USEC : 0);
 }
 
 void recorder_flush(struct recorder *r) {
+    take_late(r);
     struct batch *b = r->open;
     if (!b)
         return;

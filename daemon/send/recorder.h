@@ -11,7 +11,7 @@
 struct recorder;
 struct works;
 
-enum { RECORDER_WAIT_USEC = 5000, RECORDER_BATCH = 256 };
+enum { RECORDER_WAIT_USEC = 5000, RECORDER_BATCH = 256, RECORDER_LATE_USEC = 1000000 };
 
 /* For each item, once its record is durable; the item is freed afterwards. */
 typedef void recorder_on_recorded(void *user, struct item *item);
@@ -29,7 +29,7 @@ void recorder_give_back(struct recorder *r, struct item *item);
 /* Not sent, and not to be claimed before due_usec. */
 void recorder_put_off(struct recorder *r, struct item *item, int64_t due_usec, const char *why);
 /* When (monotonic) what has come is to be submitted at the latest: RECORDER_WAIT_USEC after the first, at once where there
- * are RECORDER_BATCH. 0 where nothing has. */
+ * are RECORDER_BATCH; RECORDER_LATE_USEC later where memory ran out for them. 0 where nothing has. */
 int64_t recorder_due(const struct recorder *r);
 /* Submits what has come. */
 void recorder_flush(struct recorder *r);

@@ -80,8 +80,9 @@ static struct stage *stage_of(struct store_job *job) {
     return (struct stage *)job;
 }
 
+/* What the machine is short of is nobody's fault: it is tried again. */
 static int fault(struct stage *g, int error) {
-    g->has_fault = true;
+    g->has_fault = !why_is_trouble(error);
     if (!g->work.job.why.what[0])
         (void)why_set(&g->work.job.why, error, "%s", strerror(-error));
     return error;
@@ -188,7 +189,7 @@ static int step_load(struct store_job *job, struct db *db) {
     (void)db;
     struct stage *g = stage_of(job);
     int r = sending_load(g->sending, g->stages.spool, &g->load, &job->why);
-    return r < 0 && r != -ENOMEM ? fault(g, r) : r;
+    return r < 0 ? fault(g, r) : r;
 }
 
 static void on_load(struct work *w, int result) {
@@ -304,7 +305,7 @@ static void on_usage(struct work *w, int result) {
         const struct usage_hour *h = &g->usage.hours[i];
         g->stages.on->on_usage(g->stages.user, g->usage.conf->relays[h->relay].id, h->hour, h->messages);
     }
-    g->stages.on->on_usage_loaded(g->stages.user);
+    g->stages.on->on_usage_loaded(g->stages.user, result);
     (void)conf_unref(g->usage.conf);
     free(g->usage.hours);
     free(g);

@@ -33,7 +33,7 @@ struct stages_handlers {
     /* The items are the handler's. more: there may be more to claim now. */
     void (*on_notices)(void *user, int result, struct items *notices, bool more);
     void (*on_usage)(void *user, const char *relay, int64_t hour, uint64_t messages);
-    void (*on_usage_loaded)(void *user);
+    void (*on_usage_loaded)(void *user, int result);
     void (*on_held)(void *user, int64_t id);
     void (*on_reserved)(void *user, const struct relays_reservation *what, bool durable);
 };
