@@ -11,14 +11,12 @@
 #include "base/files.h"
 #include "base/log.h"
 #include "base/number.h"
-#include "base/text.h"
 #include "conf/conf.h"
-#include "mail/filter.h"
 #include "spool/spool.h"
 #include "store/announcement.h"
 #include "store/list_pin.h"
 
-enum { PHASE_CHECK, PHASE_COUNT, PHASE_KEEP, PHASE_PUBLISH, PHASE_END };
+enum { PHASE_CHECK, PHASE_COUNT, PHASE_KEEP, PHASE_PUBLISH, PHASE_UNDO, PHASE_UNDONE, PHASE_END };
 
 static const int64_t same_within_usec = 7 * USEC_PER_DAY, under_way_usec = USEC_PER_MIN;
 
@@ -127,7 +125,6 @@ static int keep(struct admit *a, struct db *db) {
         .list = a->result.list->id,
         .list_name = a->result.list->name,
         .subject = a->result.subject,
-        .only = a->result.only,
         .why = "",
         .by = a->by ? a->by : "",
         .event_uid = a->result.head.uid,
@@ -152,14 +149,17 @@ static int publish(struct admit *a, struct db *db) {
     char path[64];
     (void)snprintf(path, sizeof path, "announcements/%lld", (long long)a->id); /* always fits */
     int r = spool_publish_tree(a->spool, a->tmp_path, path);
-    if (r < 0)
-        return why_set(&a->job.why, r, "cannot move the bundle into the spool: %s", strerror(-r));
+    if (r < 0) {
+        a->failure = why_set(&a->job.why, r, "cannot move the bundle into the spool: %s", strerror(-r));
+        a->phase = PHASE_UNDO;
+        return STORE_MORE;
+    }
     r = replace_earlier(db, a->result.list->id, a->result.head.name, &a->job.why, &a->replaced);
     if (r == 0)
         r = announcement_taken_in(db, a->id, a->hold);
     if (r == 0 && a->hold) {
         const struct inform i = {a->conf, a->keys, db, clock_now_usec()};
-        r = inform_proof(&i, a->id, &a->result, &a->reach);
+        r = inform_proof(&i, a->id, &a->result, &a->census);
     }
     return r;
 }
@@ -169,29 +169,6 @@ static int end_check(struct admit *a, struct db *db) {
         return 0;
     const struct inform i = {a->conf, a->keys, db, clock_now_usec()};
     return inform_test(&i, &a->result, a->test_language, a->test_recipient, &a->job.why);
-}
-
-/* A field that nobody has is misspelt: it would reach nobody, or with “not” everybody. A tag may be given later. */
-static int check_reach(struct admit *a) {
-    const struct intake_result *r = &a->result;
-    struct filter_unseen unseen;
-    if (!r->filter || a->reach.members == 0)
-        return 0;
-    for (size_t at = 0; filter_next_unseen(r->filter, &at, &unseen);) {
-        struct view name = view_of(unseen.name);
-        const char *near = text_nearest(name, a->reach.fields, a->reach.field_count);
-        if (unseen.is_tag)
-            intake_filter_problem(r, &a->problems, true, unseen.column, "filter-no-tag", unseen.name,
-                                  text_nearest(name, a->reach.tags, a->reach.tag_count));
-        else
-            intake_filter_problem(r, &a->problems, false, unseen.column, "filter-no-field", unseen.name,
-                                  near ? near : unseen.near);
-    }
-    char members[32];
-    (void)snprintf(members, sizeof members, "%llu", (unsigned long long)a->reach.members); /* fits: a number */
-    if (a->reach.census.active == 0)
-        intake_filter_problem(r, &a->problems, true, 0, "filter-nobody", members, NULL);
-    return a->problems.errors ? why_set(&a->job.why, -EINVAL, "the announcement has errors") : 0;
 }
 
 /* One phase a step: what stands in a transaction is durable before the next phase builds on it. */
@@ -204,9 +181,7 @@ static int step(struct store_job *job, struct db *db) {
         a->phase = PHASE_COUNT;
         break;
     case PHASE_COUNT:
-        r = reach_count(db, a->result.list->id, a->result.filter, &a->reach);
-        if (r == STORE_DONE)
-            r = check_reach(a);
+        r = subscription_census(db, a->result.list->id, true, &a->census);
         if (r == STORE_DONE)
             a->phase = a->check_only ? PHASE_END : PHASE_KEEP;
         if (r == STORE_DONE && a->check_only)
@@ -216,10 +191,12 @@ static int step(struct store_job *job, struct db *db) {
         r = keep(a, db);
         a->phase = PHASE_PUBLISH;
         break;
-    case PHASE_PUBLISH:
-        r = publish(a, db);
-        a->phase = PHASE_END;
-        return r;
+    case PHASE_PUBLISH: a->phase = PHASE_END; return publish(a, db);
+    case PHASE_UNDO:
+        r = undo(a->spool, db, a->id);
+        a->phase = PHASE_UNDONE;
+        break;
+    case PHASE_UNDONE: return a->failure;
     }
     return r < 0 ? r : STORE_MORE;
 }
@@ -236,7 +213,6 @@ void admit_done(struct admit *a) {
                                 a->tmp_path); /* gone when it was published; else swept at the next start */
     free(a->tmp_path);
     problems_done(&a->problems);
-    reach_done(&a->reach);
     intake_result_done(&a->result);
     source_done(&a->source);
     a->conf = conf_unref(a->conf);
@@ -247,8 +223,7 @@ enum { RECOVERED_MAX = 1000 };
 struct recovery {
     struct spool *spool;
     struct db *db;
-    struct arena arena;
-    struct announcement_row rows[RECOVERED_MAX];
+    int64_t rows[RECOVERED_MAX]; /* their ids */
     size_t count;
 };
 
@@ -256,25 +231,8 @@ static int on_cut_off(void *user, const struct announcement_row *row) {
     struct recovery *v = user;
     if (row->state != ANNOUNCEMENT_INTAKE || v->count == RECOVERED_MAX)
         return 0;
-    struct announcement_row *kept = &v->rows[v->count++];
-    *kept = *row;
-    kept->name = arena_strdup(&v->arena, row->name);
-    kept->by = arena_strdup(&v->arena, row->by);
-    return arena_failed(&v->arena) ? -ENOMEM : 0;
-}
-
-/* What was dropped still lies in its folder and is taken in afresh, with its proofs. */
-static int settle_cut_off(struct recovery *v, const struct announcement_row *row) {
-    char path[64];
-    struct why why;
-    int64_t replaced;
-    (void)snprintf(path, sizeof path, "announcements/%lld/bundle.ini", (long long)row->id); /* always fits */
-    bool finish = strcmp(row->by, ADMIT_BY_DROP) != 0 && faccessat(v->spool->dirfd, path, F_OK, 0) == 0;
-    log_info(finish ? "admission-finished" : "admission-undone", LOG_NUM("announcement", row->id));
-    if (!finish)
-        return undo(v->spool, v->db, row->id);
-    int r = replace_earlier(v->db, row->list, row->name, &why, &replaced);
-    return r == 0 ? announcement_taken_in(v->db, row->id, row->resume_state == ANNOUNCEMENT_HELD) : r;
+    v->rows[v->count++] = row->id;
+    return 0;
 }
 
 static int remove_orphans(struct recovery *v) {
@@ -306,11 +264,12 @@ int admit_recover(struct db *db, struct spool *spool) {
     v->spool = spool;
     v->db = db;
     int r = announcement_each(db, true, RECOVERED_MAX, on_cut_off, v);
-    for (size_t i = v->count; r == 0 && i-- > 0;) /* the oldest first: a later one replaces it */
-        r = settle_cut_off(v, &v->rows[i]);
+    for (size_t i = 0; r == 0 && i < v->count; i++) {
+        log_info("admission-undone", LOG_NUM("announcement", v->rows[i]));
+        r = undo(v->spool, v->db, v->rows[i]);
+    }
     if (r == 0)
         r = remove_orphans(v);
-    arena_done(&v->arena);
     free(v);
     return r;
 }

@@ -1,11 +1,9 @@
 /* Admission: takes an announcement into the daemon's care, as one job on the store's thread.
  *
- * STATES  what is in the store and the spool after each step, so that a start finishes or undoes what was cut off:
+ * STATES  what is in the store and the spool after each step, so that a start undoes what was cut off:
  *           nothing                                  nothing happened; the source is where it was
- *           row intake, no bundle                    undone: the row goes
- *           row intake, bundle announcements/<id>/   what was queued is finished: the row becomes held or scheduled
- *                                                    (resume_state says which); what was dropped is undone, for its
- *                                                    source is still there and comes in again
+ *           row intake, with or without its bundle   undone: nobody was told that it was taken in, and what was dropped
+ *           announcements/<id>/                      is still in its folder and comes in again
  *           row held or scheduled, bundle            done; an earlier one of that name is stopped in the same
  *                                                    transaction. The dropped source is unlinked, then
  *                                                    announcement_source_gone(). A start that finds it before that says
@@ -16,8 +14,8 @@
 #include <stdbool.h>
 
 #include "announce/intake.h"
-#include "store/reach.h"
 #include "store/store.h"
+#include "store/subscription.h"
 
 struct conf;
 struct keyring;
@@ -43,12 +41,13 @@ struct admit {
     /* out, on the loop after done */
     struct problems problems;
     struct intake_result result; /* valid where there were no errors */
-    struct reach reach;
+    struct subscription_census census;
     int64_t id;       /* of the new announcement; with -EEXIST of the one that is the same */
     int64_t replaced; /* of the one it replaces, or 0 */
     /* its own */
     int phase;
     char *tmp_path;
+    int failure; /* for which it is being undone */
 };
 
 /* Call after setting the inputs on a zeroed struct. Result codes of done: 0; -EINVAL (problems); -EEXIST (the same is
@@ -56,6 +55,6 @@ struct admit {
 void admit_init(struct admit *a);
 void admit_done(struct admit *a);
 
-/* At start: finishes or undoes what was cut off; removes bundles without a row. On the store's thread or before it
+/* At start: undoes what was cut off; removes bundles without a row. On the store's thread or before it
  * runs. */
 int admit_recover(struct db *db, struct spool *spool);
