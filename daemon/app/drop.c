@@ -25,11 +25,12 @@ static const time_t orphan_seconds = 3600;
 
 enum phase { LOOK, READ, ADMIT, CLEAN, REJECT };
 
-/* The time of the last change of an entry: of the newest file, in a folder. 0 where it is gone. */
+/* The time of the last change of an entry: of the newest file, in a folder. 0 where it is gone, now where it cannot be
+ * looked at. */
 static time_t last_change(int dirfd, const char *name, unsigned depth) {
     struct stat st;
     if (fstatat(dirfd, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
-        return 0;
+        return why_is_trouble(-errno) ? time(NULL) : 0;
     time_t newest = st.st_ctime;
     if (S_ISDIR(st.st_mode) && depth) {
         AUTOCLOSE int fd = files_open_dir(dirfd, name);
@@ -74,8 +75,12 @@ static int look_into(struct drop *d, const char *list, const struct languages *l
         wait_for(d, DROP_QUIET_SECONDS - (now - newest));
     for (size_t i = 0; quiet && i < count && !d->path[0]; i++) {
         struct stat st;
-        if (source_ignores(names[i]) || fstatat(fd, names[i], &st, AT_SYMLINK_NOFOLLOW) < 0)
+        if (source_ignores(names[i]))
             continue;
+        if (fstatat(fd, names[i], &st, AT_SYMLINK_NOFOLLOW) < 0) {
+            wait_for(d, DROP_TROUBLE_SECONDS); /* perhaps it is gone */
+            continue;
+        }
         bool first = S_ISDIR(st.st_mode) || source_is_first(names[i], names, count, languages);
         time_t age = now - st.st_ctime;
         if (!first && age < orphan_seconds) {
@@ -104,6 +109,8 @@ static int step_look(struct drop *d) {
     languages.codes = codes;
     for (size_t i = 0; r == 0 && i < d->admit.conf->list_count && !d->path[0]; i++) {
         int error = look_into(d, d->admit.conf->lists[i].name, &languages);
+        if (error < 0)
+            wait_for(d, why_is_trouble(error) ? DROP_TROUBLE_SECONDS : DROP_AGAIN_SECONDS);
         if (error < 0)
             log_warning("drop-folder-unreadable", LOG_TEXT("list", d->admit.conf->lists[i].name),
                         LOG_TEXT("reason", error == -E2BIG ? "more than 10000 entries" : strerror(-error)),
@@ -166,8 +173,7 @@ static int step_read(struct drop *d) {
     if (r == 0)
         r = source_read(d->admit.spool->dirfd, d->path, &languages, &d->admit.source, &why);
     d->phase = ADMIT;
-    bool ours = r == -ENOMEM || r == -EIO || r == -EMFILE || r == -ENFILE;
-    if (r < 0 && !ours) {
+    if (r < 0 && !why_is_trouble(r)) {
         struct words *words = words_of(d);
         if (words)
             problem_print_why(&why, words, &d->reason);

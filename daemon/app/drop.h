@@ -13,7 +13,7 @@
 #include "announce/admit.h"
 #include "base/buf.h"
 
-enum { DROP_QUIET_SECONDS = 10, DROP_AGAIN_SECONDS = 60 };
+enum { DROP_QUIET_SECONDS = 10, DROP_AGAIN_SECONDS = 60, DROP_TROUBLE_SECONDS = 10 /* of disk, memory, descriptors */ };
 
 struct drop {
     struct admit admit; /* first; set admit.job.done */

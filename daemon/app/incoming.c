@@ -25,6 +25,7 @@
 
 enum { STUCK_MAX = 64 };
 static const int64_t again_usec = DROP_AGAIN_SECONDS * USEC_PER_SEC;
+static const int64_t trouble_usec = DROP_TROUBLE_SECONDS * USEC_PER_SEC;
 
 struct folder {
     struct folder *next;
@@ -113,7 +114,7 @@ static void on_done(struct store_job *job, int result) {
         dispatch_announcement(in->parts.dispatch, d->admit.id);
     } else if (handled)
         dispatch_notices(in->parts.dispatch);
-    int64_t wait = result < 0 ? again_usec : d->wait_seconds * USEC_PER_SEC;
+    int64_t wait = why_is_trouble(result) ? trouble_usec : result < 0 ? again_usec : d->wait_seconds * USEC_PER_SEC;
     if (!in->stopped && (more || in->look_again))
         look(in);
     else if (!in->stopped && wait)
@@ -129,7 +130,7 @@ static void look(struct incoming *in) {
     struct drop *d = drop_new(in->conf, in->parts.spool, in->parts.keys);
     if (!d) {
         log_error("out-of-memory");
-        look_in(in, again_usec);
+        look_in(in, trouble_usec);
         return;
     }
     in->looking = true;
@@ -201,7 +202,7 @@ static int add_folder(struct incoming *in, const struct conf_list *list) {
     return 0;
 }
 
-int incoming_set_conf(struct incoming *in, struct conf *conf) {
+static int set_conf(struct incoming *in, struct conf *conf) {
     drop_folders(in);
     struct conf *before = in->conf;
     in->conf = conf_ref(conf);
@@ -211,6 +212,11 @@ int incoming_set_conf(struct incoming *in, struct conf *conf) {
         int error = add_folder(in, &conf->lists[i]);
         r = r ? r : error; /* the others are watched all the same */
     }
+    return r;
+}
+
+int incoming_set_conf(struct incoming *in, struct conf *conf) {
+    int r = set_conf(in, conf);
     look(in);
     return r;
 }
@@ -222,11 +228,12 @@ int incoming_new(const struct incoming_parts *parts, struct conf *conf, struct w
     in->parts = *parts;
     int r = loop_add_timer(parts->loop, on_timer, in, &in->timer);
     if (r == 0)
-        r = incoming_set_conf(in, conf);
+        r = set_conf(in, conf);
     if (r < 0) {
         (void)incoming_free(in);
         return why_set(why, r, "cannot watch the drop folders: %s", strerror(-r));
     }
+    look(in);
     *ret = in;
     return 0;
 }

@@ -16,19 +16,25 @@
 
 #include "base/banned.h"
 
-enum { SHOWN_MAX = 50 };
+enum { SHOWN_MAX = 50, TRIES_MAX = 10 };
 
 struct telling {
     struct store_job job; /* first */
     struct informing parts;
     int64_t id, cursor;
-    unsigned shown;
+    unsigned shown, tries;
+    bool more_shown;
     char key[64], a1[256], a2[512];
     struct buf names;
 };
 
 static void on_told(struct store_job *job, int result) {
     struct telling *t = (struct telling *)job;
+    if (why_is_trouble(result) && ++t->tries < TRIES_MAX) { /* urgent ones wait until the store can be written */
+        job->lane = STORE_URGENT;
+        store_submit(t->parts.store, job);
+        return;
+    }
     if (result < 0)
         log_error("notice-not-written", LOG_TEXT("reason", strerror(-result)));
     else
@@ -73,8 +79,9 @@ static int step_finished(struct store_job *job, struct db *db) {
     const struct conf_list *list = r == 1 ? conf_find_list_id(t->parts.conf, row.list) : NULL;
     if (!list)
         return r < 0 ? r : 0; /* the list is gone from the configuration: nobody to tell */
-    if (t->shown == SHOWN_MAX)
+    if (t->shown == SHOWN_MAX && !t->more_shown)
         buf_puts(&t->names, "    …\n");
+    t->more_shown = true;
     const struct inform i = {t->parts.conf, t->parts.keys, db, clock_now_usec()};
     return inform_finished(&i, list, &row, buf_view(&t->names));
 }

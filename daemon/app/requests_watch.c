@@ -38,6 +38,8 @@ static void on_applied(struct store_job *job, int result) {
     struct applying *a = (struct applying *)job;
     struct requests_watch *w = a->watch;
     const struct requests *r = &a->requests;
+    if (result == 0)
+        result = r->trouble;
     if (r->files || r->rejected || r->skipped)
         log_info("requests-applied", LOG_NUM("files", r->files), LOG_NUM("applied", r->applied),
                  LOG_NUM("refused", r->refused), LOG_NUM("rejected", r->rejected), LOG_NUM("skipped", r->skipped));

@@ -1,7 +1,7 @@
 /* rundbriefd: the daemon. Wiring only: which part knows which, what starts in which order, what ends in which.
  *
  * ORDER   configuration, clock, spool, keys, store (opened and migrated); recovery in the store (what was cut off is
- * finished or undone, what was on the wire is in doubt); waiting requests applied; then dispatch, drop folders, API;
+ * undone, what was on the wire is in doubt); waiting requests applied; then dispatch, drop folders, API;
  * READY. SIGHUP  reads the configuration again; a broken one changes nothing and every error is logged. SIGTERM drains:
  * no further claims, what is on the wire gets its reply (at most [timeouts] stop), then everything closes. */
 #include <errno.h>
@@ -58,7 +58,8 @@ struct daemon {
 };
 
 static void print_error(void *user, const struct why *why) {
-    AUTOBUF struct buf line = BUF_INIT(4096);
+    char memory[2048] = ""; /* not of the heap: the reason may be that there is no memory; three texts and points fit */
+    struct buf line = {.data = memory, .cap = sizeof memory, .limit_bytes = sizeof memory - 1};
     (void)user;
     why_print(why, &line);
     (void)fprintf(stderr, "%s\n", buf_str(&line));
@@ -72,6 +73,15 @@ static void log_conf_error(void *user, const struct why *why) {
 static void log_restart(void *user, const struct why *why) {
     (void)user;
     log_why(LOG_WARNING, "restart-needed", why);
+}
+
+/* Of a start that failed. systemd tries again, but not after EX_CONFIG: that waits for a person. */
+static int exit_code_of(int error) {
+    if (error == -EBUSY)
+        return EX_TEMPFAIL;
+    if (error == -EILSEQ || error == -ENOSPC || error == -EDQUOT || error == -EIO || error == -EROFS)
+        return EX_IOERR;
+    return why_is_trouble(error) ? EX_OSERR : EX_CONFIG;
 }
 
 static void fail(struct daemon *d, const struct why *why, int code) {
@@ -364,7 +374,7 @@ static int run(struct daemon *d) {
     int r = prepare(d, &why);
     if (r < 0) {
         print_error(NULL, &why);
-        d->exit_code = r == -EBUSY ? EX_TEMPFAIL : EX_CONFIG;
+        d->exit_code = exit_code_of(r);
     } else {
         r = loop_run(d->loop);
         if (r < 0)
@@ -450,8 +460,9 @@ int main(int argc, char **argv) {
     }
     if (check || dump)
         return check_config(&d, dump);
-    if (conf_load_for_machine(d.config_path, print_error, NULL, &d.conf) < 0)
-        return EX_CONFIG;
+    int r = conf_load_for_machine(d.config_path, print_error, NULL, &d.conf);
+    if (r < 0)
+        return exit_code_of(r);
     if (clock_text && set_clock(clock_text, d.conf->timezone) < 0) {
         (void)fprintf(stderr, "rundbriefd: --clock: \"%s\" is not a moment; write 2025-07-01T08:00:00Z\n", clock_text);
         (void)conf_unref(d.conf);

@@ -119,15 +119,20 @@ static int on_record(void *user, const struct request *q) {
 
 /* It stays where it is, for the admin. */
 static int skip(struct requests *r, const char *path, int error) {
+    bool trouble = why_is_trouble(error);
     log_error("request-file-skipped", LOG_TEXT("file", path), LOG_TEXT("reason", strerror(-error)),
-              LOG_TEXT("todo", "Let the daemon's user read and move it; it is tried again with the next request"));
+              LOG_TEXT("todo", trouble ? "Repair the disk; it is tried again by itself"
+                                       : "Let the daemon's user read and move it; it is tried again with the next "
+                                         "request"));
     r->skipped++;
+    if (trouble)
+        r->trouble = error;
     return 0;
 }
 
+/* Every file would meet it. A file that lies on a bad place of the disk is alone with that. */
 static bool is_ours(int error) {
-    return error == -ENOMEM || error == -EMFILE || error == -ENFILE || error == -ENOSPC || error == -EROFS ||
-           error == -EDQUOT;
+    return why_is_trouble(error) && error != -EIO;
 }
 
 static int reject(struct requests *r, const char *path, unsigned line) {

@@ -31,6 +31,7 @@ struct requests {
     bool purge; /* remove what is old, too */
     /* out */
     uint64_t applied, refused, files, rejected, skipped;
+    int trouble; /* 0, or why a file was skipped that the disk did not give: to be tried again */
     /* its own */
     int phase;
     unsigned door; /* whose folder is being read */
