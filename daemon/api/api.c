@@ -29,6 +29,7 @@ static const struct route routes[] = {
     {HTTP_GET, "/v1/subscribers", 0, false, route_subscribers, NULL},
     {HTTP_GET, "/v1/subscribers/**", 0, false, route_subscriber, NULL},
     {HTTP_POST, "/v1/subscribers", JSON_BODY_MAX, false, route_change_subscriber, NULL},
+    {HTTP_GET, "/v1/metrics", 0, false, route_metrics, NULL},
     {HTTP_GET, "/v1/test-token", 0, false, route_test_token, NULL},
 };
 
@@ -216,6 +217,16 @@ void call_answer(struct call *c, unsigned status, json_t *document) {
         }
     }
     json_decref(document);
+}
+
+void call_answer_text(struct call *c, const char *content_type, const struct buf *text) {
+    if (!c->http || c->answered)
+        return;
+    c->answered = true;
+    if (buf_error(text))
+        refuse(c->http, 500, "the answer could not be made");
+    else
+        http_answer(c->http, 200, content_type, buf_view(text));
 }
 
 void call_fail(struct call *c, unsigned status, const struct why *why) {

@@ -40,6 +40,8 @@ void call_finish(struct call *c, int result);
 unsigned call_status_of(int error);
 /* Answers; steals the document. */
 void call_answer(struct call *c, unsigned status, json_t *document);
+/* The same with 200 and a text of another kind. */
+void call_answer_text(struct call *c, const char *content_type, const struct buf *text);
 void call_fail(struct call *c, unsigned status, const struct why *why);
 void call_refuse(struct call *c, unsigned status, const char *what, const char *todo);
 

@@ -5,6 +5,7 @@
 #include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
@@ -53,4 +54,20 @@ void rights_of(uid_t uid, gid_t gid, const struct conf *conf, struct rights *ret
 
 bool rights_on_list(const struct rights *r, const struct conf_list *list) {
     return r->all || in_group(r, list->group) || in_group(r, list->sender->group);
+}
+
+bool rights_on_relay(const struct rights *r, const struct conf *conf, const char *relay) {
+    if (r->all)
+        return true;
+    for (size_t i = 0; i < conf->list_count; i++) {
+        const struct conf_list *list = &conf->lists[i];
+        if (!rights_on_list(r, list))
+            continue;
+        bool uses = list->relays.count == 0;
+        for (size_t k = 0; k < list->relays.count; k++)
+            uses |= strcmp(list->relays.items[k], relay) == 0;
+        if (uses)
+            return true;
+    }
+    return false;
 }

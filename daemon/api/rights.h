@@ -23,3 +23,5 @@ struct rights {
 /* Looks the user up; one that the system does not know has the groups of the socket's peer only. */
 void rights_of(uid_t uid, gid_t gid, const struct conf *conf, struct rights *ret);
 bool rights_on_list(const struct rights *r, const struct conf_list *list);
+/* What a relay last said may quote what went through it: it is for those whose lists go that way. */
+bool rights_on_relay(const struct rights *r, const struct conf *conf, const char *relay);

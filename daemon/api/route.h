@@ -30,4 +30,5 @@ void route_import_end(struct call *c);
 void route_subscribers(struct call *c);
 void route_subscriber(struct call *c);
 void route_change_subscriber(struct call *c);
+void route_metrics(struct call *c);
 void route_test_token(struct call *c);

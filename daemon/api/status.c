@@ -31,28 +31,11 @@ static int step(struct store_job *job, struct db *db) {
     return announcement_each(db, false, LOOKED_MAX, on_announcement, c);
 }
 
-/* What a relay last said may quote what went through it: it is for those whose lists go that way. */
-static bool may_see_relay(const struct call *c, const char *name) {
-    if (c->rights.all)
-        return true;
-    for (size_t i = 0; i < c->conf->list_count; i++) {
-        const struct conf_list *list = &c->conf->lists[i];
-        if (!rights_on_list(&c->rights, list))
-            continue;
-        bool uses = list->relays.count == 0;
-        for (size_t k = 0; k < list->relays.count; k++)
-            uses |= strcmp(list->relays.items[k], name) == 0;
-        if (uses)
-            return true;
-    }
-    return false;
-}
-
 static json_t *relay_documents(const struct call *c, const struct dispatch_stats *stats) {
     json_t *relays = json_array();
     for (size_t i = 0; i < stats->relay_count; i++) {
         const struct dispatch_relay *r = &stats->relays[i];
-        if (!may_see_relay(c, r->name))
+        if (!rights_on_relay(&c->rights, c->conf, r->name))
             continue;
         (void)json_array_append_new(
             relays, json_pack("{s:s, s:s, s:i, s:i, s:s, s:I, s:I, s:I, s:I}", "name", r->name, "state", r->state,
