@@ -159,7 +159,8 @@ storm: deps ## kills at every instant and at each system call, power cuts: the p
 	@$(MAKE) --no-print-directory all tools
 	@tests/storm/run
 
-bench: deps ## measure
+bench: deps ## measure speed and memory beside others, in a quarter of an hour (RB_BENCH_QUICK=1: less)
+	@tests/deps.sh bench || echo "measuring without what is missing"
 	@$(MAKE) --no-print-directory all tools
 	@tests/bench
 

@@ -1,5 +1,5 @@
 #!/bin/sh
-# deps.sh build|demo|test|lint|deb ... - installs the Debian packages of these groups that are missing; says the one command where it
+# deps.sh build|demo|test|lint|deb|bench ... - installs the Debian packages of these groups that are missing; says the one command where it
 # may not install. Prints nothing when all is there.
 set -eu
 build="gcc make pkg-config libcurl4-openssl-dev libical-dev libinih-dev libsodium-dev libsqlite3-dev libsystemd-dev
@@ -9,9 +9,10 @@ test="$demo python3-prometheus-client libcmocka-dev libgmime-3.0-dev strace curl
  libclang-rt-14-dev clang-format mandoc chromium fonts-noto-core nodejs"
 lint="clang-tidy cppcheck"
 deb="dpkg-dev debhelper lintian"
+bench="mlmmj sqlite3"
 want=
 for group; do
-    case $group in build) want="$want $build" ;; demo) want="$want $demo" ;; test) want="$want $test" ;; lint) want="$want $lint" ;; deb) want="$want $deb" ;; *) echo "deps.sh: no group $group" >&2; exit 64 ;; esac
+    case $group in build) want="$want $build" ;; demo) want="$want $demo" ;; test) want="$want $test" ;; lint) want="$want $lint" ;; deb) want="$want $deb" ;; bench) want="$want $bench" ;; *) echo "deps.sh: no group $group" >&2; exit 64 ;; esac
 done
 missing=
 for package in $want; do

@@ -28,6 +28,7 @@ import tempfile
 from rig import check, equal
 
 STATES = ("pending", "claimed", "delivered", "deferred", "refused", "in doubt", "left out")
+ADDRESS = "iif(s.address = '', s.address_key, s.address)"  # of the row s of subscriber
 INTAKE, HELD, SCHEDULED, GATHERING, SENDING, PAUSED, DONE, STOPPED = range(1, 9)
 
 
@@ -86,8 +87,8 @@ class Judge:
         self.doubts.update(addresses)
 
     def _rows(self, db):
-        return dict(db.execute("SELECT iif(s.address = '', s.address_key, s.address), d.state FROM delivery d JOIN subscriber s ON s.id = d.subscriber "
-                               "WHERE d.announcement = ?", (self.number,)))
+        return dict(db.execute(f"SELECT {ADDRESS}, d.state FROM delivery d JOIN subscriber s ON s.id = d.subscriber WHERE d.announcement = ?",
+                               (self.number,)))
 
     def _state(self, db):
         found = db.execute("SELECT state, total, pending, delivered, deferred, refused, in_doubt, left_out FROM announcement WHERE id = ?",

@@ -1,5 +1,5 @@
 /* new, check, preview: what coordinators do before anything is queued. They need the configuration and the templates,
- * no daemon. */
+ * no daemon; where there is one, they ask it for what it alone knows. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -10,6 +10,7 @@
 
 #include "announce/compile.h"
 #include "announce/intake.h"
+#include "announce/upload.h"
 #include "base/clock.h"
 #include "base/files.h"
 #include "base/number.h"
@@ -22,6 +23,8 @@
 #include "mail/attributes.h"
 #include "mail/words.h"
 
+enum { UPLOAD_MAX_BYTES = BUNDLE_MAX_BYTES + (1 << 20) };
+
 static const char skeleton_head[] =
     "; An announcement: settings up to the line ---, then the text in Markdown.\n"
     "; Translations lie beside it: NAME.fr.md, NAME.pl.md … and hold only what differs.\n"
@@ -29,6 +32,7 @@ static const char skeleton_head[] =
     "subject = \n"
     "; list    = (where the folder or --list does not say it)\n"
     "; send-at = %s 09:00 (left out: at once after release)\n"
+    "; only    = country = FR or tag has \"funding\" (left out: to everybody on the list)\n"
     "; attach  = programme.pdf, map.png (files beside this one)\n"
     "\n";
 static const char skeleton_event[] = "[event]\n"
@@ -180,6 +184,60 @@ static int check(struct cli *cli, const char *path, const char *list, bool allow
     return cli_fail(cli, EX_OSERR, &why);
 }
 
+/* What the daemon answers, owned; NULL without a daemon, or where it refuses: then *ret_error (which may be NULL) has
+ * what it says. */
+static json_t *ask_quietly(struct cli *cli, const struct checked *k, const struct http_client_request *request,
+                           json_t **ret_error) {
+    AUTOFCLOSE FILE *nowhere = fopen("/dev/null", "we");
+    struct cli quiet = *cli;
+    json_t *answer = NULL, *error = NULL;
+    if (!nowhere)
+        return NULL;
+    quiet.err = nowhere;
+    quiet.socket_path = cli->socket_path ? cli->socket_path : k->conf->socket;
+    int code = client_call(&quiet, request, &answer, &error);
+    if (ret_error)
+        *ret_error = error;
+    else
+        json_decref(error);
+    if (code == EX_OK)
+        return answer;
+    json_decref(answer);
+    return NULL;
+}
+
+/* Whom it reaches, which the daemon alone knows: its document, owned, or NULL where it cannot be asked. */
+static json_t *ask_reach(struct cli *cli, const struct checked *k) {
+    AUTOBUF struct buf path = BUF_INIT(CLIENT_PATH_MAX_BYTES), body = BUF_INIT(UPLOAD_MAX_BYTES);
+    json_t *error = NULL;
+    upload_print(&k->source, &body);
+    if (buf_error(&body))
+        return NULL;
+    buf_puts(&path, "/v1/announcements");
+    client_query(&path, "list", k->result.list->name);
+    client_query(&path, "check", "1");
+    client_query(&path, "speak", words_language(k->words));
+    const struct http_client_request request = {
+        .method = "POST", .path = buf_str(&path), .content_type = "application/octet-stream", .body = buf_view(&body)};
+    json_t *answer = ask_quietly(cli, k, &request, &error);
+    if (!answer && json_number(error, "errors", 0))
+        return error;
+    json_decref(error);
+    return answer;
+}
+
+/* The daemon's problems that were not said before. */
+static void print_new_problems(struct cli *cli, const struct checked *k, const json_t *reach) {
+    AUTOBUF struct buf said = BUF_INIT(1 << 20);
+    problems_print(k->problems, k->words, &said);
+    struct view rest = view_of(json_text(reach, "problems")), line;
+    while (view_line(&rest, &line)) {
+        AUTOFREE char *copy = view_dup(line);
+        if (copy && !strstr(buf_str(&said), copy))
+            (void)fprintf(cli->err, "%s\n", copy);
+    }
+}
+
 static json_t *check_document(const struct checked *k) {
     AUTOBUF struct buf problems = BUF_INIT(1 << 20), facts = BUF_INIT(1 << 20);
     problems_print(k->problems, k->words, &problems);
@@ -197,6 +255,36 @@ static json_t *check_document(const struct checked *k) {
     return o;
 }
 
+/* One document of both: the daemon knows more. */
+static json_t *joined_document(const struct checked *k, const json_t *reach) {
+    json_t *o = check_document(k);
+    if (!o || !reach)
+        return o;
+    (void)json_object_set(o, "problems", json_object_get(reach, "problems"));
+    (void)json_object_set(o, "errors", json_object_get(reach, "errors"));
+    json_t *facts = json_object_get(reach, "facts");
+    if (facts)
+        (void)json_object_update(json_object_get(o, "facts"), facts);
+    else
+        (void)json_object_del(o, "facts");
+    return o;
+}
+
+static void print_facts(struct cli *cli, const struct checked *k, const json_t *reach) {
+    AUTOBUF struct buf text = BUF_INIT(1 << 20);
+    if (reach)
+        buf_puts(&text, json_text(json_object_get(reach, "facts"), "text"));
+    else
+        intake_say(&k->result, k->conf, k->words, &text);
+    for (size_t i = 0; i < k->result.head.language_count; i++)
+        buf_printf(&text, "  %-4s %s\n", k->result.head.languages[i], k->result.head.texts[i]);
+    (void)fputs(buf_str(&text), cli->out);
+    (void)fputs(reach ? "All is well. Nothing was queued.\n"
+                      : "All is well. How many people it reaches, only the daemon knows, which does not answer here; "
+                        "`rundbrief queue` says it and asks before anything happens.\n",
+                cli->err);
+}
+
 int verb_check(struct cli *cli, int argc, char **argv) {
     struct cli_option options[] = {{.name = "--list", .takes_value = true}};
     int count = cli_options(cli, argc, argv, options, 1);
@@ -204,39 +292,20 @@ int verb_check(struct cli *cli, int argc, char **argv) {
         return count < 0 ? EX_USAGE : cli_refuse(cli, EX_USAGE, "which file?", "rundbrief check FILE [--list LIST]");
     struct checked k = {0};
     int code = check(cli, argv[0], options[0].value, false, &k);
-    if (cli->json && k.problems) {
-        int printed = print_document(cli, check_document(&k));
-        code = code == EX_OK ? printed : code;
-    } else if (code == EX_OK) {
-        AUTOBUF struct buf text = BUF_INIT(1 << 20);
-        intake_say(&k.result, k.conf, k.words, &text);
-        for (size_t i = 0; i < k.result.head.language_count; i++)
-            buf_printf(&text, "  %-4s %s\n", k.result.head.languages[i], k.result.head.texts[i]);
-        (void)fputs(buf_str(&text), cli->out);
-        (void)fputs("All is well. How many people it reaches is said by `rundbrief queue`, which asks before anything "
-                    "happens.\n",
-                    cli->err);
+    json_t *reach = code == EX_OK ? ask_reach(cli, &k) : NULL;
+    if (reach) {
+        print_new_problems(cli, &k, reach);
+        if (json_number(reach, "errors", 0))
+            code = EX_DATAERR;
     }
+    if (cli->json && k.problems) {
+        int printed = print_document(cli, joined_document(&k, reach));
+        code = code == EX_OK ? printed : code;
+    } else if (code == EX_OK)
+        print_facts(cli, &k, reach);
+    json_decref(reach);
     checked_done(&k);
     return code;
-}
-
-/* What the daemon answers, owned; NULL without a daemon, or where it refuses. */
-static json_t *ask_quietly(struct cli *cli, const struct checked *k, struct buf *path) {
-    AUTOFCLOSE FILE *nowhere = fopen("/dev/null", "we");
-    struct cli quiet = *cli;
-    json_t *answer = NULL, *error = NULL;
-    if (!nowhere)
-        return NULL;
-    quiet.err = nowhere;
-    quiet.socket_path = cli->socket_path ? cli->socket_path : k->conf->socket;
-    const struct http_client_request request = {.path = buf_str(path)};
-    int code = client_call(&quiet, &request, &answer, &error);
-    json_decref(error);
-    if (code == EX_OK)
-        return answer;
-    json_decref(answer);
-    return NULL;
 }
 
 /* A test token of the daemon, so that the links of a preview can be tried; without a daemon a word that no door takes. */
@@ -244,7 +313,8 @@ static bool ask_test_token(struct cli *cli, const struct checked *k, struct buf 
     AUTOBUF struct buf path = BUF_INIT(CLIENT_PATH_MAX_BYTES);
     buf_puts(&path, "/v1/test-token");
     client_query(&path, "list", k->result.list->name);
-    json_t *answer = ask_quietly(cli, k, &path);
+    const struct http_client_request request = {.path = buf_str(&path)};
+    json_t *answer = ask_quietly(cli, k, &request, NULL);
     bool got = json_text(answer, "token")[0];
     buf_puts(to, got ? json_text(answer, "token") : "PREVIEW");
     json_decref(answer);
@@ -283,7 +353,8 @@ static void reader_find(struct cli *cli, const struct checked *k, const char *ad
     AUTOBUF struct buf path = BUF_INIT(CLIENT_PATH_MAX_BYTES);
     buf_puts(&path, "/v1/subscribers/");
     http_client_encode(&path, view_of(r->address));
-    r->person = address ? ask_quietly(cli, k, &path) : NULL;
+    const struct http_client_request request = {.path = buf_str(&path)};
+    r->person = address ? ask_quietly(cli, k, &request, NULL) : NULL;
     if (!r->person)
         return;
     r->address = json_text(r->person, "address");

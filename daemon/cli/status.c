@@ -53,6 +53,10 @@ static void print_one(FILE *out, const json_t *a) {
         cli_print(out, json_text(a, "why"));
         (void)fputc(')', out);
     }
+    if (json_text(a, "only")[0]) {
+        (void)fputs("\n       only: ", out);
+        cli_print(out, json_text(a, "only"));
+    }
     (void)fputc('\n', out);
 }
 

@@ -84,6 +84,7 @@ void filter_look(struct filter *f, const struct filter_person *p);
 struct filter_unseen {
     bool is_tag;
     const char *name; /* as written */
+    const char *near; /* a field that we know ourselves, or NULL */
     unsigned column;
 };
 bool filter_next_unseen(const struct filter *f, size_t *at, struct filter_unseen *ret);

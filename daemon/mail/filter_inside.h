@@ -39,6 +39,7 @@ struct filter_test {
     enum filter_field field;
     enum filter_op op;
     const char *written; /* the field; NULL in a thawed one */
+    const char *near;    /* of a field that may be none: one that we know, or NULL */
     unsigned column;
     const char **names; /* of attributes */
     size_t name_count;

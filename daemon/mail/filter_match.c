@@ -171,16 +171,19 @@ bool filter_next_unseen(const struct filter *f, size_t *at, struct filter_unseen
         const struct filter_test *t = f->nodes[n].test;
         if (t && t->field == FILTER_ATTRIBUTE && !t->seen && number++ == *at) {
             ++*at;
-            *ret = (struct filter_unseen){false, t->written ? t->written : t->names[0], t->column};
+            *ret = (struct filter_unseen){
+                .name = t->written ? t->written : t->names[0], .near = t->near, .column = t->column};
             return true;
         }
-        for (size_t i = 0; t && t->field == FILTER_TAG && i < t->value_count; i++)
-            if (!t->values[i].seen && number++ == *at) {
-                ++*at;
-                *ret = (struct filter_unseen){true, t->values[i].written ? t->values[i].written : t->values[i].text.ptr,
-                                              t->values[i].column};
-                return true;
-            }
+        for (size_t i = 0; t && t->field == FILTER_TAG && i < t->value_count; i++) {
+            const struct filter_value *v = &t->values[i];
+            if (v->seen || number++ != *at)
+                continue;
+            ++*at;
+            *ret = (struct filter_unseen){
+                .is_tag = true, .name = v->written ? v->written : v->text.ptr, .column = v->column};
+            return true;
+        }
     }
     return false;
 }

@@ -14,7 +14,7 @@
 
 #include "base/banned.h"
 
-enum { NAME_MAX_BYTES = 4 * FILTER_MAX_BYTES };
+enum { NAME_MAX_BYTES = 4 * FILTER_MAX_BYTES, VOCABULARY_MAX = 512 };
 
 struct resolving {
     struct filter *filter;
@@ -72,6 +72,29 @@ static int add_synonyms(struct resolving *k, struct filter_test *t) {
     return r;
 }
 
+struct vocabulary {
+    const char *names[VOCABULARY_MAX];
+    size_t count;
+};
+
+static void add_word(void *user, const char *key, const char *value) {
+    (void)value;
+    struct vocabulary *v = user;
+    if (v->count < VOCABULARY_MAX)
+        v->names[v->count++] = key;
+}
+
+/* What may have been meant by a field that nobody may have. */
+static const char *nearest_field(const struct resolving *k, struct view written) {
+    struct vocabulary v = {.count = 0};
+    for (int f = 0; f < FILTER_ATTRIBUTE; f++)
+        add_word(&v, filter_field_name((enum filter_field)f), "");
+    for (size_t i = 0; i < k->language->words_count; i++)
+        words_each(k->language->words[i], "attributes", add_word, &v);
+    const char *near = text_nearest(written, v.names, v.count);
+    return near ? arena_strdup(&k->filter->arena, near) : NULL;
+}
+
 static int resolve_field(struct resolving *k, struct filter_test *t) {
     struct view written = view_trim(view_of(t->written));
     bool own = written.len > 5 && view_eq_nocase(view_slice(written, 0, 5), "attr.");
@@ -85,6 +108,8 @@ static int resolve_field(struct resolving *k, struct filter_test *t) {
     int r = add_attribute(k, t, written);
     if (r == 0 && k->attribute)
         r = add_synonyms(k, t);
+    else if (r == 0)
+        t->near = nearest_field(k, written);
     if (r == 0 && t->name_count == 0)
         return filter_fail(k->fault, "filter-field", t->column, view_of(t->written), NULL);
     return r;
@@ -161,7 +186,7 @@ static int resolve_value(struct resolving *k, struct filter_test *t, size_t at) 
     struct filter_value *v = &t->values[at];
     bool is_country = k->attribute && strcmp(k->attribute, "country") == 0 && t->op <= FILTER_NE;
     if (t->op == FILTER_HAS && v->text.len == 0)
-        return filter_fail(k->fault, "filter-value", v->column, VIEW("has"), NULL);
+        return filter_fail(k->fault, "filter-value", v->column, view_of(filter_op_name(t->op)), NULL);
     switch (t->field) {
     case FILTER_LANGUAGE: return t->op == FILTER_HAS ? filter_set_value(k->filter, v, v->text) : set_language(k, v);
     case FILTER_FORM: return t->op == FILTER_HAS ? filter_set_value(k->filter, v, v->text) : set_form(k, v);

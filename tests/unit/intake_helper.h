@@ -90,13 +90,15 @@ static inline void intake_made_done(struct intake_made *m) {
     m->conf = conf_unref(m->conf);
 }
 
-/* "FILE:LINE:KEY(ARGUMENTS)?NEAR", warnings with a ! before; one after the other. */
+/* "FILE:LINE:COLUMN:KEY(ARGUMENTS)?NEAR", warnings with a ! before; one after the other. */
 static inline void intake_show(const struct problems *p, struct buf *to) {
     for (size_t i = 0; i < p->count; i++) {
         const struct problem *o = &p->items[i];
         buf_printf(to, "%s%s%s%s", i ? " " : "", o->warning ? "!" : "", o->file, o->file[0] ? ":" : "");
         if (o->line)
             buf_printf(to, "%u:", o->line);
+        if (o->column)
+            buf_printf(to, "%u:", o->column);
         buf_puts(to, o->key);
         if (o->args[0][0] || o->args[1][0])
             buf_printf(to, "(%s%s%s)", o->args[0], o->args[1][0] ? "|" : "", o->args[1]);

@@ -299,6 +299,7 @@ static void what_nobody_has_is_told(void **state) {
     assert_string_equal(unseen.name, "contry");
     assert_false(unseen.is_tag);
     assert_int_equal(unseen.column, 1);
+    assert_string_equal(unseen.near, "country");
     assert_true(filter_next_unseen(f, &at, &unseen));
     assert_string_equal(unseen.name, "fundng");
     assert_true(unseen.is_tag);

@@ -9,6 +9,7 @@
 #include "store/announcement.h"
 #include "store/db.h"
 #include "store/notice.h"
+#include "store/reach.h"
 #include "trust/token.h"
 
 static const char *const languages[] = {"de", "en", "fr", "it", "pl", "uk"};
@@ -124,15 +125,18 @@ static void proofs(void **state) {
         {"a.md", VIEW("[announcement]\nsubject = Fest & mehr\nsend-at = 5.8.2025\n[event]\nstart = 2.9.2025\n"
                       "---\n{{salutation}},\n\ntext\n")},
         {"a.uk.md", VIEW("[event]\n---\n{{salutation}},\n\nтекст\n")}};
-    const struct subscription_census census = {
-        .active = 409, .all = 409, .languages = {{"de", 400}, {"uk", 5}, {"cs", 3}, {"", 1}}, .language_count = 4};
+    const struct reach reach = {.census = {.active = 409,
+                                           .all = 409,
+                                           .languages = {{"de", 400}, {"uk", 5}, {"cs", 3}, {"", 1}},
+                                           .language_count = 4},
+                                .members = 412};
     const struct intake_options options = {.list = "twins"};
     struct intake_made m;
     AUTOBUF struct buf mail = BUF_INIT(1 << 20), to = BUF_INIT(1000), text = BUF_INIT(1 << 20),
                        subject = BUF_INIT(1000);
     intake_make(&m, files, 2, &options, "");
     assert_int_equal(m.error, 0);
-    assert_int_equal(inform_proof(&h->inform, 12, &m.result, &census), 0);
+    assert_int_equal(inform_proof(&h->inform, 12, &m.result, &reach), 0);
     assert_int_equal(next(h, "proof", "de", &mail, &to), 1);
     assert_string_equal(buf_str(&to), "vera@coordinators.example");
     expect_notice(&mail, "de");
@@ -209,8 +213,13 @@ static void rejections(void **state) {
 
 static void results(void **state) {
     struct house *h = *state;
-    const struct announcement_row row = {
-        .id = 12, .subject = "Fest & mehr", .total = 412, .delivered = 409, .refused = 2, .left_out = 1};
+    const struct announcement_row row = {.id = 12,
+                                         .subject = "Fest & mehr",
+                                         .only = "tag has fest",
+                                         .total = 412,
+                                         .delivered = 409,
+                                         .refused = 2,
+                                         .left_out = 1};
     AUTOBUF struct buf mail = BUF_INIT(1 << 20), to = BUF_INIT(1000), text = BUF_INIT(1 << 20);
     for (size_t l = 0; l < COUNT_OF(languages); l++) {
         AUTOBUF struct buf subject = BUF_INIT(1000);
@@ -227,6 +236,7 @@ static void results(void **state) {
         text_of(&mail, &text);
         has(&text, "\n    rundbrief report 12\n");
         has(&text, "409 ");
+        has(&text, " tag has fest\n");
         assert_int_equal(strstr(buf_str(&text), "a@town.example") != NULL, l % 2 == 0);
         has_not(&text, "\n0 ");
         has_not(&text, "{");

@@ -13,6 +13,7 @@
 #include "base/cleanup.h"
 #include "base/files.h"
 #include "base/text.h"
+#include "mail/countries.h"
 #include "mail/names.h"
 #include "mail/words.h"
 
@@ -248,6 +249,34 @@ static void people_are_found_by_common_spellings(void **state) {
             }
 }
 
+/* Countries: every shipped language names the same ones, and no name means two. */
+static void countries_are_the_same(void **state) {
+    (void)state;
+    struct countries c = {0};
+    assert_int_equal(countries_load(&c, "", "templates"), 0);
+    for (size_t i = 0; i < c.count; i++) {
+        const char *found = countries_code(&c, view_of(c.names[i].folded));
+        if (strcmp(found, c.names[i].code) != 0)
+            fail_msg("“%s” is %s and %s", c.names[i].folded, found, c.names[i].code);
+    }
+    for (size_t i = 0; i < count; i++) {
+        AUTOBUF struct buf path = BUF_INIT(256), text = BUF_INIT(1 << 20);
+        buf_printf(&path, "templates/%s/countries.ini", words_language(all[i]));
+        assert_int_equal(files_read(AT_FDCWD, buf_str(&path), &text), 0);
+        size_t lines = 0;
+        struct view rest = buf_view(&text), line;
+        while (view_line(&rest, &line))
+            lines += line.len > 5 && line.ptr[2] == ' ' && line.ptr[3] == '=' && line.ptr[4] == ' ';
+        assert_int_equal(lines, 250);
+    }
+    assert_string_equal(countries_code(&c, VIEW(" frankreich ")), "FR");
+    assert_string_equal(countries_code(&c, VIEW("УКРАЇНА")), "UA");
+    assert_string_equal(countries_code(&c, VIEW("RWA")), "RW");
+    assert_null(countries_code(&c, VIEW("Atlantis")));
+    assert_null(countries_code(&c, VIEW("\xff")));
+    countries_done(&c);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(keys_are_the_same),
@@ -255,6 +284,7 @@ int main(void) {
         cmocka_unit_test(names_mean_one_thing),
         cmocka_unit_test(typography),
         cmocka_unit_test(people_are_found_by_common_spellings),
+        cmocka_unit_test(countries_are_the_same),
     };
     return cmocka_run_group_tests(tests, load_all, free_all);
 }

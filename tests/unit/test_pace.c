@@ -62,6 +62,7 @@ static void check_windows(struct rate rate, int64_t step, int64_t pause, enum li
         }
         for (; answered < count && m[answered].answered <= now; answered++)
             pace_bucket_done(&b, m[answered].sent, now);
+        (void)pace_bucket_tokens(&b, now + rate.per_usec); /* whoever looks ahead changes nothing */
         while (count < TAKES_MAX && pace_bucket_take(&b, now)) {
             m[count] = (struct message){.sent = now};
             travel(&m[count++], way, rate.per_usec);

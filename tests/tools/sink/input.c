@@ -4,6 +4,8 @@
 #include "reply.h"
 #include "tls.h"
 #include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <string.h>
 #include <sys/socket.h>
 
@@ -158,7 +160,10 @@ static ssize_t receive(struct conn *c, char *to) {
         int n = SSL_read(c->ssl, to, READ_SIZE);
         return n > 0 ? n : tls_wants(c, n) ? 0 : -1;
     }
+    int one = 1;
     ssize_t n = recv(c->fd, to, READ_SIZE, 0);
+    if (opt.quickack)
+        (void)setsockopt(c->fd, IPPROTO_TCP, TCP_QUICKACK, &one, sizeof one);
     return n > 0 ? n : n < 0 && (errno == EAGAIN || errno == EINTR) ? 0 : -1;
 }
 

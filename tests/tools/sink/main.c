@@ -51,6 +51,9 @@ static const char help[] =
     "                       microseconds); separated by tabs; written before the 250\n"
     "  --ledger-fsync       and synced before the 250\n"
     "  --count              only counts messages: what they hold is neither looked at nor kept\n"
+    "  --quickack           acknowledges segments at once: a client that writes twice before it reads, without "
+    "TCP_NODELAY,\n"
+    "                       waits 40 ms each time else\n"
     "  --mail DIR           stores each accepted message as DIR/NUMBER.eml\n"
     "  --on RULE            misbehaves; may be given again and again, the first rule that fits counts\n"
     "  --rules FILE         rules, one a line, # comments\n"
@@ -176,6 +179,7 @@ static const struct {
     {"ledger-fsync", .flag = &opt.fsync},
     {"mail", .text = &opt.mail},
     {"count", .flag = &opt.count},
+    {"quickack", .flag = &opt.quickack},
     {"on", .call = rule_add},
     {"rules", .call = rule_add_file},
     {"die-with-parent", .flag = &opt.die_with_parent},

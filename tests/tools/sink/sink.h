@@ -8,7 +8,7 @@
 struct sink_options {
     const char *listen, *name, *ehlo, *cert, *key, *user, *password, *ledger, *mail, *port_file;
     int port, delay_msec;
-    bool smtps, require_tls, require_auth, fsync, lenient_data, die_with_parent, count;
+    bool smtps, require_tls, require_auth, fsync, lenient_data, die_with_parent, count, quickack;
     int64_t delay_usec;
 };
 
