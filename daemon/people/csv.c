@@ -94,7 +94,7 @@ static void on_cell(void *cell, size_t len, void *user) {
         return;
     }
     struct view v = view_trim(view_make(cell, len));
-    if (view_search(v, VIEW("\xEF\xBF\xBD")) < v.len)
+    if (view_find(v, '\xEF') < v.len && view_search(v, VIEW("\xEF\xBF\xBD")) < v.len)
         c->fault = fault_character;
     buf_add_view(&c->cells, v);
     c->ends[c->count++] = c->cells.len;

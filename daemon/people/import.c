@@ -21,7 +21,8 @@ enum phase { OPENING, READING, FINISHING, FAILING, SETTLING, OVER };
 enum { PORTION_BYTES = 4096 };
 
 struct import {
-    struct store_job job; /* first */
+    struct store_job job;     /* first */
+    struct store_chain chain; /* of the pieces */
     struct store *store;
     struct import_handlers handlers;
     void *user;
@@ -105,6 +106,8 @@ static int step(struct store_job *job, struct db *db) {
     struct import *im = (struct import *)job;
     im->rows.db = db;
     im->rows.now_usec = clock_now_usec();
+    if (im->chain.failure && im->failure == 0)
+        return why_set(&job->why, im->chain.failure, "the store cannot write: %s", strerror(-im->chain.failure));
     switch (im->phase) {
     case OPENING: return step_open(im, db);
     case READING: return step_read(im, db);
@@ -121,6 +124,7 @@ static int step(struct store_job *job, struct db *db) {
 static void submit(struct import *im, enum phase phase, enum store_lane lane) {
     im->phase = phase;
     im->job.lane = lane;
+    im->job.chain = phase == READING && im->rows.batch.id ? &im->chain : NULL;
     im->running = true;
     store_submit(im->store, &im->job);
 }

@@ -121,32 +121,36 @@ static const char *text(const char *s) {
 /* 1 where the address was new, and the person is written; the subscription follows in batch_flush(). */
 static int add_person(const struct putting *k) {
     const struct person *p = k->p;
+    struct batch *b = k->batch;
     int64_t changed = 0;
-    int r = db_run(k->db,
-                   "INSERT INTO subscriber (address_key, address, language, form, title, given_name, family_name, "
+    int r = b->first_id ? 0 : person_next_id(k->db, &b->first_id);
+    if (!b->next_id)
+        b->next_id = b->first_id;
+    if (r == 0)
+        r = db_run(k->db,
+                   "INSERT INTO subscriber (id, address_key, address, language, form, title, given_name, family_name, "
                    "salutation, organisation, timezone, attributes, import, created, changed) VALUES (?, ?, ?, ?, ?, "
-                   "?, ?, ?, ?, ?, ?, ?, ?, 0) ON CONFLICT (address_key) DO NOTHING",
-                   &changed, "tttttttttttii", p->address_key, strcmp(p->address, p->address_key) ? p->address : "",
-                   text(p->language), text(p->form), text(p->title), text(p->given_name), text(p->family_name),
-                   text(p->salutation), text(p->organisation), text(p->timezone), text(p->attributes), k->batch->id,
-                   k->now_usec);
+                   "?, ?, ?, ?, ?, ?, ?, ?, ?, 0) ON CONFLICT (address_key) DO NOTHING",
+                   &changed, "itttttttttttii", b->next_id, p->address_key,
+                   strcmp(p->address, p->address_key) ? p->address : "", text(p->language), text(p->form),
+                   text(p->title), text(p->given_name), text(p->family_name), text(p->salutation),
+                   text(p->organisation), text(p->timezone), text(p->attributes), b->id, k->now_usec);
     if (r < 0 || !changed)
         return r;
-    int64_t id = db_last_id(k->db);
-    if (!k->batch->first_added)
-        k->batch->first_added = id;
-    r = add_consent(k, id);
+    r = add_consent(k, b->next_id++);
     return r < 0 ? r : 1;
 }
 
 int batch_flush(struct db *db, struct batch *batch, int64_t now_usec) {
     int r = 0;
-    if (batch->first_added)
+    if (batch->next_id > batch->first_id)
         r = db_run(db,
                    "INSERT INTO subscription (list, subscriber, state, import, since) SELECT ?1, id, 2, ?2, ?3 FROM "
-                   "subscriber WHERE id >= ?4 AND import = ?2 ORDER BY id",
-                   NULL, "iiii", (int64_t)batch->list, batch->id, now_usec, batch->first_added);
-    batch->first_added = 0;
+                   "subscriber WHERE id BETWEEN ?4 AND ?5",
+                   NULL, "iiiii", (int64_t)batch->list, batch->id, now_usec, batch->first_id, batch->next_id - 1);
+    if (r == 0 && batch->next_id > batch->first_id)
+        r = person_ids_used(db, batch->next_id - 1);
+    batch->first_id = batch->next_id = 0;
     batch->suppressions = 0;
     return r;
 }

@@ -18,7 +18,8 @@ struct batch {
     int64_t id; /* 0 for a trial run, which writes nothing */
     uint32_t list;
     /* the batch's own: between two calls of batch_flush() */
-    int64_t first_added; /* id of the first new person whose subscription is not written yet, or 0 */
+    int64_t first_id;    /* of the new persons whose subscriptions are not written yet, or 0 */
+    int64_t next_id;     /* for the next new person */
     int8_t suppressions; /* whether anybody is suppressed: 1 yes, -1 no, 0 not known */
 };
 

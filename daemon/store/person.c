@@ -97,18 +97,32 @@ int person_find(struct db *db, const char *address_key, struct arena *arena, str
 
 /* --- Changes ------------------------------------------------------------------------------------------------- */
 
+int person_next_id(struct db *db, int64_t *ret) {
+    int r = db_get_int(db,
+                       "SELECT 1 + max(coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'subscriber'), 0), "
+                       "coalesce((SELECT max(id) FROM subscriber), 0))",
+                       ret, "");
+    return r < 0 ? r : 0;
+}
+
+int person_ids_used(struct db *db, int64_t last) {
+    int64_t changed = 0;
+    int r = db_run(db, "UPDATE sqlite_sequence SET seq = ? WHERE name = 'subscriber'", &changed, "i", last);
+    return r < 0 || changed ? r : db_run(db, "INSERT INTO sqlite_sequence VALUES ('subscriber', ?)", NULL, "i", last);
+}
+
 static int insert(struct db *db, const struct person *p, int64_t now_usec, int64_t *ret_id) {
-    int r =
-        db_run(db,
-               "INSERT INTO subscriber (address_key, address, language, form, title, given_name, family_name, "
-               "salutation, organisation, timezone, attributes, created, changed) VALUES (?1, ?2, coalesce(?3, ''), "
-               "coalesce(?4, ''), coalesce(?5, ''), coalesce(?6, ''), coalesce(?7, ''), coalesce(?8, ''), "
-               "coalesce(?9, ''), coalesce(?10, ''), coalesce(?11, ''), ?12, ?12)",
-               NULL, "ttttttttttti", p->address_key, p->address, p->language, p->form, p->title, p->given_name,
-               p->family_name, p->salutation, p->organisation, p->timezone, p->attributes, now_usec);
-    if (r == 0)
-        *ret_id = db_last_id(db);
-    return r;
+    int r = person_next_id(db, ret_id);
+    if (r < 0)
+        return r;
+    r = db_run(db,
+               "INSERT INTO subscriber (id, address_key, address, language, form, title, given_name, family_name, "
+               "salutation, organisation, timezone, attributes, created, changed) VALUES (?, ?, ?, coalesce(?, ''), "
+               "coalesce(?, ''), coalesce(?, ''), coalesce(?, ''), coalesce(?, ''), coalesce(?, ''), "
+               "coalesce(?, ''), coalesce(?, ''), coalesce(?, ''), ?, 0)",
+               NULL, "ittttttttttti", *ret_id, p->address_key, p->address, p->language, p->form, p->title,
+               p->given_name, p->family_name, p->salutation, p->organisation, p->timezone, p->attributes, now_usec);
+    return r < 0 ? r : person_ids_used(db, *ret_id);
 }
 
 static int update(struct db *db, int64_t id, const struct person *p, int64_t now_usec) {

@@ -26,6 +26,9 @@ const char *person_field_get(const struct person *p, size_t field); /* NULL wher
 /* 1 found, 0 not. Strings in the arena. */
 int person_get(struct db *db, int64_t id, struct arena *arena, struct person *ret);
 int person_find(struct db *db, const char *address_key, struct arena *arena, struct person *ret);
+/* The id for the next new person; one or more in a row are used, then person_ids_used() is told the last. */
+int person_next_id(struct db *db, int64_t *ret);
+int person_ids_used(struct db *db, int64_t last);
 /* Inserts or updates (by address_key); fields that are NULL stay as they are. *ret_id; *ret_new. */
 int person_save(struct db *db, const struct person *p, int64_t now_usec, int64_t *ret_id, bool *ret_new);
 /* -EEXIST where the new address is another person's, -ENOENT where there is no such person. */

@@ -1,5 +1,6 @@
 -- The store, version 1; schema_2.sql brings it further. Times are microseconds since the epoch, UTC. Ids of subscribers
--- and announcements are never used again: AUTOINCREMENT, with the epoch in the bits above 40 (meta 'epoch').
+-- and announcements are never used again: AUTOINCREMENT, with the epoch in the bits above 40 (meta 'epoch'); those of
+-- subscribers are given out by person_next_id(), which keeps them in sqlite_sequence too, once for many.
 CREATE TABLE meta (key TEXT PRIMARY KEY, value ANY) STRICT, WITHOUT ROWID;
 
 -- What a list's section must go on meaning: tokens name the id, mail programs the List-Id.
@@ -7,7 +8,7 @@ CREATE TABLE list_pin (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, list_i
 
 -- A person is one address. address_key is the compared form (folded, NFC, domain in A-labels).
 CREATE TABLE subscriber (
-    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    id INTEGER PRIMARY KEY,
     address_key TEXT NOT NULL UNIQUE,
     address TEXT NOT NULL,          -- as it is sent to; '' where that is address_key
     language TEXT NOT NULL DEFAULT '',

@@ -19,7 +19,7 @@
 
 #include "base/banned.h"
 
-#define SLICE_USEC (20 * INT64_C(1000))
+#define SLICE_USEC (15 * INT64_C(1000)) /* and what a step does between two looks at it: 20 ms at most */
 #define RETRY_FIRST_USEC (1 * USEC_PER_SEC)
 #define RETRY_MOST_USEC (15 * USEC_PER_SEC)
 
@@ -39,9 +39,13 @@ struct store {
     pthread_cond_t work;
     struct job_list lanes[STORE_BULK + 1], finished;
     bool closing;
+    struct store_times times;
 
     /* the thread's, while commits fail */
     int64_t retry_at_usec, retry_delay_usec;
+    /* the thread's: the chain whose jobs the open transaction holds, and when it is committed at the latest */
+    struct store_chain *chain;
+    int64_t chain_until_usec;
 };
 
 static void list_init(struct job_list *list) {
@@ -83,14 +87,37 @@ struct round {
     struct store_job *slice;
 };
 
+static void note(int64_t *longest, int64_t usec) {
+    if (usec > *longest)
+        *longest = usec;
+}
+
+static int64_t cpu_usec(void) {
+    struct timespec t = {0};
+    (void)clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t); /* cannot fail */
+    return t.tv_sec * USEC_PER_SEC + t.tv_nsec / 1000;
+}
+
+static void add_times(struct store *s, const struct store_times *more) {
+    (void)pthread_mutex_lock(&s->lock);
+    note(&s->times.step_usec, more->step_usec);
+    note(&s->times.step_cpu_usec, more->step_cpu_usec);
+    note(&s->times.commit_usec, more->commit_usec);
+    s->times.commits += more->commits;
+    (void)pthread_mutex_unlock(&s->lock);
+}
+
 /* Runs a job's step in a savepoint of its own. A negative answer of this function breaks the transaction. */
-static int run_step(struct store *s, struct store_job *job) {
+static int run_step(struct store *s, struct store_job *job, struct store_times *times) {
     int r = db_savepoint(s->db);
     if (r < 0)
         return r;
+    int64_t begun = clock_mono_usec(), cpu = cpu_usec();
     db_slice_begin(s->db, SLICE_USEC);
     job->result = job->step(job, s->db);
     db_slice_begin(s->db, -1);
+    note(&times->step_usec, clock_mono_usec() - begun);
+    note(&times->step_cpu_usec, cpu_usec() - cpu);
     if (db_failure(s->db))
         return db_failure(s->db);
     if (job->result < 0)
@@ -100,17 +127,47 @@ static int run_step(struct store *s, struct store_job *job) {
     return db_failure(s->db);
 }
 
+/* What was left open by earlier rounds comes to an end with this one's. */
+static int end_transaction(struct store *s, int r, struct store_times *times) {
+    if (r == 0) {
+        int64_t begun = clock_mono_usec();
+        r = db_commit(s->db);
+        note(&times->commit_usec, clock_mono_usec() - begun);
+        times->commits++;
+    } else {
+        db_rollback(s->db);
+    }
+    if (r < 0 && s->chain)
+        s->chain->failure = r;
+    s->chain = NULL;
+    return r;
+}
+
+/* A chain's transaction waits for more of it, where nobody else has to wait for that. */
+static bool stays_open(struct store *s, const struct round *round) {
+    struct store_chain *chain = round->slice ? round->slice->chain : NULL;
+    if (!chain || round->urgent.first || s->trouble || s->closing || round->slice->result < 0)
+        return false;
+    if (s->chain && s->chain != chain)
+        return false;
+    if (!s->chain)
+        s->chain_until_usec = clock_mono_usec() + STORE_CHAIN_USEC;
+    s->chain = chain;
+    return clock_mono_usec() < s->chain_until_usec;
+}
+
 static int run_round(struct store *s, struct round *round) {
-    int r = db_begin(s->db);
+    struct store_times times = {0};
+    int r = db_in_transaction(s->db) ? 0 : db_begin(s->db);
     if (r < 0)
         return r;
     for (struct store_job *job = round->urgent.first; job && r == 0; job = job->next)
-        r = run_step(s, job);
+        r = run_step(s, job, &times);
     if (r == 0 && round->slice)
-        r = run_step(s, round->slice);
-    if (r == 0)
-        return db_commit(s->db);
-    db_rollback(s->db);
+        r = run_step(s, round->slice, &times);
+    if (r < 0 || !stays_open(s, round))
+        r = end_transaction(s, r, &times);
+    add_times(s, &times);
     return r;
 }
 
@@ -168,17 +225,23 @@ static bool retry_is_due(const struct store *s) {
     return s->trouble && clock_mono_usec() >= s->retry_at_usec;
 }
 
+static bool chain_is_due(const struct store *s) {
+    return s->chain && clock_mono_usec() >= s->chain_until_usec;
+}
+
 static bool has_work(const struct store *s) {
-    if (s->lanes[STORE_NORMAL].first || s->lanes[STORE_BULK].first || retry_is_due(s))
+    if (s->lanes[STORE_NORMAL].first || s->lanes[STORE_BULK].first || retry_is_due(s) || chain_is_due(s))
+        return true;
+    if (s->chain && s->closing)
         return true;
     return s->lanes[STORE_URGENT].first && (!s->trouble || s->closing);
 }
 
 static void wait_for_work(struct store *s) {
     while (!has_work(s) && !s->closing)
-        if (s->trouble) {
-            struct timespec until = {.tv_sec = s->retry_at_usec / USEC_PER_SEC,
-                                     .tv_nsec = s->retry_at_usec % USEC_PER_SEC * 1000};
+        if (s->trouble || s->chain) {
+            int64_t usec = s->trouble ? s->retry_at_usec : s->chain_until_usec;
+            struct timespec until = {.tv_sec = usec / USEC_PER_SEC, .tv_nsec = usec % USEC_PER_SEC * 1000};
             (void)pthread_cond_timedwait(&s->work, &s->lock, &until); /* has_work() looks at the time itself */
         } else
             (void)pthread_cond_wait(&s->work, &s->lock); /* cannot fail on a valid condition */
@@ -196,9 +259,10 @@ static void take_round(struct store *s, struct round *ret) {
         ret->slice = list_take(&s->lanes[STORE_BULK]);
 }
 
-/* What a round says about the disk. One whose slice may have been too big for it is tried again at once without. */
-static void judge_round(struct store *s, const struct round *round, bool tried_urgent, int error) {
-    if (error < 0 && round->slice) {
+/* What a round says about the disk. One whose slice (or chain) may have been too big for it is tried again at once
+ * without. */
+static void judge_round(struct store *s, bool bulky, bool tried_urgent, int error) {
+    if (error < 0 && bulky) {
         if (tried_urgent && s->trouble)
             s->retry_at_usec = clock_mono_usec();
     } else if (error < 0)
@@ -216,13 +280,13 @@ static void *run_thread(void *arg) {
             break;
         struct round round;
         take_round(s, &round);
-        bool tried_urgent = round.urgent.first;
+        bool tried_urgent = round.urgent.first, bulky = round.slice || s->chain;
         (void)pthread_mutex_unlock(&s->lock);
 
         int r = 0;
-        if (round.urgent.first || round.slice) {
+        if (round.urgent.first || round.slice || s->chain) {
             r = run_round(s, &round);
-            judge_round(s, &round, tried_urgent, r);
+            judge_round(s, bulky, tried_urgent, r);
         } else if ((r = probe(s)) < 0)
             enter_trouble(s, r);
         else
@@ -344,6 +408,12 @@ void store_dispatch(struct store *s) {
 
 const char *store_reason(int error) {
     return error == -EILSEQ ? "the database is damaged, or the disk cannot be read" : strerror(-error);
+}
+
+void store_times(struct store *s, struct store_times *ret) {
+    (void)pthread_mutex_lock(&s->lock);
+    *ret = s->times;
+    (void)pthread_mutex_unlock(&s->lock);
 }
 
 int store_trouble(const struct store *s) {

@@ -4,7 +4,7 @@
  * other jobs of that moment (group commit); its done runs on the loop after that transaction is durable. Lanes: URGENT
  * steps (claims, outcomes, requests) all run in each transaction, in the order submitted; of the other lanes one slice
  * runs in each, NORMAL before BULK, fairly within a lane. A step of NORMAL or BULK returns STORE_MORE when
- * store_slice_over() says so (20 ms).
+ * store_slice_over() says so: soon enough that none holds the store for more than 20 ms.
  *
  * Where the disk is full or failing, nothing of the transaction happened: URGENT jobs stay queued and are tried again
  * (their steps must be repeatable: they change nothing but the database and their own result fields), others end with
@@ -29,10 +29,27 @@ struct store_job {
     int (*step)(struct store_job *job, struct db *db);
     /* On the loop; result is 0 or the errno. Owns the job from then on. May be NULL. */
     void (*done)(struct store_job *job, int result);
-    struct why why;         /* for whoever fails */
-    struct store_job *next; /* the store's own, once submitted */
+    struct why why;            /* for whoever fails */
+    struct store_chain *chain; /* NULL for none */
+    struct store_job *next;    /* the store's own, once submitted */
     /* the store's own */
     int result;
+};
+
+/* Jobs that mean something together only, such as the pieces of one import: the done of one that ended well may come
+ * before its transaction is durable, so that many of them share one while nobody else waits (STORE_CHAIN_USEC at most).
+ * Whoever has to be sure ends the chain with a job that has none: with its done, all are durable. failure: for steps,
+ * set where the transaction of an earlier one came to nothing. Must live as long as that. */
+#define STORE_CHAIN_USEC (200 * INT64_C(1000))
+struct store_chain {
+    int failure;
+};
+
+/* How long the store was held, since it was opened: by one step (the longest; and of processor time), and by one commit,
+ * which is the disk's. */
+struct store_times {
+    int64_t step_usec, step_cpu_usec, commit_usec;
+    uint64_t commits;
 };
 
 /* Called on the store's thread to wake the loop; the loop then calls store_dispatch(). */
@@ -53,8 +70,10 @@ void store_dispatch(struct store *s);
 int store_trouble(const struct store *s);
 /* The words for such an errno, or for a failed job's. Static, or until the thread's next call. */
 const char *store_reason(int error);
+/* Any thread. */
+void store_times(struct store *s, struct store_times *ret);
 /* Jobs not yet done. On the loop. */
 unsigned store_pending(const struct store *s);
 
-/* For steps: whether the slice of 20 ms is used up. */
+/* For steps: whether the slice is used up. */
 bool store_slice_over(const struct db *db);
