@@ -46,13 +46,20 @@ static json_t *relay_documents(const struct call *c, const struct dispatch_stats
     return relays;
 }
 
+static json_t *times_document(struct store *store) {
+    struct store_times t;
+    store_times(store, &t);
+    return json_pack("{s:I, s:I, s:I, s:I}", "step", (json_int_t)t.step_usec, "step_cpu", (json_int_t)t.step_cpu_usec,
+                     "commit", (json_int_t)t.commit_usec, "commits", (json_int_t)t.commits);
+}
+
 void route_status(struct call *c) {
     struct dispatch_stats stats;
     int trouble = store_trouble(c->parts.store);
     dispatch_stats(c->parts.dispatch, &stats);
-    c->result =
-        json_pack("{s:[], s:o, s:i, s:i, s:s}", "announcements", "relays", relay_documents(c, &stats), "claimed",
-                  (int)stats.claimed, "window", (int)stats.window, "store", trouble ? store_reason(trouble) : "ok");
+    c->result = json_pack("{s:[], s:o, s:i, s:i, s:s, s:o}", "announcements", "relays", relay_documents(c, &stats),
+                          "claimed", (int)stats.claimed, "window", (int)stats.window, "store",
+                          trouble ? store_reason(trouble) : "ok", "store_usec", times_document(c->parts.store));
     if (!c->result) {
         call_refuse(c, 500, "out of memory", NULL);
         return;

@@ -102,6 +102,14 @@ static int step_finish(struct import *im, struct db *db) {
     return im->rows.batch.id ? batch_done(db, &im->rows.batch, &counts, im->rows.now_usec) : 0;
 }
 
+static int step_settle(struct import *im, struct db *db) {
+    im->next = OVER;
+    int r = batch_settle(db, im->rows.now_usec);
+    if (r == STORE_DONE)
+        db_shrink(db);
+    return r;
+}
+
 static int step(struct store_job *job, struct db *db) {
     struct import *im = (struct import *)job;
     im->rows.db = db;
@@ -113,7 +121,7 @@ static int step(struct store_job *job, struct db *db) {
     case READING: return step_read(im, db);
     case FINISHING: return step_finish(im, db);
     case FAILING: im->next = SETTLING; return batch_fail(db, &im->rows.batch, im->rows.now_usec);
-    case SETTLING: im->next = OVER; return batch_settle(db, im->rows.now_usec);
+    case SETTLING: return step_settle(im, db);
     case OVER: break;
     }
     return 0;

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <malloc.h>
 #include <sqlite3.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -441,6 +442,11 @@ void db_rollback_to(struct db *db) {
 
 struct tally *db_tally(struct db *db) {
     return &db->tally;
+}
+
+void db_shrink(struct db *db) {
+    (void)sqlite3_db_release_memory(db->handle); /* as much as it can */
+    (void)malloc_trim(0);
 }
 
 void db_slice_begin(struct db *db, int64_t usec) {

@@ -48,6 +48,8 @@ int db_run(struct db *db, const char *sql, int64_t *ret_changed, const char *let
 /* The first column of the first row; *ret is left alone where there is none (returns 0), 1 where there is one. */
 int db_get_int(struct db *db, const char *sql, int64_t *ret, const char *letters, ...);
 int64_t db_last_id(struct db *db);
+/* After much work: gives back what memory its caches took. */
+void db_shrink(struct db *db);
 /* Starts the time after which store_slice_over() answers yes; below 0: never. */
 void db_slice_begin(struct db *db, int64_t usec);
 bool db_slice_over(const struct db *db);

@@ -69,10 +69,13 @@ struct test_job {
     char name;
     const char *sql;
     int answer, rounds, sleep_usec, done, result;
+    const struct store_chain *asks; /* whether what came before came to nothing */
 };
 
 static int step(struct store_job *job, struct db *db) {
     struct test_job *t = (struct test_job *)job;
+    if (t->asks && t->asks->failure)
+        return t->asks->failure;
     if (t->sleep_usec)
         usleep((useconds_t)t->sleep_usec);
     if (t->sql) {
@@ -270,6 +273,107 @@ static void trouble_passes(void **state) {
     assert_string_equal(journal, "foreuv");
 }
 
+static uint64_t commits(struct house *h) {
+    struct store_times times;
+    store_times(h->store, &times);
+    return times.commits;
+}
+
+static void a_chain_shares_a_transaction(void **state) {
+    struct house *h = *state;
+    struct store_chain chain = {0}, other = {0};
+    uint64_t before = commits(h);
+    int64_t begun = clock_mono_usec();
+    for (int i = 0; i < 20; i++) {
+        struct test_job piece = JOB(STORE_BULK, 'p', .sql = "INSERT INTO meta VALUES (hex(randomblob(8)), 1)");
+        piece.job.chain = &chain;
+        store_submit(h->store, &piece.job);
+        run_all(h); /* done comes before the commit */
+        assert_int_equal(piece.result, 0);
+    }
+    bool quick = clock_mono_usec() - begun < STORE_CHAIN_USEC;
+    assert_true(commits(h) - before <= (quick ? 0 : 10));
+    /* what comes to nothing in it undoes itself alone */
+    struct test_job wrong = JOB(STORE_BULK, 'w', .sql = "INSERT INTO meta VALUES ('w', 1)", .answer = -EPERM);
+    wrong.job.chain = &chain;
+    store_submit(h->store, &wrong.job);
+    run_all(h);
+    assert_int_equal(wrong.result, -EPERM);
+    /* another chain, or a job without one, ends it */
+    before = commits(h);
+    struct test_job last = JOB(STORE_BULK, 'l', .rounds = 0), more = last;
+    last.job.chain = &chain;
+    more.job.chain = &other;
+    store_submit(h->store, &last.job);
+    run_all(h);
+    store_submit(h->store, &more.job);
+    run_all(h);
+    assert_true(commits(h) > before);
+    /* and time does */
+    store_submit(h->store, &last.job);
+    run_all(h);
+    before = commits(h);
+    usleep(STORE_CHAIN_USEC + 300000);
+    assert_int_equal(commits(h), before + 1);
+    assert_int_equal(chain.failure, 0);
+    assert_int_equal(count_meta(h), 20);
+}
+
+static void urgent_work_ends_a_chain(void **state) {
+    struct house *h = *state;
+    struct store_chain chain = {0};
+    struct test_job piece = JOB(STORE_BULK, 'p', .sql = "INSERT INTO meta VALUES ('p', 1)"),
+                    urgent = JOB(STORE_URGENT, 'u', .sql = "INSERT INTO meta VALUES ('u', 1)");
+    piece.job.chain = &chain;
+    store_submit(h->store, &piece.job);
+    run_all(h);
+    uint64_t before = commits(h);
+    store_submit(h->store, &urgent.job);
+    run_all(h);
+    assert_int_equal(commits(h), before + 1);
+    assert_int_equal(count_meta(h), 2);
+}
+
+/* A transaction that came to nothing is told to the next of the chain; urgent work in it comes through all the same. */
+static void a_chain_may_come_to_nothing(void **state) {
+    struct house *h = *state;
+    struct store_chain chain = {0};
+    struct test_job full = JOB(STORE_NORMAL, 'f', .sql = "PRAGMA max_page_count = 1"),
+                    piece = JOB(STORE_BULK, 'p', .sql = "INSERT INTO meta VALUES ('p', 1)"),
+                    big = JOB(STORE_BULK, 'b', .sql = "INSERT INTO meta VALUES ('b', zeroblob(300000))"),
+                    next = JOB(STORE_BULK, 'n', .asks = &chain),
+                    urgent = JOB(STORE_URGENT, 'u', .sql = "INSERT INTO meta VALUES ('u', 1)");
+    piece.job.chain = big.job.chain = next.job.chain = &chain;
+    store_submit(h->store, &full.job);
+    run_all(h);
+    store_submit(h->store, &piece.job);
+    run_all(h);
+    assert_int_equal(piece.result, 0);
+    store_submit(h->store, &big.job);
+    store_submit(h->store, &urgent.job);
+    run_all(h);
+    assert_int_equal(big.result, -ENOSPC);
+    assert_int_equal(urgent.result, 0);
+    store_submit(h->store, &next.job);
+    run_all(h);
+    assert_int_equal(next.result, chain.failure);
+    assert_int_equal(store_trouble(h->store), 0);
+    int64_t n = count_meta(h);
+    assert_int_equal(n, chain.failure ? 1 : 2); /* or the urgent one's transaction had taken the first piece */
+}
+
+static void what_holds_the_store_is_measured(void **state) {
+    struct house *h = *state;
+    struct store_times times;
+    struct test_job job = JOB(STORE_NORMAL, 'a', .sleep_usec = 30000);
+    store_submit(h->store, &job.job);
+    run_all(h);
+    store_times(h->store, &times);
+    assert_true(times.step_usec >= 30000);
+    assert_true(times.step_cpu_usec < times.step_usec);
+    assert_true(times.commits >= 1);
+}
+
 static void closing_in_trouble_ends(void **state) {
     struct house *h = *state;
     journal[0] = '\0';
@@ -330,6 +434,10 @@ int main(void) {
         cmocka_unit_test_setup_teardown(a_second_store_is_kept_out, setup, teardown),
         cmocka_unit_test_setup_teardown(trouble_passes, setup, teardown),
         cmocka_unit_test_setup_teardown(closing_in_trouble_ends, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_chain_shares_a_transaction, setup, teardown),
+        cmocka_unit_test_setup_teardown(urgent_work_ends_a_chain, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_chain_may_come_to_nothing, setup, teardown),
+        cmocka_unit_test_setup_teardown(what_holds_the_store_is_measured, setup, teardown),
         cmocka_unit_test_setup_teardown(an_idle_store_sleeps, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
