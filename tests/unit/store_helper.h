@@ -15,6 +15,7 @@
 #include "base/log.h"
 #include "store/announcement.h"
 #include "store/db.h"
+#include "store/person.h"
 
 struct fixture {
     char folder[64], path[96];
@@ -56,12 +57,14 @@ static inline int fixture_teardown(void **state) {
 static inline int64_t fixture_member(struct db *db, uint32_t list, int n, const char *language, int64_t since) {
     char address[64];
     (void)snprintf(address, sizeof address, "person%d@town.example", n);
+    int64_t id = 0;
+    assert_int_equal(person_next_id(db, &id), 0);
     assert_int_equal(db_run(db,
-                            "INSERT INTO subscriber (address_key, address, language, given_name, family_name, created, "
-                            "changed) VALUES (?, ?, ?, 'Vera', 'Muster', 1, 1)",
-                            NULL, "ttt", address, address, language),
+                            "INSERT INTO subscriber (id, address_key, address, language, given_name, family_name, "
+                            "created, changed) VALUES (?, ?, ?, ?, 'Vera', 'Muster', 1, 1)",
+                            NULL, "ittt", id, address, address, language),
                      0);
-    int64_t id = db_last_id(db);
+    assert_int_equal(person_ids_used(db, id), 0);
     assert_int_equal(db_run(db, "INSERT INTO subscription (list, subscriber, state, since) VALUES (?, ?, 2, ?)", NULL,
                             "iii", (int64_t)list, id, since),
                      0);
