@@ -47,15 +47,22 @@ static void forget_slots(struct pace_bucket *b, int64_t now_usec) {
     }
 }
 
-uint32_t pace_bucket_tokens(struct pace_bucket *b, int64_t now_usec) {
+/* How many will count then, if nothing comes. */
+static uint32_t counted_at(const struct pace_bucket *b, int64_t at_usec) {
+    uint32_t counted = b->counted;
+    for (int64_t slot = b->first; counted && slot_end(b, slot) <= at_usec; slot++)
+        counted -= b->slots[slot % PACE_SLOTS];
+    return counted;
+}
+
+uint32_t pace_bucket_tokens(const struct pace_bucket *b, int64_t now_usec) {
     if (b->interval_nsec == 0)
         return UINT32_MAX;
     int64_t slack = now_usec * NSEC_PER_USEC - (b->arrival_nsec - b->tolerance_nsec);
     if (slack < 0)
         return 0;
-    forget_slots(b, now_usec);
     int64_t most = b->tolerance_nsec / b->interval_nsec, have = slack / b->interval_nsec;
-    return (uint32_t)earlier(earlier(have, most) + 1, (int64_t)b->count - b->counted);
+    return (uint32_t)earlier(earlier(have, most) + 1, (int64_t)b->count - counted_at(b, now_usec));
 }
 
 bool pace_bucket_take(struct pace_bucket *b, int64_t now_usec) {
@@ -81,11 +88,10 @@ void pace_bucket_done(struct pace_bucket *b, int64_t taken_usec, int64_t now_use
     ++*slot_of(b, now_usec);
 }
 
-int64_t pace_bucket_when(struct pace_bucket *b, int64_t now_usec) {
+int64_t pace_bucket_when(const struct pace_bucket *b, int64_t now_usec) {
     if (b->interval_nsec == 0)
         return now_usec;
     int64_t when = (b->arrival_nsec - b->tolerance_nsec + NSEC_PER_USEC - 1) / NSEC_PER_USEC;
-    forget_slots(b, now_usec);
     uint32_t counted = b->counted;
     for (int64_t slot = b->first; counted >= b->count; slot++) {
         counted -= b->slots[slot % PACE_SLOTS];

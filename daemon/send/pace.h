@@ -55,14 +55,14 @@ struct pace_bucket {
 };
 /* rate.per_usec at least a second; rate.count 0 for no limit. */
 void pace_bucket_init(struct pace_bucket *b, struct rate rate, int64_t now_usec);
-/* Tokens in hand now; UINT32_MAX without a limit. */
-uint32_t pace_bucket_tokens(struct pace_bucket *b, int64_t now_usec);
+/* Tokens in hand now, or then, if nothing comes before; UINT32_MAX without a limit. */
+uint32_t pace_bucket_tokens(const struct pace_bucket *b, int64_t now_usec);
 /* Takes one; false where there is none. */
 bool pace_bucket_take(struct pace_bucket *b, int64_t now_usec);
 /* The message for which one was taken then has its answer. One taken before pace_bucket_init() is no matter. */
 void pace_bucket_done(struct pace_bucket *b, int64_t taken_usec, int64_t now_usec);
 /* When the next token is there, if no answer comes before; at most now where one is. */
-int64_t pace_bucket_when(struct pace_bucket *b, int64_t now_usec);
+int64_t pace_bucket_when(const struct pace_bucket *b, int64_t now_usec);
 
 /* The current hour, the 24 before it, and the one that may have begun for what is sent now. */
 enum { PACE_DAY_HOURS = 26 };
