@@ -28,6 +28,7 @@ struct line {
     struct session *session;
     bool ready, leaving;
     bool given, answered; /* a message; one that got a reply */
+    bool useful;          /* one that got a reply of a relay that works */
     bool closed;          /* to be freed by on_sweep(): never inside its own callback */
     int64_t since_usec;   /* when it became ready */
     int64_t last_usec;    /* when it last had something to do */
@@ -46,11 +47,12 @@ struct relay {
     struct line *lines;
     struct items held;
     int64_t answered_usec;
+    unsigned useless; /* lines in a row that a 421 ended and that were not useful */
     char failure[OUTCOME_TEXT_MAX + 32];
     uint64_t counts[4]; /* by outcome_class */
 };
 
-enum { RELAYS_MAX = DISPATCH_RELAYS_MAX };
+enum { RELAYS_MAX = DISPATCH_RELAYS_MAX, USELESS_MAX = 3 };
 
 struct relays {
     struct loop *loop;
@@ -565,7 +567,7 @@ static void relay_worked(struct relay *r) {
 
 /* A person's own fault, or a message's, is the answer of a relay that works. */
 static bool is_sane(const struct outcome *o) {
-    return o->code && o->subject != OUTCOME_OF_SENDER && o->subject != OUTCOME_OF_CONNECTION;
+    return o->code && o->code != 421 && o->subject != OUTCOME_OF_SENDER && o->subject != OUTCOME_OF_CONNECTION;
 }
 
 static enum judgement judge_refusal(struct relay *relay, const struct item *item, const struct outcome *o,
@@ -590,6 +592,10 @@ enum judgement relays_judge(struct relays *all, struct line *line, const struct 
     relay->answered_usec = now_usec;
     line->last_usec = now_usec;
     line->answered |= outcome->code != 0;
+    if (outcome->class == OUTCOME_DELIVERED || is_sane(outcome)) {
+        line->useful = true;
+        relay->useless = 0;
+    }
     if (outcome->class == OUTCOME_DELIVERED) {
         pace_relay_run_ends(&relay->pace);
         relay_worked(relay);
@@ -660,8 +666,11 @@ static void on_unsent(void *user, struct session *s, uint64_t cookie) {
     l->relay->all->handlers->on_unsent(l->relay->all->user, item);
 }
 
-/* That a line goes after it did its work says nothing of the relay. */
-static bool is_failure(const struct line *l, int64_t now) {
+/* That a line goes after it did its work says nothing of the relay. A 421 may be about one destination, but not again
+ * and again. */
+static bool is_failure(struct line *l, const struct outcome *why, int64_t now) {
+    if (why->code == 421 && !l->useful && ++l->relay->useless >= USELESS_MAX)
+        return true;
     return !l->ready || (!l->answered && (l->given || now - l->since_usec < short_life_usec));
 }
 
@@ -669,7 +678,7 @@ static void on_closed(void *user, struct session *s, const struct outcome *why) 
     (void)s;
     struct line *l = user;
     int64_t now = clock_mono_usec();
-    if (why && is_failure(l, now))
+    if (why && is_failure(l, why, now))
         relay_failed(l->relay, why, why->subject == OUTCOME_OF_SENDER, now);
     l->closed = true;
     loop_post(l->relay->all->sweep);

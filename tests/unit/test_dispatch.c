@@ -555,6 +555,52 @@ static void a_daily_limit_outlives_a_restart(void **state) {
     tear_down(h);
 }
 
+/* A running daemon whose wall clock is set elsewhere has no new day for that, and neither has the next one. */
+static void a_clock_that_is_set_makes_no_new_day(void **state) {
+    (void)state;
+    static const int64_t jumps[] = {3 * USEC_PER_DAY, -40 * USEC_PER_DAY, 23 * USEC_PER_HOUR};
+    struct house *h = build(RULES(), "", "daily-limit = 30", NULL, NULL);
+    add_people(h, "a", "p", "people.example", 60);
+    announce(h, "a");
+    start(h);
+    run_until(h, half_a_second, 20);
+    for (size_t i = 0; i < COUNT_OF(jumps); i++) {
+        run_until(h, settled_down, 20);
+        clock_start_at(clock_now_usec() + jumps[i]);
+        dispatch_announcement(h->dispatch, h->ids[0]);
+        run_for(h, 300000);
+        assert_int_equal(ledger(h, 0, NULL), 30);
+    }
+    stop(h);
+    h->stopped = false;
+    start(h);
+    run_until(h, half_a_second, 20);
+    stop(h);
+    assert_int_equal(ledger(h, 0, NULL), 30);
+    clock_start_at(clock_now_usec() - 3 * USEC_PER_DAY + 40 * USEC_PER_DAY - 23 * USEC_PER_HOUR);
+    tear_down(h);
+}
+
+/* Each destination may have its reason; a relay that says it to all is left alone. */
+static void a_relay_that_hangs_up_on_everybody_rests(void **state) {
+    (void)state;
+    struct house *h = build(RULES("--on", "rcpt 421 4.7.0 not now"), "", "connections = 2", NULL, NULL);
+    for (unsigned i = 0; i < 200; i++) {
+        char domain[64];
+        (void)snprintf(domain, sizeof domain, "d%u.example", i);
+        add_people(h, "a", "p", domain, 1);
+    }
+    announce(h, "a");
+    start(h);
+    run_for(h, 2 * USEC_PER_SEC);
+    stop(h);
+    sink_stop(&h->sinks[0]);
+    assert_in_range(sink_count(&h->sinks[0], "connections"), 3, 12);
+    assert_int_equal(number(h, "SELECT count(*) FROM delivery WHERE state NOT IN (0, 3)"), 0);
+    h->sinks[0].pid = 0;
+    tear_down(h);
+}
+
 static void a_slow_destination_holds_up_nobody_else(void **state) {
     (void)state;
     struct house *h = build(RULES(), "", "connections = 2\n[destination slow.example]\nrate = 1/m", NULL, NULL);
@@ -826,6 +872,8 @@ int main(void) {
         cmocka_unit_test(the_spare_relay_carries_until_the_first_is_back),
         cmocka_unit_test(a_rate_is_kept),
         cmocka_unit_test(a_daily_limit_outlives_a_restart),
+        cmocka_unit_test(a_clock_that_is_set_makes_no_new_day),
+        cmocka_unit_test(a_relay_that_hangs_up_on_everybody_rests),
         cmocka_unit_test(a_slow_destination_holds_up_nobody_else),
         cmocka_unit_test(a_stop_leaves_nothing_claimed),
         cmocka_unit_test(an_idle_one_does_not_wake),
