@@ -90,15 +90,16 @@ def bench_sink(name, ehlo, *arguments):
     return sink
 
 
-def people_csv(people):
-    """Made-up people in a file that is written once. Their order is not that of their addresses, as in real lists."""
-    path = os.path.join(FOLDER, f"people-{people}.csv")
+def people_csv(people, order="shuffled"):
+    """Made-up people in a file that is written once: "sorted" by address, or in another order, as most lists are."""
+    path = os.path.join(FOLDER, f"people-{people}-{order}.csv")
     if not os.path.exists(path):
         os.makedirs(FOLDER, exist_ok=True)
         with open(path + ".tmp", "w") as f:
             f.write("email,first name,last name,language\n")
             for i in range(people):
-                i = i * 7919 % people if people % 7919 else i
+                if order == "shuffled" and people % 7919:
+                    i = i * 7919 % people
                 f.write(f"p{i:07}@subscribers.example,Person{i},Muster,en\n")
         os.rename(path + ".tmp", path)
     return path

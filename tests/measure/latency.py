@@ -4,7 +4,7 @@ from measure.kit import *
 DELAY_MSEC = 20
 LINES = [int(n) for n in os.environ.get("RB_BENCH_LINES", "1,10,50").split(",")]
 HEADLINE = 10
-SECONDS = 2 if QUICK else 4
+SECONDS = 2 if QUICK else 3
 # Messages a second and connection that are about to be expected, to make runs of that many seconds.
 ABOUT = {"smtp_source": 12, "pipelining": 48, "chunking": 190}
 
