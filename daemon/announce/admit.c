@@ -11,7 +11,9 @@
 #include "base/files.h"
 #include "base/log.h"
 #include "base/number.h"
+#include "base/text.h"
 #include "conf/conf.h"
+#include "mail/filter.h"
 #include "spool/spool.h"
 #include "store/announcement.h"
 #include "store/list_pin.h"
@@ -125,6 +127,7 @@ static int keep(struct admit *a, struct db *db) {
         .list = a->result.list->id,
         .list_name = a->result.list->name,
         .subject = a->result.subject,
+        .only = a->result.only,
         .why = "",
         .by = a->by ? a->by : "",
         .event_uid = a->result.head.uid,
@@ -159,7 +162,7 @@ static int publish(struct admit *a, struct db *db) {
         r = announcement_taken_in(db, a->id, a->hold);
     if (r == 0 && a->hold) {
         const struct inform i = {a->conf, a->keys, db, clock_now_usec()};
-        r = inform_proof(&i, a->id, &a->result, &a->census);
+        r = inform_proof(&i, a->id, &a->result, &a->reach);
     }
     return r;
 }
@@ -169,6 +172,29 @@ static int end_check(struct admit *a, struct db *db) {
         return 0;
     const struct inform i = {a->conf, a->keys, db, clock_now_usec()};
     return inform_test(&i, &a->result, a->test_language, a->test_recipient, &a->job.why);
+}
+
+/* A field that nobody has is misspelt: it would reach nobody, or with “not” everybody. A tag may be given later. */
+static int check_reach(struct admit *a) {
+    const struct intake_result *r = &a->result;
+    struct filter_unseen unseen;
+    if (!r->filter || a->reach.members == 0)
+        return 0;
+    for (size_t at = 0; filter_next_unseen(r->filter, &at, &unseen);) {
+        struct view name = view_of(unseen.name);
+        const char *near = text_nearest(name, a->reach.fields, a->reach.field_count);
+        if (unseen.is_tag)
+            intake_filter_problem(r, &a->problems, true, unseen.column, "filter-no-tag", unseen.name,
+                                  text_nearest(name, a->reach.tags, a->reach.tag_count));
+        else
+            intake_filter_problem(r, &a->problems, false, unseen.column, "filter-no-field", unseen.name,
+                                  near ? near : unseen.near);
+    }
+    char members[32];
+    (void)snprintf(members, sizeof members, "%llu", (unsigned long long)a->reach.members); /* fits: a number */
+    if (a->reach.census.active == 0)
+        intake_filter_problem(r, &a->problems, true, 0, "filter-nobody", members, NULL);
+    return a->problems.errors ? why_set(&a->job.why, -EINVAL, "the announcement has errors") : 0;
 }
 
 /* One phase a step: what stands in a transaction is durable before the next phase builds on it. */
@@ -181,7 +207,9 @@ static int step(struct store_job *job, struct db *db) {
         a->phase = PHASE_COUNT;
         break;
     case PHASE_COUNT:
-        r = subscription_census(db, a->result.list->id, true, &a->census);
+        r = reach_count(db, a->result.list->id, a->result.filter, &a->reach);
+        if (r == STORE_DONE)
+            r = check_reach(a);
         if (r == STORE_DONE)
             a->phase = a->check_only ? PHASE_END : PHASE_KEEP;
         if (r == STORE_DONE && a->check_only)
@@ -213,6 +241,7 @@ void admit_done(struct admit *a) {
                                 a->tmp_path); /* gone when it was published; else swept at the next start */
     free(a->tmp_path);
     problems_done(&a->problems);
+    reach_done(&a->reach);
     intake_result_done(&a->result);
     source_done(&a->source);
     a->conf = conf_unref(a->conf);

@@ -14,8 +14,8 @@
 #include <stdbool.h>
 
 #include "announce/intake.h"
+#include "store/reach.h"
 #include "store/store.h"
-#include "store/subscription.h"
 
 struct conf;
 struct keyring;
@@ -41,7 +41,7 @@ struct admit {
     /* out, on the loop after done */
     struct problems problems;
     struct intake_result result; /* valid where there were no errors */
-    struct subscription_census census;
+    struct reach reach;
     int64_t id;       /* of the new announcement; with -EEXIST of the one that is the same */
     int64_t replaced; /* of the one it replaces, or 0 */
     /* its own */

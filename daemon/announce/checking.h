@@ -22,7 +22,7 @@ char *checking_own(struct checking *k, const char *s);
 /* The list's time zone, or the daemon's. */
 const char *checking_zone(const struct checking *k);
 
-/* What the values mean: subject, event, times of sending, people, attachments. */
-void intake_check_values(struct checking *k);
+/* What the values mean: subject, event, times of sending, people, attachments, filter. Negative only where reading them failed. */
+int intake_check_values(struct checking *k);
 /* The bundle, of drafts that may have errors. */
 int intake_make_bundle(struct checking *k);

@@ -23,6 +23,7 @@ static const struct {
     [DRAFT_ATTACH] = {"announcement", "attach", "[announcement] attach", false},
     [DRAFT_FROM_NAME] = {"announcement", "from-name", "[announcement] from-name", false},
     [DRAFT_REPLY_TO] = {"announcement", "reply-to", "[announcement] reply-to", true},
+    [DRAFT_ONLY] = {"announcement", "only", "[announcement] only", true},
     [DRAFT_LATE] = {"announcement", "late", "[announcement] late", true},
     [DRAFT_TITLE] = {"event", "title", "[event] title", false},
     [DRAFT_START] = {"event", "start", "[event] start", true},
@@ -40,7 +41,6 @@ static const struct {
     const char *section, *key;
 } not_served[] = {
     {"announcement", "send-before"},
-    {"announcement", "only"},
     {"event", "repeat"},
 };
 
@@ -54,6 +54,7 @@ struct reading {
     struct draft *draft;
     struct problems *problems;
     unsigned first_line; /* lines of the file before the front matter */
+    struct view front;
     bool translation, section_known;
 };
 
@@ -83,6 +84,20 @@ static void unknown_key(struct reading *r, unsigned line, const struct ini_item 
     complain(r, line, "unknown-key", item->key, NULL, text_nearest(view_of(item->key), names, count));
 }
 
+/* Where the value of a line begins, as an editor counts. */
+static unsigned column_of_value(struct view front, unsigned line) {
+    struct view at = {0};
+    for (unsigned n = 0; n < line && view_line(&front, &at); n++)
+        ;
+    size_t equals = view_find(at, '='), colon = view_find(at, ':'), i = (equals < colon ? equals : colon) + 1, length;
+    while (i < at.len && (at.ptr[i] == ' ' || at.ptr[i] == '\t'))
+        i++;
+    unsigned column = 1;
+    for (size_t n = 0; n < i && n < at.len; n += length, column++)
+        (void)text_decode(view_slice(at, n, at.len), &length);
+    return column;
+}
+
 static void take_pair(struct reading *r, unsigned line, const struct ini_item *item) {
     for (size_t i = 0; i < COUNT_OF(not_served); i++)
         if (strcmp(not_served[i].section, item->section) == 0 && strcmp(not_served[i].key, item->key) == 0) {
@@ -108,8 +123,10 @@ static void take_pair(struct reading *r, unsigned line, const struct ini_item *i
     else if (value.len) {
         AUTOBUF struct buf nfc = BUF_INIT(DRAFT_VALUE_MAX_BYTES * 3);
         (void)text_nfc(value, &nfc); /* ini.h passes valid UTF-8 only */
-        r->draft->values[k] = (struct draft_value){arena_dup(&r->draft->arena, buf_view(&nfc)), r->draft->file, line};
-    }
+        r->draft->values[k] = (struct draft_value){arena_dup(&r->draft->arena, buf_view(&nfc)), r->draft->file, line,
+                                                   column_of_value(r->front, line - r->first_line)};
+    } else if (k == DRAFT_ONLY) /* nobody is not everybody */
+        complain(r, line, "filter-empty", NULL, NULL, NULL);
 }
 
 static int on_item(void *user, const struct ini_item *item) {
@@ -162,6 +179,7 @@ static int read_markdown(struct reading *r, struct view text) {
         return 0;
     }
     front.len = (size_t)(line.ptr - front.ptr);
+    r->front = front;
     int error = ini_read(front, on_item, r);
     if (error < 0)
         return error;
@@ -175,7 +193,7 @@ static int read_markdown(struct reading *r, struct view text) {
 
 static void take_value(struct draft *d, enum draft_key key, const char *text) {
     if (text && text[0])
-        d->values[key] = (struct draft_value){arena_strdup(&d->arena, text), d->file, 0};
+        d->values[key] = (struct draft_value){arena_strdup(&d->arena, text), d->file, 0, 0};
 }
 
 static void take_when(struct draft *d, enum draft_key key, const struct when *w) {

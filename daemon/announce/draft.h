@@ -20,6 +20,7 @@ enum draft_key {
     DRAFT_ATTACH,
     DRAFT_FROM_NAME,
     DRAFT_REPLY_TO,
+    DRAFT_ONLY,
     DRAFT_LATE,
     DRAFT_TITLE,
     DRAFT_START,
@@ -36,7 +37,8 @@ enum draft_key {
 struct draft_value {
     const char *text; /* NULL where not given */
     const char *file;
-    unsigned line; /* 0: of a calendar file */
+    unsigned line;   /* 0: of a calendar file */
+    unsigned column; /* of the value, in characters, from 1 */
 };
 
 enum { DRAFT_FILE_MAX_BYTES = 256 * 1024, DRAFT_BODY_MAX_BYTES = 64 * 1024, DRAFT_VALUE_MAX_BYTES = 1000 };

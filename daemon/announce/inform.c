@@ -14,6 +14,7 @@
 #include "mail/words.h"
 #include "store/announcement.h"
 #include "store/notice.h"
+#include "store/reach.h"
 #include "trust/token.h"
 
 enum { TEXT_MAX_BYTES = 256 * 1024, MAIL_MAX_BYTES = 64 << 20 };
@@ -55,11 +56,20 @@ static bool is_in(const struct intake_result *r, const char *code) {
     return false;
 }
 
-static void say_audience(const struct intake_result *r, const struct subscription_census *census,
-                         const struct words *words, struct buf *to) {
+static void say_audience(const struct intake_result *r, const struct reach *reach, const struct words *words,
+                         struct buf *to) {
     AUTOBUF struct buf name = BUF_INIT(256), fallback = BUF_INIT(256), number = BUF_INIT(32);
-    words_plural(words, "notice.fact-people", census->active, to);
+    const struct subscription_census *census = &reach->census;
+    if (census->active)
+        words_plural(words, "notice.fact-people", census->active, to);
+    else
+        buf_puts(to, words_get(words, "notice.fact-nobody"));
     buf_putc(to, '\n');
+    if (r->only[0]) {
+        print_count(&number, reach->members);
+        words_format(words, "notice.fact-all", buf_str(&number), NULL, NULL, to);
+        buf_putc(to, '\n');
+    }
     language_name(words, r->head.languages[0], &fallback);
     for (size_t i = 0; i < census->language_count; i++) {
         buf_clear(&name);
@@ -77,11 +87,11 @@ static void say_audience(const struct intake_result *r, const struct subscriptio
     }
 }
 
-void inform_say_facts(const struct intake_result *r, const struct subscription_census *census, const struct conf *conf,
+void inform_say_facts(const struct intake_result *r, const struct reach *reach, const struct conf *conf,
                       const struct words *words, struct buf *to) {
     intake_say(r, conf, words, to);
-    if (census)
-        say_audience(r, census, words, to);
+    if (reach)
+        say_audience(r, reach, words, to);
 }
 
 static const char *relays_of(const struct conf_list *list, struct buf *to) {
@@ -147,8 +157,7 @@ static int add_previews(const struct inform *i, const char *kind, int64_t announ
     return error < 0 ? why_set(why, error, "cannot compose the mail: %s", strerror(-error)) : 0;
 }
 
-int inform_proof(const struct inform *i, int64_t id, struct intake_result *r,
-                 const struct subscription_census *census) {
+int inform_proof(const struct inform *i, int64_t id, struct intake_result *r, const struct reach *reach) {
     const struct conf_strings *coordinators = &r->list->coordinators;
     struct words *words = coordinators->count ? words_of(i->conf, r->head.languages[0]) : NULL;
     if (!words)
@@ -157,7 +166,7 @@ int inform_proof(const struct inform *i, int64_t id, struct intake_result *r,
                        number = BUF_INIT(32);
     buf_printf(&number, "%lld", (long long)id);
     words_format(words, "notice.proof-subject", r->subject, buf_str(&number), NULL, &subject);
-    inform_say_facts(r, census, i->conf, words, &facts);
+    inform_say_facts(r, reach, i->conf, words, &facts);
     words_format(words, "notice.proof-text", buf_str(&facts), buf_str(&number), NULL, &text);
     int error = 0;
     for (size_t c = 0; error == 0 && c < coordinators->count; c++)
@@ -230,6 +239,10 @@ int inform_finished(const struct inform *i, const struct conf_list *list, const 
             words_format(words, rows[c].key, buf_str(&n), NULL, NULL, &counts);
             buf_putc(&counts, '\n');
         }
+    if (row->only[0]) {
+        words_format(words, "notice.fact-only", row->only, NULL, NULL, &counts);
+        buf_putc(&counts, '\n');
+    }
     words_format(words, "notice.finished-subject", row->subject, buf_str(&got), buf_str(&all), &subject);
     words_format(words, "notice.finished-text", row->subject, buf_str(&counts), buf_str(&id), &text);
     if (not_delivered.len) {

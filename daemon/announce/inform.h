@@ -14,6 +14,7 @@ struct conf_list;
 struct conf_sender;
 struct db;
 struct keyring;
+struct reach;
 struct words;
 
 struct inform {
@@ -25,11 +26,11 @@ struct inform {
 
 /* Everything a coordinator wants to know before it goes out: subject, dates in words, how many people in which
  * languages, who falls back to another language. Lines of text; also shown by `queue` and `check`. */
-void inform_say_facts(const struct intake_result *r, const struct subscription_census *census, const struct conf *conf,
+void inform_say_facts(const struct intake_result *r, const struct reach *reach, const struct conf *conf,
                       const struct words *words, struct buf *to);
 /* A held announcement: the facts with the command that releases it, and the mail itself in each language with a test
  * token. */
-int inform_proof(const struct inform *i, int64_t id, struct intake_result *r, const struct subscription_census *census);
+int inform_proof(const struct inform *i, int64_t id, struct intake_result *r, const struct reach *reach);
 /* The mail in each language (or in one) to one address, as `rundbrief test` asks. id 0: not taken in. */
 int inform_test(const struct inform *i, struct intake_result *r, const char *language, const char *recipient,
                 struct why *why);

@@ -11,6 +11,7 @@
 #include "base/files.h"
 #include "base/text.h"
 #include "conf/conf.h"
+#include "mail/filter.h"
 #include "mail/words.h"
 
 enum { HTML_CLIP_BYTES = 100 * 1024 };
@@ -205,9 +206,9 @@ static int check_steps(struct checking *k) {
     for (size_t i = 0; i < k->draft_count; i++)
         if (k->drafts[i].body.ptr && view_trim(k->drafts[i].body).len == 0)
             problem_add(k->problems, false, k->drafts[i].file, k->drafts[i].body_line, "body-empty", NULL, NULL, NULL);
-    intake_check_values(k);
-    if (!k->result->list)
-        return 0;
+    r = intake_check_values(k);
+    if (r < 0 || !k->result->list)
+        return r;
     r = intake_make_bundle(k);
     return r == 0 ? compile_each(k) : r == -EINVAL ? 0 : r;
 }
@@ -217,7 +218,7 @@ int intake_check(const struct source *source, const struct intake_options *optio
     struct checking *k = calloc(1, sizeof *k);
     if (!k)
         return -ENOMEM;
-    *ret = (struct intake_result){0};
+    *ret = (struct intake_result){.only = ""};
     bundle_init(&ret->bundle);
     k->source = source;
     k->options = options;
@@ -241,7 +242,14 @@ int intake_check(const struct source *source, const struct intake_options *optio
 
 void intake_result_done(struct intake_result *r) {
     bundle_done(&r->bundle);
+    r->filter = filter_free(r->filter);
     *r = (struct intake_result){0};
+}
+
+void intake_filter_problem(const struct intake_result *r, struct problems *problems, bool warning, unsigned column,
+                           const char *problem, const char *a1, const char *near) {
+    problem_add_at(problems, warning, r->only_file, r->only_line, column ? r->only_column + column - 1 : 0, problem, a1,
+                   NULL, near);
 }
 
 static void say_moment(const struct words *words, int64_t usec, const char *zone, struct buf *to) {
@@ -282,6 +290,10 @@ void intake_say(const struct intake_result *r, const struct conf *conf, const st
     if (until) {
         say_moment(words, until, zone, &moment);
         words_format(words, "notice.fact-send-until", buf_str(&moment), NULL, NULL, to);
+        buf_putc(to, '\n');
+    }
+    if (r->only[0]) {
+        words_format(words, "notice.fact-only", r->only, NULL, NULL, to);
         buf_putc(to, '\n');
     }
 }

@@ -11,6 +11,7 @@
 
 struct conf;
 struct conf_list;
+struct filter;
 
 enum { INTAKE_LOGO_MAX_BYTES = 200 * 1024 };
 
@@ -31,8 +32,12 @@ struct intake_result {
     struct bundle_head head;      /* in the bundle's arena */
     const struct conf_list *list; /* of options->conf */
     const char *subject;          /* of the first file, fields as written */
-    int64_t send_at_usec;         /* 0: at once */
-    int64_t send_until_usec;      /* 0: [retry] give-up after the start, at latest the event's end */
+    const char *only;             /* its filter as written, or "" */
+    struct filter *filter;        /* as understood, or NULL */
+    const char *only_file;        /* where it is written */
+    unsigned only_line, only_column;
+    int64_t send_at_usec;    /* 0: at once */
+    int64_t send_until_usec; /* 0: [retry] give-up after the start, at latest the event's end */
     bool has_event;
     struct when event_start, event_end;
     const char *event_zone;
@@ -46,5 +51,9 @@ int intake_languages(const struct conf *conf, char ***ret, size_t *ret_count);
 int intake_check(const struct source *source, const struct intake_options *options, struct problems *problems,
                  struct intake_result *ret);
 void intake_result_done(struct intake_result *r);
-/* What will happen, in a language's words, for prompts and proofs: subject, event, when it is sent. One fact a line. */
+/* At the filter, `column` characters into it. */
+void intake_filter_problem(const struct intake_result *r, struct problems *problems, bool warning, unsigned column,
+                           const char *problem, const char *a1, const char *near);
+/* What will happen, in a language's words, for prompts and proofs: subject, event, filter, when it is sent. One fact a
+ * line. */
 void intake_say(const struct intake_result *r, const struct conf *conf, const struct words *words, struct buf *to);

@@ -11,6 +11,7 @@
 #include "base/files.h"
 #include "conf/conf.h"
 #include "mail/address.h"
+#include "mail/filter.h"
 #include "mail/template_file.h"
 #include "mail/words.h"
 #include "trust/code.h"
@@ -133,6 +134,15 @@ static int add_head_and_settings(struct checking *k) {
     return buf_error(&text) ? buf_error(&text) : bundle_add(&r->bundle, "settings.ini", buf_view(&text));
 }
 
+/* As it was understood, so that a later change of words changes nobody's mail. */
+static int add_filter(struct checking *k) {
+    AUTOBUF struct buf text = BUF_INIT(FILTER_FROZEN_MAX_BYTES);
+    if (!k->result->filter)
+        return 0;
+    filter_freeze(k->result->filter, &text);
+    return buf_error(&text) ? buf_error(&text) : bundle_add(&k->result->bundle, "filter", buf_view(&text));
+}
+
 static int add_files(struct checking *k) {
     int r = 0;
     for (size_t i = 0; r == 0 && i < k->source->files.count; i++) {
@@ -158,6 +168,8 @@ int intake_make_bundle(struct checking *k) {
         error = choose_event_identity(k);
     if (error == 0)
         error = add_head_and_settings(k);
+    if (error == 0)
+        error = add_filter(k);
     if (error == 0)
         error = add_files(k);
     if (error == 0)

@@ -1,6 +1,7 @@
 /* What the values of an announcement mean, and whether they may be so. */
 #include "announce/checking.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -9,6 +10,8 @@
 #include "base/text.h"
 #include "conf/conf.h"
 #include "mail/address.h"
+#include "mail/filter.h"
+#include "mail/words.h"
 
 /* Types that the big receivers refuse to take in, whatever stands in them. */
 static const char *const blocked_endings[] = {
@@ -226,10 +229,50 @@ static void check_attachments(struct checking *k) {
             check_attachments_of(k, &k->drafts[i]);
 }
 
-void intake_check_values(struct checking *k) {
+enum { LANGUAGES_MAX = 64 };
+
+/* The filter, understood in every language that templates/ has. */
+static int read_filter(struct checking *k) {
+    const struct conf *conf = k->options->conf;
+    struct intake_result *r = k->result;
+    struct words *all[LANGUAGES_MAX];
+    struct why why;
+    struct filter_fault fault;
+    size_t count = 0;
+    for (size_t i = 0; i < k->languages.count && count < LANGUAGES_MAX; i++)
+        if (words_load(conf->templates_local, conf->templates, k->languages.codes[i], &why, &all[count]) == 0)
+            count++;
+    const struct filter_language language = {.words = (const struct words *const *)all,
+                                             .words_count = count,
+                                             .templates_local = conf->templates_local,
+                                             .templates = conf->templates,
+                                             .zone = checking_zone(k)};
+    int e = filter_read(view_of(r->only), &language, &r->filter, &fault);
+    while (count)
+        (void)words_free(all[--count]);
+    if (e == -EINVAL)
+        intake_filter_problem(r, k->problems, false, fault.column, fault.key, fault.text,
+                              fault.near[0] ? fault.near : NULL);
+    return e == -EINVAL ? 0 : e;
+}
+
+static int check_only(struct checking *k) {
+    const struct draft_value *v = &checking_first(k)->values[DRAFT_ONLY];
+    struct intake_result *r = k->result;
+    if (!v->text)
+        return 0;
+    r->only = checking_own(k, v->text);
+    r->only_file = checking_own(k, v->file);
+    r->only_line = v->line;
+    r->only_column = v->column;
+    return r->only && r->only_file ? read_filter(k) : -ENOMEM;
+}
+
+int intake_check_values(struct checking *k) {
     check_subject(k);
     check_event(k);
     check_sending(k);
     check_people(k);
     check_attachments(k);
+    return check_only(k);
 }

@@ -1,5 +1,6 @@
 #include "announce/problem.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -27,12 +28,12 @@ static bool is_same(const char *kept, const char *s) {
 }
 
 /* A template's fault is found once for each language. */
-static bool is_there(const struct problems *p, const char *file, unsigned line, const char *key, const char *a1,
-                     const char *a2) {
+static bool is_there(const struct problems *p, const char *file, unsigned line, unsigned column, const char *key,
+                     const char *a1, const char *a2) {
     for (size_t i = 0; i < p->count; i++) {
         const struct problem *o = &p->items[i];
-        if (o->line == line && is_same(o->key, key) && is_same(o->file, file) && is_same(o->args[0], a1) &&
-            is_same(o->args[1], a2))
+        if (o->line == line && o->column == column && is_same(o->key, key) && is_same(o->file, file) &&
+            is_same(o->args[0], a1) && is_same(o->args[1], a2))
             return true;
     }
     return false;
@@ -40,27 +41,32 @@ static bool is_there(const struct problems *p, const char *file, unsigned line, 
 
 void problem_add(struct problems *p, bool warning, const char *file, unsigned line, const char *key, const char *a1,
                  const char *a2, const char *a3) {
+    problem_add_at(p, warning, file, line, 0, key, a1, a2, a3);
+}
+
+void problem_add_at(struct problems *p, bool warning, const char *file, unsigned line, unsigned column, const char *key,
+                    const char *a1, const char *a2, const char *a3) {
     if (!warning)
         p->errors++;
-    if (is_there(p, file, line, key, a1, a2))
+    if (is_there(p, file, line, column, key, a1, a2))
         return;
     if (p->count == PROBLEMS_MAX)
         return;
     p->items[p->count++] =
-        (struct problem){warning, keep(p, file), line, keep(p, key), {keep(p, a1), keep(p, a2), keep(p, a3)}};
+        (struct problem){warning, keep(p, file), line, column, keep(p, key), {keep(p, a1), keep(p, a2), keep(p, a3)}};
 }
 
 static void print_one(const struct problem *p, const struct words *words, struct buf *to) {
-    AUTOFREE char *line = NULL;
-    if (p->line) {
-        struct buf number = BUF_INIT(16);
-        buf_printf(&number, "%u", p->line);
-        line = buf_steal(&number);
-        buf_done(&number);
-    }
+    char line[16], column[16];
+    (void)snprintf(line, sizeof line, "%u", p->line); /* fit: numbers */
+    (void)snprintf(column, sizeof column, "%u", p->column);
     AUTOBUF struct buf key = BUF_INIT(128);
     if (p->file[0])
-        words_format(words, line ? "problem.at-line" : "problem.at-file", p->file, line, NULL, to);
+        words_format(words,
+                     p->line && p->column ? "problem.at-column"
+                     : p->line            ? "problem.at-line"
+                                          : "problem.at-file",
+                     p->file, line, column, to);
     if (p->file[0])
         buf_putc(to, ' ');
     if (p->warning)

@@ -15,6 +15,7 @@ struct problem {
     bool warning;
     const char *file;    /* name as the coordinator knows it, or "" */
     unsigned line;       /* 0: none */
+    unsigned column;     /* in characters, from 1; 0: none */
     const char *key;     /* of [problem] */
     const char *args[3]; /* {1}, {2}; the third is a near name: "Did you mean …?" */
 };
@@ -32,6 +33,9 @@ void problems_done(struct problems *p);
 /* What is there already is not told twice. */
 void problem_add(struct problems *p, bool warning, const char *file, unsigned line, const char *key, const char *a1,
                  const char *a2, const char *a3);
+/* The same at a place within the line. */
+void problem_add_at(struct problems *p, bool warning, const char *file, unsigned line, unsigned column, const char *key,
+                    const char *a1, const char *a2, const char *a3);
 /* "funding.md, Zeile 7: „strat“ kenne ich nicht. Meinten Sie „start“?" one a line. */
 void problems_print(const struct problems *p, const struct words *words, struct buf *to);
 /* A reason in one line: by its key in [problem] and the file that it names, or as it is where it has no key. */

@@ -12,9 +12,9 @@ void json_set_moment(json_t *object, const char *key, int64_t usec) {
 }
 
 json_t *json_of_announcement(const struct announcement_row *row) {
-    json_t *o = json_pack("{s:I, s:s, s:s, s:s, s:s, s:s, s:s}", "id", (json_int_t)row->id, "name", row->name, "list",
-                          row->list_name, "state", announcement_state_name(row->state), "why", row->why, "subject",
-                          row->subject, "by", row->by);
+    json_t *o = json_pack("{s:I, s:s, s:s, s:s, s:s, s:s, s:s, s:s}", "id", (json_int_t)row->id, "name", row->name,
+                          "list", row->list_name, "state", announcement_state_name(row->state), "why", row->why,
+                          "subject", row->subject, "only", row->only, "by", row->by);
     if (!o)
         return NULL;
     const struct {

@@ -133,6 +133,12 @@ static void count_language(struct subscription_census *c, const char *code) {
     c->languages[i].count = 1;
 }
 
+void subscription_census_add(struct subscription_census *census, const char *language) {
+    census->active++;
+    census->all++;
+    count_language(census, language);
+}
+
 static int census_page(struct db *db, uint32_t list, bool languages, struct subscription_census *c, bool *ret_more) {
     struct row *row = NULL;
     int r = languages

@@ -46,5 +46,7 @@ struct subscription_census {
     uint64_t other;
     int64_t cursor;
 };
+/* One more active member. */
+void subscription_census_add(struct subscription_census *census, const char *language);
 /* STORE_MORE until the whole list is counted. Without languages it is several times as fast. */
 int subscription_census(struct db *db, uint32_t list, bool languages, struct subscription_census *census);

@@ -183,6 +183,90 @@ static void held_with_a_proof(void **state) {
     admit_done(&a);
 }
 
+static const char *only_text(const char *only, struct arena *arena) {
+    return arena_printf(arena, "[announcement]\nsubject = Eins\nonly = %s\n---\n{{salutation}},\n\nText.\n", only);
+}
+
+static void add_member(struct house *h, int n, const char *language, const char *attributes, const char *tags) {
+    const struct conf_list *list = conf_find_list(h->conf, VIEW("twins"));
+    char address[64];
+    (void)snprintf(address, sizeof address, "person%d@town.example", n);
+    assert_int_equal(db_run(h->db,
+                            "INSERT INTO subscriber (address_key, address, language, created, changed) VALUES (?, '', "
+                            "?, 1, 1)",
+                            NULL, "tt", address, language),
+                     0);
+    int64_t id = db_last_id(h->db);
+    assert_int_equal(db_run(h->db, "INSERT INTO subscription (list, subscriber, state, since) VALUES (?, ?, 2, 1)",
+                            NULL, "ii", (int64_t)list->id, id),
+                     0);
+    assert_int_equal(db_run(h->db, "UPDATE subscriber SET attributes = ? WHERE id = ?", NULL, "ti", attributes, id), 0);
+    assert_int_equal(db_run(h->db, "UPDATE subscription SET tags = ? WHERE subscriber = ?", NULL, "ti", tags, id), 0);
+}
+
+/* Whom it reaches is counted before anything is kept; what it asks for in vain is told. */
+static void filters_are_counted(void **state) {
+    struct house *h = *state;
+    static const struct {
+        const char *only, *problems;
+        unsigned reached;
+    } cases[] = {
+        {"country = FR or tag has funding", "", 2},
+        {"Land = Deutschland", "", 2},
+        {"language = uk, pl", "!a.md:3:filter-nobody(3)", 0},
+        {"contry = FR", "a.md:3:8:filter-no-field(contry)?country !a.md:3:filter-nobody(3)", 0},
+        {"not contry = FR", "a.md:3:12:filter-no-field(contry)?country", 3},
+        {"country = FR and langauge = de", "a.md:3:25:filter-no-field(langauge)?language !a.md:3:filter-nobody(3)", 0},
+        {"ortt = x", "a.md:3:8:filter-no-field(ortt)?ort !a.md:3:filter-nobody(3)", 0},
+        {"not tag has fundng", "!a.md:3:20:filter-no-tag(fundng)?funding", 3},
+    };
+    add_member(h, 1, "de", "land\tDeutschland\nort\tCelle\n", "funding\n");
+    add_member(h, 2, "fr", "country\tfr\n", "");
+    add_member(h, 3, "de", "land\tDE\n", "");
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        AUTOARENA struct arena arena = {0};
+        AUTOBUF struct buf shown = BUF_INIT(10000);
+        struct admit a;
+        begin(h, "a.md", only_text(cases[i].only, &arena), &a);
+        a.check_only = true;
+        int r = run(h, &a);
+        intake_show(&a.problems, &shown);
+        unit_str(cases[i].only, buf_str(&shown), cases[i].problems);
+        unit_int(cases[i].only, r, a.problems.errors ? -EINVAL : 0);
+        unit_int(cases[i].only, a.reach.census.active, cases[i].reached);
+        unit_int(cases[i].only, a.reach.members, 3);
+        admit_done(&a);
+    }
+}
+
+/* Text and meaning are kept: the one in the row, the other in the bundle. */
+static void a_filter_is_frozen(void **state) {
+    struct house *h = *state;
+    AUTOARENA struct arena arena = {0};
+    struct admit a;
+    add_member(h, 1, "de", "land\tDeutschland\n", "");
+    begin(h, "a.md", only_text("country = Germany", &arena), &a);
+    assert_int_equal(run(h, &a), 0);
+    assert_string_equal(row_of(h, a.id, &arena).only, "country = Germany");
+    AUTOBUF struct buf text = BUF_INIT(100000);
+    assert_int_equal(files_read(h->spool->dirfd, "announcements/1/filter", &text), 0);
+    assert_non_null(strstr(buf_str(&text), "filter 1\ntest attribute =\nname country\n"));
+    assert_non_null(strstr(buf_str(&text), "\nname land\n"));
+    assert_non_null(strstr(buf_str(&text), "\nvalue deutschland\n"));
+    admit_done(&a);
+}
+
+/* An empty list says nothing about how its fields are called. */
+static void a_filter_on_an_empty_list(void **state) {
+    struct house *h = *state;
+    AUTOARENA struct arena arena = {0};
+    struct admit a;
+    begin(h, "a.md", only_text("contry = FR", &arena), &a);
+    assert_int_equal(run(h, &a), 0);
+    assert_int_equal(a.problems.count, 0);
+    admit_done(&a);
+}
+
 static void what_is_wrong_leaves_nothing(void **state) {
     struct house *h = *state;
     struct admit a;
@@ -444,6 +528,9 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         HOUSE_TEST(taken_in),
         HOUSE_TEST(held_with_a_proof),
+        HOUSE_TEST(filters_are_counted),
+        HOUSE_TEST(a_filter_is_frozen),
+        HOUSE_TEST(a_filter_on_an_empty_list),
         HOUSE_TEST(what_is_wrong_leaves_nothing),
         HOUSE_TEST(lists_of_others),
         HOUSE_TEST(a_test_goes_to_one_address),
