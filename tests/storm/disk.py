@@ -6,6 +6,7 @@ octets for itself, in any order. That is harsher than any file system in use.
 """
 import os
 import shutil
+import time
 
 SECTOR = 512
 
@@ -149,12 +150,13 @@ class Disk:
             if isinstance(node, File):
                 node.fail(chance)
 
-    def write(self, root, last=()):
-        """As a folder in the place of root; what stands in `last` is the youngest."""
+    def write(self, root, last=(), apart=0):
+        """As a folder in the place of root; what stands in `last` is younger than the rest by `apart` seconds."""
         shutil.rmtree(root, ignore_errors=True)
         os.makedirs(root)
         later = []
         self._write(self.root, root, "", last, later)
+        time.sleep(apart)
         for node, path in later:
             self._write(node, path, None, (), [])
 

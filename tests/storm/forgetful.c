@@ -5,6 +5,7 @@
  * something handed to a socket; counted from 1) the program kills itself. tests/storm/disk.py then makes, from the
  * folder as it was before and the journal, a folder as a disk might hold it after the power failed. Several programs
  * may share one journal. FORGETFUL_SYNC_USEC: each sync takes up to so long, so that something happens meanwhile.
+ * FORGETFUL_LATER: time() is so many seconds ahead, which makes files old enough that were written just now.
  *
  * FORMAT of the journal: records, each a line with fields separated by tabs; paths are relative to the root
  *   C ino path        a file was made        D ino path    a folder was made
@@ -30,13 +31,14 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/uio.h>
+#include <time.h>
 #include <unistd.h>
 
 enum { FDS = 65536 };
 static char root[PATH_MAX];
 static size_t root_len;
 static int journal = -1;
-static long cut_at, sync_usec;
+static long cut_at, sync_usec, later;
 static atomic_long events;
 static atomic_bool tracked[FDS];
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
@@ -46,13 +48,19 @@ static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
     if (!real)                                                                                                         \
     *(void **)&real = dlsym(RTLD_NEXT, #name)
 
+static long number(const char *name) {
+    const char *text = getenv(name);
+    return text ? atol(text) : 0;
+}
+
 __attribute__((constructor)) static void begin(void) {
     const char *r = getenv("FORGETFUL_ROOT"), *j = getenv("FORGETFUL_JOURNAL");
     if (!r || !j || !realpath(r, root))
         return;
     root_len = strlen(root);
-    cut_at = atol(getenv("FORGETFUL_CUT") ? getenv("FORGETFUL_CUT") : "0");
-    sync_usec = atol(getenv("FORGETFUL_SYNC_USEC") ? getenv("FORGETFUL_SYNC_USEC") : "0");
+    cut_at = number("FORGETFUL_CUT");
+    sync_usec = number("FORGETFUL_SYNC_USEC");
+    later = number("FORGETFUL_LATER");
     int (*real_open)(const char *, int, ...);
     *(void **)&real_open = dlsym(RTLD_NEXT, "open");
     journal = fcntl(real_open(j, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0600), F_DUPFD_CLOEXEC, 900);
@@ -372,6 +380,14 @@ int mkdir(const char *path, mode_t mode) {
 }
 int mkdirat(int dirfd, const char *path, mode_t mode) {
     return mkdir_any(dirfd, path, mode);
+}
+
+time_t time(time_t *ret) {
+    struct timespec now;
+    (void)clock_gettime(CLOCK_REALTIME, &now);
+    if (ret)
+        *ret = now.tv_sec + later;
+    return now.tv_sec + later;
 }
 
 /* ---- the wire: what others have seen cannot be forgotten ---- */
