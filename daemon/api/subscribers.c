@@ -11,9 +11,10 @@
 #include "base/clock.h"
 #include "conf/conf.h"
 #include "mail/attributes.h"
+#include "mail/tags.h"
 #include "people/member.h"
 
-enum { FOUND_MAX = 200, FIELDS_MAX = 64 };
+enum { FOUND_MAX = 200, FIELDS_MAX = 64, TAGS_TEXT_MAX_BYTES = 4 * TAGS_MAX_BYTES };
 
 /* The ids of the lists that the caller may use. */
 static size_t lists_of(const struct call *c, uint32_t *ids) {
@@ -118,6 +119,14 @@ static const char *list_name(const struct call *c, uint32_t id) {
     return rights_on_list(&c->rights, list) ? list->name : NULL;
 }
 
+static json_t *tags_document(const char *tags) {
+    json_t *list = json_array();
+    struct view rest = view_of(tags), tag;
+    while (tags_next(&rest, &tag))
+        (void)json_array_append_new(list, json_stringn(tag.ptr, tag.len));
+    return list;
+}
+
 static json_t *record_document(const struct call *c, const struct member_record *m) {
     json_t *o = person_document(&m->person), *subscriptions = json_array(), *record = json_array();
     for (size_t i = 0; i < m->subscription_count; i++) {
@@ -127,6 +136,7 @@ static json_t *record_document(const struct call *c, const struct member_record 
         if (!one)
             continue;
         json_set_moment(one, "since", s->since_usec);
+        (void)json_object_set_new(one, "tags", tags_document(m->tags[i]));
         (void)json_array_append_new(subscriptions, one);
     }
     for (size_t i = 0; i < m->consent_count; i++) {
@@ -193,13 +203,55 @@ struct changing {
     struct api_languages languages;
     struct member_field fields[FIELDS_MAX];
     size_t field_count;
+    struct buf tags; /* the change, one a line */
 };
 
 static void changing_free(void *state) {
     struct changing *m = state;
     json_decref(m->body);
     api_languages_done(&m->languages);
+    buf_done(&m->tags);
     free(m);
+}
+
+/* The list whose tags are meant: the one that was named, or the only one of theirs that the caller may see. */
+static int tagged_list(struct call *c, struct db *db, struct view address, uint32_t named, uint32_t *ret) {
+    struct member_record r;
+    struct why *why = &c->job.why;
+    size_t seen = 0;
+    *ret = named;
+    int e = named ? 0 : member_show(db, address, &c->arena, &r, why);
+    for (size_t i = 0; e == 0 && !named && i < r.subscription_count; i++)
+        if (list_name(c, r.subscriptions[i].list)) {
+            *ret = r.subscriptions[i].list;
+            seen++;
+        }
+    if (e < 0 || named || seen == 1)
+        return e;
+    (void)why_set(why, -EINVAL,
+                  seen ? "tags are a list's own, and this person is on several" : "this person is on no list");
+    why_todo(why, "Say which with --list LIST");
+    return -EINVAL;
+}
+
+/* Fields, tags, or both. */
+static int change(struct call *c, struct db *db, const struct changing *m, struct view address,
+                  const struct member_act *act) {
+    const struct words *const *words = (const struct words *const *)m->languages.items;
+    uint32_t list = 0;
+    int r = 0;
+    if (m->field_count || m->tags.len == 0)
+        r = member_change(db, address, m->fields, m->field_count, words, m->languages.count, act, &c->job.why);
+    if (r == 0 && m->tags.len)
+        r = tagged_list(c, db, address, m->list, &list);
+    return r < 0 || m->tags.len == 0 ? r : member_tag(db, list, address, buf_view(&m->tags), act, &c->job.why);
+}
+
+/* Who comes back may have them already. */
+static int tag_added(struct db *db, const struct changing *m, struct view address, const struct member_act *act,
+                     struct why *why) {
+    int r = member_tag(db, m->list, address, buf_view(&m->tags), act, why);
+    return r == -ESTALE ? 0 : r;
 }
 
 static int step_change(struct store_job *job, struct db *db) {
@@ -223,11 +275,13 @@ static int step_change(struct store_job *job, struct db *db) {
         r = check_other_lists(c, db, address);
     if (r < 0)
         return r;
-    if (strcmp(what, "add") == 0)
+    if (strcmp(what, "add") == 0) {
         r = member_add(db, m->list, address, m->fields, m->field_count, words, m->languages.count,
                        json_flag(m->body, "again"), &act, &job->why, &is_new);
-    else if (strcmp(what, "change") == 0)
-        r = member_change(db, address, m->fields, m->field_count, words, m->languages.count, &act, &job->why);
+        if (r == 0 && m->tags.len)
+            r = tag_added(db, m, address, &act, &job->why);
+    } else if (strcmp(what, "change") == 0)
+        r = change(c, db, m, address, &act);
     else if (strcmp(what, "change-address") == 0) {
         r = member_change_address(db, address, view_of(json_text(m->body, "new_address")), &act, &job->why);
         address = view_of(json_text(m->body, "new_address"));
@@ -253,10 +307,25 @@ static bool take_fields(struct call *c, struct changing *m) {
     return true;
 }
 
+static bool take_tags(struct call *c, struct changing *m) {
+    json_t *tag;
+    size_t i;
+    json_array_foreach(json_object_get(m->body, "tags"), i, tag) {
+        buf_puts(&m->tags, json_is_string(tag) ? json_string_value(tag) : "");
+        buf_putc(&m->tags, '\n');
+    }
+    if (buf_error(&m->tags) == 0)
+        return true;
+    call_refuse(c, 400, "there are too many tags", NULL);
+    return false;
+}
+
 static bool take_list(struct call *c, struct changing *m) {
     const char *what = json_text(m->body, "do"), *name = json_text(m->body, "list");
     bool needs = strcmp(what, "change") != 0 && strcmp(what, "change-address") != 0;
     bool may_do_without = strcmp(what, "leave") == 0 && c->rights.all;
+    if (strcmp(what, "change") == 0 && name[0])
+        needs = true;
     if (!needs || (may_do_without && name[0] == '\0'))
         return true;
     const struct conf_list *list = call_list(c, name);
@@ -273,6 +342,7 @@ void route_change_subscriber(struct call *c) {
         call_refuse(c, 500, "out of memory", NULL);
         return;
     }
+    buf_init(&m->tags, TAGS_TEXT_MAX_BYTES);
     c->state = m;
     c->free_state = changing_free;
     m->body = json_read(http_body(c->http));
@@ -281,7 +351,7 @@ void route_change_subscriber(struct call *c) {
         is_known |= strcmp(json_text(m->body, "do"), known[i]) == 0;
     if (!is_known)
         call_refuse(c, 400, "the body does not say what to do", NULL);
-    else if (!take_list(c, m) || !take_fields(c, m))
+    else if (!take_list(c, m) || !take_fields(c, m) || !take_tags(c, m))
         return;
     else if (api_languages_load(c->conf, &m->languages, &why) < 0)
         call_fail(c, 500, &why);

@@ -192,6 +192,17 @@ static void print_person(FILE *out, const json_t *p) {
     (void)fputc('\n', out);
 }
 
+static void print_tags(FILE *out, const json_t *tags) {
+    size_t i;
+    json_t *tag;
+    json_array_foreach(tags, i, tag) {
+        (void)fputs(i ? ", " : "    tags: ", out);
+        cli_print(out, json_string_value(tag));
+    }
+    if (json_array_size(tags))
+        (void)fputc('\n', out);
+}
+
 static void print_record(FILE *out, const json_t *p) {
     size_t i;
     json_t *row, *value;
@@ -209,8 +220,11 @@ static void print_record(FILE *out, const json_t *p) {
         cli_print(out, json_text(p, "suppressed"));
         (void)fputc('\n', out);
     }
-    json_array_foreach(json_object_get(p, "subscriptions"), i, row)(void) fprintf(
-        out, "  %-20s %-8s since %s\n", json_text(row, "list"), json_text(row, "state"), json_text(row, "since"));
+    json_array_foreach(json_object_get(p, "subscriptions"), i, row) {
+        (void)fprintf(out, "  %-20s %-8s since %s\n", json_text(row, "list"), json_text(row, "state"),
+                      json_text(row, "since"));
+        print_tags(out, json_object_get(row, "tags"));
+    }
     (void)fputs("  record:\n", out);
     json_array_foreach(json_object_get(p, "record"), i, row) {
         (void)fprintf(out, "    %s  %s %s by %s", json_text(row, "at"), json_text(row, "list"), json_text(row, "what"),
@@ -294,54 +308,68 @@ static int post(struct cli *cli, json_t *body) {
     return answer_person(cli, &request);
 }
 
-static const char usage[] =
-    "show ADDRESS | find TEXT | add LIST ADDRESS [NAME=VALUE …] --basis B --evidence TEXT [--again] | "
-    "change ADDRESS NAME=VALUE … | change OLD NEW | leave ADDRESS --by phone|letter|mail [--list LIST] | "
-    "remove LIST ADDRESS | restore LIST ADDRESS";
+enum { TAGS_TEXT_MAX_BYTES = 64 * 1024 };
 
-static int change(struct cli *cli, int count, char **argv) {
-    if (count == 3 && strchr(argv[2], '=') == NULL)
-        return post(cli,
-                    json_pack("{s:s, s:s, s:s}", "do", "change-address", "address", argv[1], "new_address", argv[2]));
-    json_t *body = json_pack("{s:s, s:s}", "do", "change", "address", argv[1]);
-    int code = take_fields(cli, count - 2, argv + 2, body);
-    if (code != EX_OK) {
-        json_decref(body);
-        return code;
-    }
-    return post(cli, body);
+static const char usage[] =
+    "show ADDRESS | find TEXT | add LIST ADDRESS [NAME=VALUE …] [--tag TAG …] --basis B --evidence TEXT [--again] | "
+    "change ADDRESS [NAME=VALUE …] [--tag [+|-]TAG … [--list LIST]] | change OLD NEW | "
+    "leave ADDRESS --by phone|letter|mail [--list LIST] | remove LIST ADDRESS | restore LIST ADDRESS";
+
+/* Fields and tags into the document, which is posted. */
+static int post_changes(struct cli *cli, int argc, char **argv, const struct buf *tags, json_t *body) {
+    json_t *list = json_array();
+    struct view rest = buf_view(tags), tag;
+    bool good = true;
+    while (view_line(&rest, &tag))
+        good = json_array_append_new(list, json_stringn(tag.ptr, tag.len)) == 0 && good;
+    if (tags->len)
+        (void)json_object_set(body, "tags", list);
+    json_decref(list);
+    int code =
+        good ? take_fields(cli, argc, argv, body) : cli_refuse(cli, EX_DATAERR, "this is not text in UTF-8", NULL);
+    if (code == EX_OK)
+        return post(cli, body);
+    json_decref(body);
+    return code;
 }
 
-static int add(struct cli *cli, int count, char **argv, const struct cli_option *o) {
-    json_t *body =
-        json_pack("{s:s, s:s, s:s, s:s, s:s, s:b}", "do", "add", "list", argv[1], "address", argv[2], "basis",
-                  o[0].value ? o[0].value : "", "evidence", o[1].value ? o[1].value : "", "again", o[2].value != NULL);
-    int code = take_fields(cli, count - 3, argv + 3, body);
-    if (code != EX_OK) {
-        json_decref(body);
-        return code;
-    }
-    return post(cli, body);
+static int change(struct cli *cli, int count, char **argv, const char *list, const struct buf *tags) {
+    if (count == 3 && strchr(argv[2], '=') == NULL && tags->len == 0)
+        return post(cli,
+                    json_pack("{s:s, s:s, s:s}", "do", "change-address", "address", argv[1], "new_address", argv[2]));
+    return post_changes(cli, count - 2, argv + 2, tags,
+                        json_pack("{s:s, s:s, s:s}", "do", "change", "address", argv[1], "list", list ? list : ""));
+}
+
+static int add(struct cli *cli, int count, char **argv, const struct cli_option *o, const struct buf *tags) {
+    return post_changes(cli, count - 3, argv + 3, tags,
+                        json_pack("{s:s, s:s, s:s, s:s, s:s, s:b}", "do", "add", "list", argv[1], "address", argv[2],
+                                  "basis", o[0].value ? o[0].value : "", "evidence", o[1].value ? o[1].value : "",
+                                  "again", o[2].value != NULL));
 }
 
 int verb_subscriber(struct cli *cli, int argc, char **argv) {
+    AUTOBUF struct buf tags = BUF_INIT(TAGS_TEXT_MAX_BYTES);
     struct cli_option o[] = {{.name = "--basis", .takes_value = true},
                              {.name = "--evidence", .takes_value = true},
                              {.name = "--again"},
                              {.name = "--by", .takes_value = true},
-                             {.name = "--list", .takes_value = true}};
-    int count = cli_options(cli, argc, argv, o, 5);
+                             {.name = "--list", .takes_value = true},
+                             {.name = "--tag", .takes_value = true, .values = &tags}};
+    int count = cli_options(cli, argc, argv, o, 6);
     if (count < 0)
         return EX_USAGE;
+    if (buf_error(&tags))
+        return cli_refuse(cli, EX_USAGE, "these are too many tags", NULL);
     const char *what = count ? argv[0] : "";
     if (strcmp(what, "show") == 0 && count == 2)
         return show(cli, argv[1]);
     if (strcmp(what, "find") == 0 && count == 2)
         return find(cli, argv[1]);
     if (strcmp(what, "add") == 0 && count >= 3)
-        return add(cli, count, argv, o);
-    if (strcmp(what, "change") == 0 && count >= 3)
-        return change(cli, count, argv);
+        return add(cli, count, argv, o, &tags);
+    if (strcmp(what, "change") == 0 && (count >= 3 || (count == 2 && tags.len)))
+        return change(cli, count, argv, o[4].value, &tags);
     if (strcmp(what, "leave") == 0 && count == 2 && o[3].value)
         return post(cli, json_pack("{s:s, s:s, s:s, s:s}", "do", "leave", "address", argv[1], "how", o[3].value, "list",
                                    o[4].value ? o[4].value : ""));

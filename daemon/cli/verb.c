@@ -86,6 +86,10 @@ int cli_options(struct cli *cli, int argc, char **argv, struct cli_option *optio
             o->value = argv[++i];
         else
             return lacks(cli, o, "lacks its value");
+        if (o->values) {
+            buf_puts(o->values, o->value);
+            buf_putc(o->values, '\n');
+        }
     }
     return kept;
 }

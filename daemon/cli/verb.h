@@ -36,7 +36,8 @@ void cli_print(FILE *out, const char *text);
 struct cli_option {
     const char *name; /* with -- */
     bool takes_value;
-    const char *value; /* NULL: not given */
+    const char *value;  /* NULL: not given */
+    struct buf *values; /* of one that may be given several times: all of them, one a line; else NULL */
 };
 int cli_options(struct cli *cli, int argc, char **argv, struct cli_option *options, size_t count);
 

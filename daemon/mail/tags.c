@@ -98,8 +98,10 @@ int tags_apply(struct view tags, struct view change, struct buf *to, bool *ret_c
     struct view tag;
     buf_add_view(from, tags);
     while (tags_next(&change, &tag)) {
-        buf_clear(into);
         bool away = take_sign(&tag);
+        if (tag.len == 0)
+            continue;
+        buf_clear(into);
         int r = set(buf_view(from), tag, away, into);
         if (r < 0)
             return r == -EMSGSIZE ? -E2BIG : r;

@@ -24,6 +24,7 @@ static const char *const keys[COLUMN_ATTRIBUTE] = {
     [COLUMN_TIMEZONE] = "timezone",
     [COLUMN_CONSENT] = "consent",
     [COLUMN_CONSENT_DATE] = "consent_date",
+    [COLUMN_TAGS] = "tags",
 };
 
 void columns_init(struct columns *c) {

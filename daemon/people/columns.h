@@ -6,7 +6,7 @@
  *
  * "Name" holds the whole name ("Vera Müller", "Müller, Vera", "Ludwig van Beethoven"), or the family name beside a
  * column of given names. A name before the address ("Vera Müller <vera@town.example>") counts where no column says it.
- * Languages and forms are read in every language; a value that nobody understands makes the row bad. */
+ * Tags (mail/tags.h) are parted by commas or semicolons; -tag takes one away. Languages and forms are read in every language; a value that nobody understands makes the row bad. */
 #pragma once
 #include <stdbool.h>
 #include <stdint.h>
@@ -34,6 +34,7 @@ enum column {
     COLUMN_TIMEZONE,
     COLUMN_CONSENT,
     COLUMN_CONSENT_DATE,
+    COLUMN_TAGS,
     COLUMN_ATTRIBUTE,
 };
 

@@ -6,6 +6,7 @@
 #include "base/number.h"
 #include "base/text.h"
 #include "mail/attributes.h"
+#include "mail/tags.h"
 #include "mail/when.h"
 #include "mail/words.h"
 #include "people/columns.h"
@@ -140,6 +141,21 @@ static void read_attributes(struct reading *k) {
         k->to->person.attributes = arena_dup(k->arena, buf_view(&text));
 }
 
+static void read_tags(struct reading *k) {
+    AUTOBUF struct buf change = BUF_INIT(2 * TAGS_MAX_BYTES);
+    struct view bad = VIEW("");
+    const char *written = clean(k, cell(k, COLUMN_TAGS));
+    if (!written)
+        return;
+    int r = tags_read(view_of(written), &change, &bad);
+    if (r == -EINVAL)
+        complain(k, "this is no tag (at most 64 bytes)", bad);
+    else if (r < 0)
+        complain(k, "there are more than 64 tags", VIEW(""));
+    else if (change.len)
+        k->to->person.tags = arena_dup(k->arena, buf_view(&change));
+}
+
 static bool says_no(const struct reading *k, struct view written) {
     for (size_t i = 0; i < k->reader->words_count; i++) {
         const char *answer = words_find(k->reader->words[i], "answers", written);
@@ -181,6 +197,7 @@ static enum columns_row read_person(struct reading *k) {
     read_language(k);
     read_timezone(k);
     read_attributes(k);
+    read_tags(k);
     return read_consent(k);
 }
 

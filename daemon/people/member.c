@@ -6,6 +6,7 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "mail/address.h"
+#include "mail/tags.h"
 #include "people/member_fields.h"
 #include "store/suppression.h"
 
@@ -165,6 +166,59 @@ int member_change_address(struct db *db, struct view old_address, struct view ne
     return r < 0 ? store_failed(why, r) : 0;
 }
 
+/* --- Tags ----------------------------------------------------------------------------------------------------- */
+
+static int read_tags(struct view written, struct buf *to, struct why *why) {
+    struct view bad = VIEW("");
+    int r = tags_read(written, to, &bad);
+    if (r == -E2BIG)
+        return why_set(why, -EINVAL, "there are more than %d tags", (int)TAGS_MAX);
+    if (r < 0) {
+        (void)why_set(why, r, "this is no tag: “%.*s”", (int)(bad.len < 80 ? bad.len : 80), bad.ptr);
+        why_todo(why, "A tag is a word or a few, of at most %d bytes, without commas", (int)TAG_MAX_BYTES);
+    }
+    return r;
+}
+
+/* "+funding, -board", for the record. */
+static void say_tags(struct view change, struct buf *to) {
+    struct view tag;
+    buf_puts(to, "tags:");
+    while (tags_next(&change, &tag)) {
+        buf_puts(to, to->len > 5 ? ", " : " ");
+        buf_add_view(to, tag);
+    }
+}
+
+int member_tag(struct db *db, uint32_t list, struct view address, struct view written, const struct member_act *act,
+               struct why *why) {
+    *why = (struct why){0};
+    AUTOARENA struct arena arena = {0};
+    AUTOBUF struct buf change = BUF_INIT(2 * TAGS_MAX_BYTES), evidence = BUF_INIT(EVIDENCE_MAX_BYTES);
+    struct person p;
+    struct subscription s = {0};
+    int r = read_tags(written, &change, why);
+    if (r == 0)
+        r = member_find(db, address, &arena, &p, why);
+    if (r < 0)
+        return r;
+    r = subscription_get(db, list, p.id, &s);
+    if (r == 0)
+        return why_set(why, -ENOENT, "this person is not on the list");
+    if (r == 1)
+        r = subscription_change_tags(db, list, p.id, buf_view(&change));
+    if (r == -ESTALE)
+        return why_set(why, r, "this changes nothing");
+    if (r == -E2BIG)
+        return why_set(why, -EINVAL, "there would be more than %d tags", (int)TAGS_MAX);
+    struct consent consent = command("changed", act);
+    say_tags(buf_view(&change), &evidence);
+    consent.evidence = buf_str(&evidence);
+    if (r == 0)
+        r = consent_add(db, p.id, list, act->now_usec, &consent);
+    return r < 0 ? store_failed(why, r) : 0;
+}
+
 /* --- Leaving and coming back ---------------------------------------------------------------------------------- */
 
 static int not_on_list(struct why *why) {
@@ -266,6 +320,7 @@ int member_restore(struct db *db, uint32_t list, struct view address, const stru
 /* --- Showing -------------------------------------------------------------------------------------------------- */
 
 struct showing {
+    struct db *db;
     struct arena *arena;
     struct member_record *to;
 };
@@ -286,9 +341,16 @@ static int add_subscription(void *user, const struct subscription *s) {
         with_room(k->arena, k->to->subscriptions, k->to->subscription_count, sizeof *k->to->subscriptions);
     if (!more)
         return -ENOMEM;
+    AUTOBUF struct buf tags = BUF_INIT(2 * TAGS_MAX_BYTES);
+    const char **kept = with_room(k->arena, k->to->tags, k->to->subscription_count, sizeof *k->to->tags);
+    int r = kept ? subscription_tags(k->db, s->list, s->subscriber, &tags) : -ENOMEM;
+    if (r < 0)
+        return r;
+    k->to->tags = kept;
+    k->to->tags[k->to->subscription_count] = arena_dup(k->arena, buf_view(&tags));
     more[k->to->subscription_count++] = *s;
     k->to->subscriptions = more;
-    return 0;
+    return arena_failed(k->arena) ? -ENOMEM : 0;
 }
 
 static int add_consent(void *user, const struct consent_row *row) {
@@ -308,7 +370,7 @@ static int add_consent(void *user, const struct consent_row *row) {
 int member_show(struct db *db, struct view address, struct arena *arena, struct member_record *ret, struct why *why) {
     *why = (struct why){0};
     *ret = (struct member_record){0};
-    struct showing k = {.arena = arena, .to = ret};
+    struct showing k = {.db = db, .arena = arena, .to = ret};
     int r = member_find(db, address, arena, &ret->person, why);
     if (r < 0)
         return r;

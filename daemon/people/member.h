@@ -41,6 +41,9 @@ int member_change(struct db *db, struct view address, const struct member_field 
                   const struct words *const *words, size_t words_count, const struct member_act *act, struct why *why);
 int member_change_address(struct db *db, struct view old_address, struct view new_address, const struct member_act *act,
                           struct why *why);
+/* Tags are a list's own: a change as mail/tags.h reads it ("+funding, -board"). */
+int member_tag(struct db *db, uint32_t list, struct view address, struct view written, const struct member_act *act,
+               struct why *why);
 /* The person's act, told us by phone, letter or mail. list 0: every list they are on. */
 int member_leave(struct db *db, uint32_t list, struct view address, const char *how, const struct member_act *act,
                  struct why *why);
@@ -55,6 +58,7 @@ struct member_record {
     struct person person;
     const char *suppressed; /* the reason, or NULL */
     struct subscription *subscriptions;
+    const char **tags; /* of each subscription */
     size_t subscription_count;
     struct consent_row *consents; /* oldest first */
     size_t consent_count;

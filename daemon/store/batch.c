@@ -5,6 +5,7 @@
 
 #include "base/arena.h"
 #include "base/buf.h"
+#include "mail/tags.h"
 #include "store/change.h"
 #include "store/db.h"
 #include "store/store.h"
@@ -100,10 +101,16 @@ static int is_suppressed(const struct putting *k) {
     return db_get_int(k->db, "SELECT 1 FROM suppression WHERE address_key = ?", &found, "t", k->p->address_key);
 }
 
-static int add_member(const struct putting *k, int64_t subscriber) {
-    int r = db_run(k->db, "INSERT INTO subscription (list, subscriber, state, import, since) VALUES (?, ?, 2, ?, ?)",
-                   NULL, "iiii", (int64_t)k->batch->list, subscriber, k->batch->id, k->now_usec);
-    return r;
+/* With the tags that the row gives; before, those that it has. */
+static int add_member(const struct putting *k, int64_t subscriber, const char *before) {
+    AUTOBUF struct buf tags = BUF_INIT(2 * TAGS_MAX_BYTES);
+    int r = tags_apply(view_of(before), view_of(k->p->tags ? k->p->tags : ""), &tags, NULL);
+    if (r < 0)
+        return r == -E2BIG ? 0 : r;
+    return db_run(k->db,
+                  "INSERT INTO subscription (list, subscriber, state, import, since, tags) VALUES (?, ?, 2, ?, ?, ?) "
+                  "ON CONFLICT DO UPDATE SET tags = excluded.tags",
+                  NULL, "iiiiv", (int64_t)k->batch->list, subscriber, k->batch->id, k->now_usec, buf_view(&tags));
 }
 
 static int add_consent(const struct putting *k, int64_t subscriber) {
@@ -137,7 +144,10 @@ static int add_person(const struct putting *k) {
                    text(p->organisation), text(p->timezone), text(p->attributes), b->id, k->now_usec);
     if (r < 0 || !changed)
         return r;
-    r = add_consent(k, b->next_id++);
+    int64_t id = b->next_id++;
+    r = add_consent(k, id);
+    if (r == 0 && p->tags)
+        r = add_member(k, id, "");
     return r < 0 ? r : 1;
 }
 
@@ -146,7 +156,7 @@ int batch_flush(struct db *db, struct batch *batch, int64_t now_usec) {
     if (batch->next_id > batch->first_id)
         r = db_run(db,
                    "INSERT INTO subscription (list, subscriber, state, import, since) SELECT ?1, id, 2, ?2, ?3 FROM "
-                   "subscriber WHERE id BETWEEN ?4 AND ?5",
+                   "subscriber WHERE id BETWEEN ?4 AND ?5 ON CONFLICT DO NOTHING", /* those with tags are there */
                    NULL, "iiiii", (int64_t)batch->list, batch->id, now_usec, batch->first_id, batch->next_id - 1);
     if (r == 0 && batch->next_id > batch->first_id)
         r = person_ids_used(db, batch->next_id - 1);
@@ -158,11 +168,12 @@ int batch_flush(struct db *db, struct batch *batch, int64_t now_usec) {
 /* Reads who has the address. 0: nobody. */
 static int find_person(struct putting *k) {
     struct row *row = NULL;
-    int r = db_query(k->db,
-                     "SELECT s.id, s.import, s.language, s.form, s.title, s.given_name, s.family_name, s.salutation, "
-                     "s.organisation, s.timezone, s.attributes, u.state, u.since, u.import FROM subscriber s LEFT JOIN "
-                     "subscription u ON u.list = ? AND u.subscriber = s.id WHERE s.address_key = ?",
-                     &row, "it", (int64_t)k->batch->list, k->p->address_key);
+    int r = db_query(
+        k->db,
+        "SELECT s.id, s.import, s.language, s.form, s.title, s.given_name, s.family_name, s.salutation, "
+        "s.organisation, s.timezone, s.attributes, u.state, u.since, u.import, u.tags FROM subscriber s LEFT JOIN "
+        "subscription u ON u.list = ? AND u.subscriber = s.id WHERE s.address_key = ?",
+        &row, "it", (int64_t)k->batch->list, k->p->address_key);
     if (r < 0 || (r = db_next(row)) <= 0)
         return r;
     const char **const texts[] = {&k->base.language,     &k->base.form,        &k->base.title,
@@ -172,6 +183,7 @@ static int find_person(struct putting *k) {
     k->brought = k->batch->id && row_int(row, 1) == k->batch->id;
     for (int i = 0; i < (int)(sizeof texts / sizeof *texts); i++)
         *texts[i] = arena_strdup(k->arena, row_text(row, 2 + i));
+    k->base.tags = arena_strdup(k->arena, row_text(row, 14));
     k->member_state = row_int(row, 11);
     k->since_usec = row_int(row, 12);
     k->was_member = k->member_state == SUBSCRIPTION_ACTIVE && row_int(row, 13) != k->batch->id;
@@ -192,7 +204,9 @@ static int meet_again(struct putting *k, const struct person *first, struct pers
 
 static int again_new(struct putting *k) {
     struct person couple = {0};
-    int r = meet_again(k, &k->base, &couple);
+    int r = k->p->tags ? add_member(k, k->base.id, k->base.tags) : 0;
+    if (r == 0)
+        r = meet_again(k, &k->base, &couple);
     if (r < 0 || k->result != BATCH_COUPLE)
         return r;
     return db_run(k->db,
@@ -207,10 +221,24 @@ static int print_change(const struct person *change, struct buf *to) {
     return change_print(change, to);
 }
 
-/* The second row of somebody who was known before the batch. */
-static int again_known(struct putting *k, const struct person *change) {
+static int keep_change(const struct putting *k, const struct person *change) {
+    AUTOBUF struct buf text = BUF_INIT(CHANGE_MAX_BYTES);
+    int r = print_change(change, &text);
+    return r < 0 ? r
+                 : db_run(k->db, "UPDATE import_change SET fields = ? WHERE import = ? AND subscriber = ?", NULL, "vii",
+                          buf_view(&text), k->batch->id, k->base.id);
+}
+
+/* The second row of somebody who was known before the batch. Its tags go behind those of the first. */
+static int again_known(struct putting *k, struct person *change) {
     struct person seen, couple = {0};
-    int r = change_overlay(&k->base, change, k->arena, &seen);
+    int r = 0;
+    if (k->p->tags) {
+        change->tags = arena_printf(k->arena, "%s%s", change->tags ? change->tags : "", k->p->tags);
+        r = change->tags ? keep_change(k, change) : -ENOMEM;
+    }
+    if (r == 0)
+        r = change_overlay(&k->base, change, k->arena, &seen);
     if (r == 0)
         r = meet_again(k, &seen, &couple);
     if (r < 0 || k->result != BATCH_COUPLE)
@@ -220,17 +248,14 @@ static int again_known(struct putting *k, const struct person *change) {
     wanted.form = couple.form, wanted.title = couple.title, wanted.given_name = couple.given_name;
     wanted.family_name = couple.family_name, wanted.salutation = couple.salutation;
     wanted.organisation = couple.organisation;
-    AUTOBUF struct buf text = BUF_INIT(CHANGE_MAX_BYTES);
-    if ((r = change_between(&k->base, &wanted, k->arena, &difference, &any)) < 0 ||
-        (r = print_change(&wanted, &text)) < 0)
+    if ((r = change_between(&k->base, &wanted, k->arena, &difference, &any)) < 0)
         return r;
     r = change_between(&k->base, change, k->arena, &difference, &meant_change);
     if (r < 0)
         return r;
     if (!any && meant_change && k->was_member && !k->base.salutation[0])
         k->result = BATCH_REUNITED;
-    return db_run(k->db, "UPDATE import_change SET fields = ? WHERE import = ? AND subscriber = ?", NULL, "vii",
-                  buf_view(&text), k->batch->id, k->base.id);
+    return keep_change(k, &wanted);
 }
 
 static int first_known(struct putting *k) {
@@ -249,7 +274,7 @@ static int first_known(struct putting *k) {
         r = db_run(k->db, "INSERT INTO import_change VALUES (?, ?, ?, ?)", NULL, "iidv", k->batch->id, k->base.id,
                    (int)returns, buf_view(&text));
     if (r == 0 && k->member_state == 0)
-        r = add_member(k, k->base.id);
+        r = add_member(k, k->base.id, "");
     return r < 0 || k->result != BATCH_NEW ? r : add_consent(k, k->base.id);
 }
 

@@ -45,7 +45,8 @@ enum batch_result {
     BATCH_SUPPRESSED /* left out */
 };
 
-/* One row: address and the fields of the person; NULL ones and "" stay as they are, attributes are merged. consent, at
+/* One row: address and the fields of the person; NULL ones and "" stay as they are, attributes and tags are
+ * merged. consent, at
  * at_usec, where the row carries one of its own (its import is set here), or NULL. */
 int batch_put(struct db *db, struct batch *batch, const struct person *p, const struct consent *consent,
               int64_t consent_usec, int64_t now_usec, enum batch_result *ret, int64_t *ret_left_usec);

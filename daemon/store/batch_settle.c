@@ -6,6 +6,7 @@
 #include "store/change.h"
 #include "store/db.h"
 #include "store/store.h"
+#include "store/subscription.h"
 
 #include "base/banned.h"
 
@@ -45,6 +46,10 @@ static int change_person(const struct settling *s, struct view fields) {
     r = change_overlay(&base, &change, &arena, &changed);
     bool is_new;
     int64_t id;
+    if (r == 0 && change.tags)
+        r = subscription_change_tags(s->db, (uint32_t)s->list, s->subscriber, view_of(change.tags));
+    if (r == -ESTALE || r == -E2BIG || r == -ENOENT)
+        r = 0; /* somebody was faster; or too many: those that are there stay */
     return r < 0 ? r : person_save(s->db, &changed, s->now_usec, &id, &is_new);
 }
 

@@ -8,6 +8,7 @@
 #include "base/text.h"
 #include "mail/attributes.h"
 #include "mail/salutation.h"
+#include "mail/tags.h"
 
 #include "base/banned.h"
 
@@ -42,6 +43,18 @@ static int attributes_between(const struct person *base, const struct person *p,
     return changed.len || buf_error(&changed) ? keep(&changed, arena, ret) : 0;
 }
 
+/* What is there already, or not there to be taken away, changes nothing. */
+static int tags_between(const struct person *base, const struct person *p, const char **ret) {
+    AUTOBUF struct buf then = BUF_INIT(2 * TAGS_MAX_BYTES);
+    bool changed = false;
+    if (!is_set(p->tags))
+        return 0;
+    int r = tags_apply(view_of(base->tags ? base->tags : ""), view_of(p->tags), &then, &changed);
+    if (r == 0 && changed)
+        *ret = p->tags;
+    return r == -E2BIG ? 0 : r; /* too many: those that are there stay */
+}
+
 int change_between(const struct person *base, const struct person *p, struct arena *arena, struct person *ret,
                    bool *ret_any) {
     *ret = (struct person){0};
@@ -53,9 +66,13 @@ int change_between(const struct person *base, const struct person *p, struct are
             *ret_any = true;
         }
     }
+    int r = tags_between(base, p, &ret->tags);
+    if (r < 0)
+        return r;
+    *ret_any |= ret->tags != NULL;
     if (!is_set(p->attributes) || (base->attributes && strcmp(p->attributes, base->attributes) == 0))
         return 0;
-    int r = attributes_between(base, p, arena, &ret->attributes);
+    r = attributes_between(base, p, arena, &ret->attributes);
     *ret_any |= ret->attributes != NULL;
     return r;
 }
@@ -89,6 +106,13 @@ int change_overlay(const struct person *base, const struct person *change, struc
 
 /* --- Text ---------------------------------------------------------------------------------------------------- */
 
+/* A change of tags has lines of its own, and stands on one here. */
+static void turn(char *text, size_t len, char from, char into) {
+    for (size_t i = 0; i < len; i++)
+        if (text[i] == from)
+            text[i] = into;
+}
+
 static void print_line(struct buf *to, const char *prefix, struct view name, struct view value) {
     buf_puts(to, prefix);
     buf_add_view(to, name);
@@ -104,6 +128,12 @@ int change_print(const struct person *change, struct buf *to) {
     struct view rest = attributes_of(change), name, value;
     while (attributes_next(&rest, &name, &value))
         print_line(to, "attr.", name, value);
+    if (is_set(change->tags)) {
+        size_t start = to->len;
+        print_line(to, "", VIEW("tags"), view_trim(view_of(change->tags)));
+        if (buf_error(to) == 0)
+            turn(to->data + start, to->len - start - 1, '\n', ',');
+    }
     return buf_error(to);
 }
 
@@ -112,6 +142,12 @@ int change_read(struct view text, struct arena *arena, struct person *ret) {
     AUTOBUF struct buf attributes = BUF_INIT(ATTRIBUTES_MAX_BYTES);
     struct view name, value;
     while (attributes_next(&text, &name, &value)) { /* the same form of lines */
+        if (view_eq_str(name, "tags")) {
+            char *lines = arena_printf(arena, "%.*s\n", (int)value.len, value.ptr);
+            if (lines)
+                turn(lines, value.len, ',', '\n');
+            ret->tags = lines;
+        }
         if (view_starts(name, "attr."))
             print_line(&attributes, "", view_slice(name, 5, name.len), value);
         for (size_t i = 0; i < PERSON_FIELDS; i++)

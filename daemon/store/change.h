@@ -1,7 +1,9 @@
 /* Changes to a person's fields: overlaid, compared, joined to a couple, and kept as text between a batch's rows and its
  * end. Fields that a change leaves alone are NULL; attributes hold only those that change.
  *
- * FORMAT  lines "column<TAB>value", values cleaned of control characters; an attribute is "attr.NAME<TAB>value". */
+ * FORMAT  lines "column<TAB>value", values cleaned of control characters; an attribute is "attr.NAME<TAB>value", a
+ *         change of tags "tags<TAB>+new,-old" (mail/tags.h), which are the subscription's. In `base` tags are what is
+ *         there, in everything else what changes. */
 #pragma once
 #include <stdbool.h>
 

@@ -14,6 +14,7 @@ struct person {
     int64_t id;
     const char *address_key, *address, *language, *form, *title, *given_name, *family_name, *salutation, *organisation,
         *timezone, *attributes; /* attributes: mail/attributes.h */
+    const char *tags;           /* of rows of a batch alone: a change of the subscription's (mail/tags.h), or NULL */
     int64_t import, created_usec, changed_usec;
 };
 

@@ -3,6 +3,8 @@
 #include <errno.h>
 #include <stdio.h>
 
+#include "mail/tags.h"
+
 #include "store/db.h"
 #include "store/store.h"
 #include "store/visible.h"
@@ -88,9 +90,34 @@ int subscription_set(struct db *db, uint32_t list, int64_t subscriber, enum subs
     else if (r == 0) /* or one that only an open import knows: it becomes ours */
         r = db_run(db,
                    "INSERT INTO subscription (list, subscriber, state, since) VALUES (?, ?, ?, ?) ON CONFLICT DO "
-                   "UPDATE SET state = excluded.state, since = excluded.since, import = 0",
+                   "UPDATE SET state = excluded.state, since = excluded.since, import = 0, tags = ''",
                    NULL, "iidi", (int64_t)list, subscriber, (int)state, now_usec);
     return r < 0 ? r : consent_add(db, subscriber, list, now_usec, consent);
+}
+
+int subscription_tags(struct db *db, uint32_t list, int64_t subscriber, struct buf *to) {
+    struct row *row = NULL;
+    int r = db_query(db, "SELECT tags FROM subscription WHERE list = ? AND subscriber = ?", &row, "ii", (int64_t)list,
+                     subscriber);
+    if (r < 0 || (r = db_next(row)) <= 0)
+        return r;
+    buf_add_view(to, row_view(row, 0));
+    db_end(row);
+    return buf_error(to);
+}
+
+int subscription_change_tags(struct db *db, uint32_t list, int64_t subscriber, struct view change) {
+    AUTOBUF struct buf before = BUF_INIT(2 * TAGS_MAX_BYTES), then = BUF_INIT(2 * TAGS_MAX_BYTES);
+    bool changed = false;
+    int64_t rows = 0;
+    int r = subscription_tags(db, list, subscriber, &before);
+    if (r == 0)
+        r = tags_apply(buf_view(&before), change, &then, &changed);
+    if (r < 0 || !changed)
+        return r < 0 ? r : -ESTALE;
+    r = db_run(db, "UPDATE subscription SET tags = ? WHERE list = ? AND subscriber = ?", &rows, "vii", buf_view(&then),
+               (int64_t)list, subscriber);
+    return r < 0 ? r : rows ? 0 : -ENOENT;
 }
 
 int subscription_undo_leave(struct db *db, uint32_t list, int64_t subscriber, int64_t now_usec, int64_t max_age_usec,

@@ -7,6 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/buf.h"
 #include "store/consent.h"
 
 struct db;
@@ -28,6 +29,10 @@ int subscription_get(struct db *db, uint32_t list, int64_t subscriber, struct su
  * written). */
 int subscription_set(struct db *db, uint32_t list, int64_t subscriber, enum subscription_state state, int64_t now_usec,
                      const struct consent *consent);
+/* The tags of a subscription (mail/tags.h), appended to `to`; nothing where there is none. */
+int subscription_tags(struct db *db, uint32_t list, int64_t subscriber, struct buf *to);
+/* A change as tags_read() wrote it. -E2BIG beyond TAGS_MAX, -ESTALE where it changes nothing, -ENOENT. */
+int subscription_change_tags(struct db *db, uint32_t list, int64_t subscriber, struct view change);
 /* Undo of a leave: back to active with the since it had. -ESTALE where it is not left; -ETIME where that was longer
  * than max_age_usec ago. */
 int subscription_undo_leave(struct db *db, uint32_t list, int64_t subscriber, int64_t now_usec, int64_t max_age_usec,

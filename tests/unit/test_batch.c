@@ -159,6 +159,46 @@ static void known_ones(void **state) {
     assert_int_equal(fixture_int(f->db, "SELECT count(*) FROM import_change"), 0);
 }
 
+static const char *tags_of(struct db *db, const char *address, struct arena *arena) {
+    AUTOBUF struct buf tags = BUF_INIT(10000);
+    assert_int_equal(subscription_tags(db, LIST, person_of(db, address, arena).id, &tags), 0);
+    return arena_dup(arena, buf_view(&tags));
+}
+
+/* Tags are the list's; those of a file go to those that are there, all at once and at the end. */
+static void tags_are_merged(void **state) {
+    struct fixture *f = *state;
+    AUTOARENA struct arena arena = {0};
+    struct batch b = open_batch(f->db, false);
+    assert_int_equal(PUT(f->db, &b, .address = "a@town.example", .tags = "+x\n+Old\n"), BATCH_NEW);
+    assert_int_equal(PUT(f->db, &b, .address = "b@town.example"), BATCH_NEW);
+    assert_int_equal(PUT(f->db, &b, .address = "c@town.example"), BATCH_NEW);
+    assert_int_equal(PUT(f->db, &b, .address = "a@town.example", .tags = "+twice\n"), BATCH_REPEATED);
+    assert_int_equal(PUT(f->db, &b, .address = "b@town.example", .tags = "+late\n"), BATCH_REPEATED);
+    finish(f->db, &b);
+    assert_string_equal(tags_of(f->db, "a@town.example", &arena), "Old\ntwice\nx\n");
+    assert_string_equal(tags_of(f->db, "b@town.example", &arena), "late\n");
+    assert_string_equal(tags_of(f->db, "c@town.example", &arena), "");
+    assert_int_equal(fixture_int(f->db, "SELECT count(*) FROM subscription"), 3);
+
+    b = open_batch(f->db, false);
+    assert_int_equal(PUT(f->db, &b, .address = "a@town.example", .tags = "-old\n+new\n"), BATCH_CHANGED);
+    assert_int_equal(PUT(f->db, &b, .address = "a@town.example", .tags = "-new\n+newer\n"), BATCH_REPEATED);
+    assert_int_equal(PUT(f->db, &b, .address = "b@town.example", .tags = "+LATE\n-none\n"), BATCH_KNOWN);
+    assert_string_equal(tags_of(f->db, "a@town.example", &arena), "Old\ntwice\nx\n");
+    finish(f->db, &b);
+    assert_string_equal(tags_of(f->db, "a@town.example", &arena), "newer\ntwice\nx\n");
+    assert_string_equal(tags_of(f->db, "b@town.example", &arena), "late\n");
+
+    b = open_batch(f->db, false);
+    assert_int_equal(PUT(f->db, &b, .address = "a@town.example", .tags = "-x\n"), BATCH_CHANGED);
+    assert_int_equal(PUT(f->db, &b, .address = "d@town.example", .tags = "+x\n"), BATCH_NEW);
+    assert_int_equal(batch_fail(f->db, &b, 5000), 0);
+    settle(f->db);
+    assert_string_equal(tags_of(f->db, "a@town.example", &arena), "newer\ntwice\nx\n");
+    assert_int_equal(fixture_int(f->db, "SELECT count(*) FROM subscription"), 3);
+}
+
 static void two_names_are_a_couple(void **state) {
     struct fixture *f = *state;
     AUTOARENA struct arena arena = {0};
@@ -343,6 +383,7 @@ int main(void) {
         FIXTURE_TEST(new_ones_are_there_all_at_once),
         FIXTURE_TEST(one_at_a_time),
         FIXTURE_TEST(known_ones),
+        FIXTURE_TEST(tags_are_merged),
         FIXTURE_TEST(two_names_are_a_couple),
         FIXTURE_TEST(a_row_may_carry_its_own_consent),
         FIXTURE_TEST(a_trial_writes_nothing),

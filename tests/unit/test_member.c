@@ -171,6 +171,34 @@ static void changing_the_address(void **state) {
     assert_int_equal(member_find(f->db, VIEW("vera@town.example"), &arena, &p, &why), -ENOENT);
 }
 
+static void tagging(void **state) {
+    struct fixture *f = *state;
+    AUTOARENA struct arena arena = {0};
+    struct why why;
+    struct member_act a = act(1000);
+    bool is_new;
+    assert_int_equal(add(f->db, "vera@town.example", false, &a, &why), 0);
+    assert_int_equal(member_add(f->db, LIST + 1, VIEW("vera@town.example"), NULL, 0, WORDS, false, &a, &why, &is_new),
+                     0);
+    const struct view vera = VIEW("VERA@town.example");
+    assert_int_equal(member_tag(f->db, LIST, vera, VIEW("funding, +board"), &a, &why), 0);
+    assert_int_equal(member_tag(f->db, LIST, vera, VIEW("-Funding"), &a, &why), 0);
+    struct member_record m = show(f->db, "vera@town.example", &arena);
+    assert_int_equal(m.subscription_count, 2);
+    assert_string_equal(m.tags[0], "board\n");
+    assert_string_equal(m.tags[1], ""); /* another list's are its own */
+    assert_int_equal(m.consent_count, 4);
+    assert_string_equal(m.consents[2].evidence, "tags: +funding, +board");
+    assert_string_equal(m.consents[3].evidence, "tags: -Funding");
+    assert_int_equal(m.consents[3].list, LIST);
+    assert_int_equal(member_tag(f->db, LIST, vera, VIEW("BOARD"), &a, &why), -ESTALE);
+    assert_string_equal(why.what, "this changes nothing");
+    assert_int_equal(member_tag(f->db, LIST, vera, VIEW("a,--b"), &a, &why), -EINVAL);
+    assert_string_equal(why.what, "this is no tag: “--b”");
+    assert_int_equal(member_tag(f->db, LIST + 2, vera, VIEW("a"), &a, &why), -ENOENT);
+    assert_int_equal(member_tag(f->db, LIST, VIEW("nobody@town.example"), VIEW("a"), &a, &why), -ENOENT);
+}
+
 static void leaving_and_coming_back(void **state) {
     struct fixture *f = *state;
     AUTOARENA struct arena arena = {0};
@@ -229,6 +257,7 @@ int main(void) {
         FIXTURE_TEST(adding),
         FIXTURE_TEST(changing),
         FIXTURE_TEST(changing_the_address),
+        FIXTURE_TEST(tagging),
         FIXTURE_TEST(leaving_and_coming_back),
         FIXTURE_TEST(leaving_everything),
     };
