@@ -16,18 +16,25 @@
 /* Timers may fire this much late, so that near ones share a wake-up. */
 enum { TIMER_ACCURACY_USEC = 1000 };
 
-/* Sockets are watched by an epoll of our own inside sd-event's: what is ready together is served together, and posts
- * follow. With each of them a source of sd-event's own, a turn of its loop and a system call would go with each. */
+/* Sockets and wake-ups are watched by an epoll of our own: what is ready together is served together, for one system
+ * call, and posts follow. sd-event, with timers, signals, folders and the watchdog, is one descriptor among them, and is
+ * asked only when that is ready or a timer was set; each turn runs at most one of its sources.
+ *
+ * STATES  of sd-event
+ *           IDLE    --sd_event_prepare()--> ARMED: its descriptor tells when something is due
+ *           ARMED   --sd_event_wait(0)----> PENDING, or IDLE where nothing was due
+ *           PENDING --sd_event_dispatch()-> IDLE */
 enum { BATCH_MAX = 64 };
+enum event_state { IDLE, ARMED, PENDING };
 
 struct loop {
     sd_event *event;
-    int fd; /* our epoll */
-    sd_event_source *gate, *later;
+    enum event_state state;
+    bool stirred;                         /* a timer was set since sd-event was armed: it does not know yet */
+    int fd;                               /* our epoll */
     struct loop_source *batch[BATCH_MAX]; /* being served; removed ones are NULL */
     int batch_count;
     struct loop_source *posts, **posts_end; /* posted, in order */
-    bool inside;                            /* a callback runs: posts follow it */
     bool stopped;
     int code;
 };
@@ -56,7 +63,7 @@ static void run_posts(struct loop *l) {
     unsigned count = 0;
     for (const struct loop_source *s = l->posts; s; s = s->next_post)
         count++;
-    /* Those that are posted meanwhile come with the next event: nobody can keep the loop for himself. */
+    /* Those that are posted meanwhile come with the next turn: nobody can keep the loop for himself. */
     while (count-- && l->posts && !l->stopped) {
         struct loop_source *s = l->posts;
         l->posts = s->next_post;
@@ -67,65 +74,76 @@ static void run_posts(struct loop *l) {
     }
 }
 
-/* Around every callback. */
-static void enter(struct loop *l) {
-    l->inside = true;
-}
-
-static void leave(struct loop *l) {
-    run_posts(l);
-    l->inside = false;
-    if (l->posts)
-        (void)sd_event_source_set_enabled(l->later, SD_EVENT_ONESHOT); /* room for it was made when it was added */
-}
-
-static int on_later(sd_event_source *source, void *userdata) {
-    (void)source;
-    enter(userdata);
-    leave(userdata);
-    return 0;
-}
-
+/* A callback before it in the batch may have changed what it wants to know of. */
 static void serve(struct loop_source *s, uint32_t events) {
     uint64_t count;
-    if (s->kind == KIND_IO)
+    events &= s->events | EPOLLERR | EPOLLHUP;
+    if (s->kind == KIND_WAKE) {
+        if (read(s->fd, &count, sizeof count) == sizeof count)
+            s->on.post(s->user);
+    } else if (s->events && events) {
         s->on.io(s->user, s->fd, events);
-    else if (read(s->fd, &count, sizeof count) == sizeof count)
-        s->on.post(s->user);
+    }
 }
 
-static int on_gate(sd_event_source *source, int fd, uint32_t gate_events, void *userdata) {
-    (void)source, (void)gate_events;
-    struct loop *l = userdata;
+/* Makes sd-event's descriptor tell when something of its own is due; PENDING where something is. */
+static int arm(struct loop *l) {
+    int r = 1;
+    if (l->state == ARMED && l->stirred) {
+        r = sd_event_wait(l->event, 0);
+        l->state = r > 0 ? PENDING : IDLE;
+    }
+    if (r >= 0 && l->state == IDLE) {
+        l->stirred = false;
+        r = sd_event_prepare(l->event);
+        l->state = r > 0 ? PENDING : ARMED;
+    }
+    return r < 0 ? r : 0;
+}
+
+/* Serves what is ready, posts after it. Waits where nothing is due already. */
+static int serve_batch(struct loop *l, bool *ret_event_is_ready) {
     struct epoll_event events[BATCH_MAX];
-    int n = epoll_wait(fd, events, BATCH_MAX, 0);
-    enter(l);
+    int n = epoll_wait(l->fd, events, BATCH_MAX, l->posts || l->state == PENDING ? 0 : -1);
+    if (n < 0 && errno != EINTR)
+        return -errno;
     l->batch_count = n > 0 ? n : 0;
     for (int i = 0; i < n; i++)
         l->batch[i] = events[i].data.ptr;
-    for (int i = 0; i < n && !l->stopped; i++) /* what is left is told again */
-        if (l->batch[i])
+    for (int i = 0; i < n && !l->stopped; i++) { /* what is left is told again */
+        if (events[i].data.ptr == l)
+            *ret_event_is_ready = true;
+        else if (l->batch[i])
             serve(l->batch[i], events[i].events);
+    }
     l->batch_count = 0;
-    leave(l);
+    run_posts(l);
     return 0;
+}
+
+static int dispatch_event(struct loop *l) {
+    int r = 1;
+    if (l->state == ARMED)
+        r = sd_event_wait(l->event, 0);
+    l->state = IDLE;
+    if (r > 0)
+        r = sd_event_dispatch(l->event);
+    run_posts(l);
+    return r < 0 ? r : 0;
 }
 
 int loop_new(struct loop **ret) {
     struct loop *l = calloc(1, sizeof *l);
     if (!l)
         return -ENOMEM;
+    struct epoll_event e = {.events = EPOLLIN, .data.ptr = l};
     l->posts_end = &l->posts;
     l->fd = epoll_create1(EPOLL_CLOEXEC);
     int r = l->fd < 0 ? -errno : sd_event_new(&l->event);
     if (r >= 0)
-        r = sd_event_add_io(l->event, &l->gate, l->fd, EPOLLIN, on_gate, l);
-    if (r >= 0)
-        r = sd_event_add_defer(l->event, &l->later, on_later, l);
-    if (r >= 0) /* after all that is ready: every event is followed by the posts anyway */
-        r = sd_event_source_set_priority(l->later, SD_EVENT_PRIORITY_IDLE);
-    if (r >= 0)
-        r = sd_event_source_set_enabled(l->later, SD_EVENT_OFF);
+        r = sd_event_get_fd(l->event);
+    if (r >= 0 && epoll_ctl(l->fd, EPOLL_CTL_ADD, r, &e) < 0)
+        r = -errno;
     if (r < 0) {
         (void)loop_free(l);
         return r;
@@ -136,8 +154,6 @@ int loop_new(struct loop **ret) {
 
 struct loop *loop_free(struct loop *l) {
     if (l) {
-        (void)sd_event_source_disable_unref(l->gate);
-        (void)sd_event_source_disable_unref(l->later);
         (void)sd_event_unref(l->event);
         if (l->fd >= 0)
             (void)close(l->fd); /* an epoll holds nothing that could be lost */
@@ -150,7 +166,12 @@ int loop_run(struct loop *l) {
     l->stopped = false;
     l->code = 0;
     while (!l->stopped) {
-        int r = sd_event_run(l->event, UINT64_MAX);
+        bool event_is_ready = false;
+        int r = arm(l);
+        if (r == 0)
+            r = serve_batch(l, &event_is_ready);
+        if (r == 0 && !l->stopped && (event_is_ready || l->state == PENDING))
+            r = dispatch_event(l);
         if (r < 0)
             return r;
     }
@@ -242,10 +263,7 @@ int loop_set_io(struct loop_source *s, uint32_t epoll_events) {
 static int on_timer(sd_event_source *source, uint64_t usec, void *userdata) {
     (void)source, (void)usec;
     struct loop_source *s = userdata;
-    struct loop *l = s->loop;
-    enter(l);
     s->on.timer(s->user);
-    leave(l);
     return 0;
 }
 
@@ -268,6 +286,7 @@ void loop_set_timer(struct loop_source *s, int64_t deadline_mono_usec) {
         r = sd_event_source_set_enabled(s->source, SD_EVENT_ONESHOT);
     assert(r >= 0); /* fails for a bad argument only: room was made when the source was added */
     (void)r;
+    s->loop->stirred = true;
 }
 
 void loop_unset_timer(struct loop_source *s) {
@@ -296,17 +315,12 @@ void loop_post(struct loop_source *s) {
     s->next_post = NULL;
     *l->posts_end = s;
     l->posts_end = &s->next_post;
-    if (!l->inside)
-        (void)sd_event_source_set_enabled(l->later, SD_EVENT_ONESHOT); /* as in leave() */
 }
 
 static int on_signal(sd_event_source *source, const struct signalfd_siginfo *info, void *userdata) {
     (void)source;
     struct loop_source *s = userdata;
-    struct loop *l = s->loop;
-    enter(l);
     s->on.signal(s->user, (int)info->ssi_signo);
-    leave(l);
     return 0;
 }
 
@@ -351,10 +365,7 @@ static int on_inotify(sd_event_source *source, const struct inotify_event *event
     if ((event->mask & IN_CREATE) && !(event->mask & IN_ISDIR))
         return 0;
     bool named = event->len > 0 && !(event->mask & IN_Q_OVERFLOW);
-    struct loop *l = s->loop;
-    enter(l);
     s->on.entry(s->user, named ? event->name : "");
-    leave(l);
     return 0;
 }
 

@@ -3,6 +3,8 @@
 #include <pthread.h>
 #include <sys/epoll.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 
 #include "base/clock.h"
 #include "base/number.h"
@@ -151,6 +153,132 @@ static void test_what_is_ready_together(void **state) {
         close(p.fds[i][0]);
         close(p.fds[i][1]);
     }
+}
+
+/* What a callback before it in the batch no longer wants to know is not told. */
+static void on_hush(void *user, int fd, uint32_t events) {
+    (void)events;
+    struct pipes *p = user;
+    int other = fd == p->fds[0][0];
+    *(other ? &p->f->calls_a : &p->f->calls_b) += 1;
+    assert_int_equal(loop_set_io(p->sources[other], 0), 0);
+}
+
+static void test_a_changed_wish_counts_at_once(void **state) {
+    struct fixture *f = *state;
+    struct pipes p = {.f = f};
+    for (int i = 0; i < 2; i++) {
+        assert_int_equal(pipe(p.fds[i]), 0);
+        assert_int_equal(write(p.fds[i][1], "x", 1), 1);
+        assert_int_equal(loop_add_io(f->loop, p.fds[i][0], EPOLLIN, on_hush, &p, &p.sources[i]), 0);
+    }
+    assert_int_equal(loop_add_timer(f->loop, on_end, f, &f->a), 0);
+    loop_set_timer(f->a, clock_mono_usec() + 1000);
+    assert_int_equal(loop_run(f->loop), 0);
+    assert_true((f->calls_a == 0) != (f->calls_b == 0));
+    /* Both hang up: with no events they are not watched, and wake nobody. */
+    assert_int_equal(loop_set_io(p.sources[0], 0), 0);
+    assert_int_equal(loop_set_io(p.sources[1], 0), 0);
+    for (int i = 0; i < 2; i++)
+        (void)close(p.fds[i][1]);
+    int before = f->calls_a + f->calls_b;
+    loop_set_timer(f->a, clock_mono_usec() + 20000);
+    struct rusage from, to;
+    assert_int_equal(getrusage(RUSAGE_THREAD, &from), 0);
+    assert_int_equal(loop_run(f->loop), 0);
+    assert_int_equal(getrusage(RUSAGE_THREAD, &to), 0);
+    assert_int_equal(f->calls_a + f->calls_b, before);
+    assert_true(to.ru_nvcsw - from.ru_nvcsw <= 2);
+    for (int i = 0; i < 2; i++) {
+        (void)loop_remove(p.sources[i]);
+        (void)close(p.fds[i][0]);
+    }
+}
+
+/* A socket that is always ready and a post that always comes back hold up neither timers nor signals nor the watchdog.
+ */
+struct crowd {
+    struct fixture *f;
+    struct loop_source *io, *post, *timer, *signal;
+    int pipe_fds[2], ios, timers, signals;
+};
+
+static void on_always(void *user, int fd, uint32_t events) {
+    (void)fd, (void)events;
+    struct crowd *c = user;
+    if (c->ios++ == 50)
+        loop_set_timer(c->timer, 1);
+    loop_post(c->post);
+}
+
+static void on_post_again(void *user) {
+    struct crowd *c = user;
+    loop_post(c->post);
+}
+
+static void on_tick(void *user) {
+    struct crowd *c = user;
+    c->timers++;
+    if (c->timers == 20)
+        (void)raise(SIGUSR2);
+    loop_set_timer(c->timer, clock_mono_usec() + 1000);
+}
+
+static void on_usr2(void *user, int signal) {
+    (void)signal;
+    struct crowd *c = user;
+    c->signals++;
+}
+
+static unsigned count_pings(int fd) {
+    char text[64];
+    unsigned n = 0;
+    for (ssize_t len; (len = recv(fd, text, sizeof text, MSG_DONTWAIT)) > 0;)
+        n += (size_t)len == strlen("WATCHDOG=1") && memcmp(text, "WATCHDOG=1", (size_t)len) == 0;
+    return n;
+}
+
+static void test_nobody_is_held_up(void **state) {
+    struct fixture *f = *state;
+    struct crowd c = {.f = f};
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    char pid[24];
+    int notify = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    (void)snprintf(address.sun_path + 1, sizeof address.sun_path - 1, "rundbrief-loop-%d", (int)getpid());
+    socklen_t size = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + 1 + strlen(address.sun_path + 1));
+    assert_int_equal(bind(notify, (struct sockaddr *)&address, size), 0);
+    address.sun_path[0] = '@';
+    (void)snprintf(pid, sizeof pid, "%d", (int)getpid());
+    assert_int_equal(setenv("NOTIFY_SOCKET", address.sun_path, 1), 0);
+    assert_int_equal(setenv("WATCHDOG_USEC", "200000", 1), 0);
+    assert_int_equal(setenv("WATCHDOG_PID", pid, 1), 0);
+    assert_int_equal(pipe(c.pipe_fds), 0);
+    assert_int_equal(write(c.pipe_fds[1], "x", 1), 1);
+    assert_int_equal(loop_watchdog(f->loop), 0);
+    /* Idle first. */
+    assert_int_equal(loop_add_timer(f->loop, on_end, f, &f->a), 0);
+    loop_set_timer(f->a, clock_mono_usec() + 500000);
+    assert_int_equal(loop_run(f->loop), 0);
+    assert_in_range(count_pings(notify), 2, 12);
+    assert_int_equal(loop_add_post(f->loop, on_post_again, &c, &c.post), 0);
+    assert_int_equal(loop_add_io(f->loop, c.pipe_fds[0], EPOLLIN, on_always, &c, &c.io), 0);
+    assert_int_equal(loop_add_signal(f->loop, SIGUSR2, on_usr2, &c, &c.signal), 0);
+    assert_int_equal(loop_add_timer(f->loop, on_tick, &c, &c.timer), 0);
+    loop_set_timer(f->a, clock_mono_usec() + 500000);
+    assert_int_equal(loop_run(f->loop), 0);
+    assert_in_range(count_pings(notify), 2, 12);
+    assert_true(c.ios > 100);
+    assert_true(c.timers >= 40);
+    assert_int_equal(c.signals, 1);
+    (void)loop_remove(c.io);
+    (void)loop_remove(c.post);
+    (void)loop_remove(c.timer);
+    (void)loop_remove(c.signal);
+    (void)close(c.pipe_fds[0]);
+    (void)close(c.pipe_fds[1]);
+    (void)close(notify);
+    (void)unsetenv("WATCHDOG_USEC");
+    (void)unsetenv("WATCHDOG_PID");
 }
 
 static void on_for_ever(void *user) {
@@ -349,6 +477,8 @@ int main(void) {
         cmocka_unit_test_setup_teardown(test_post, setup, teardown),
         cmocka_unit_test_setup_teardown(test_a_post_cannot_keep_the_loop, setup, teardown),
         cmocka_unit_test_setup_teardown(test_what_is_ready_together, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_a_changed_wish_counts_at_once, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_nobody_is_held_up, setup, teardown),
         cmocka_unit_test_setup_teardown(test_io, setup, teardown),
         cmocka_unit_test_setup_teardown(test_signal, setup, teardown),
         cmocka_unit_test_setup_teardown(test_wake_from_another_thread, setup, teardown),
