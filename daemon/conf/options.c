@@ -168,7 +168,8 @@ const struct option option_rows[] = {
      .help =
          "At most so many mails in a time: 100/s, 600/m, 3000/h, 20000/d. Never more in any second, minute, hour or "
          "day, whenever it begins and even if the daemon is restarted within. To make sure, the daemon stays about 6 % "
-         "below, and begins slowly. Each attempt counts. Days are better counted by daily-limit, which knows what "
+         "below (more where answers take long) and begins slowly. Each attempt counts. Days are better counted by "
+         "daily-limit, which knows what "
          "was sent before a restart."},
     {RELAY(daily_limit), .key = "daily-limit", .type = OPTION_COUNT64, .min = 1, .max = 1000000000, .zero = "none",
      .fallback = "none", .example = "10000",

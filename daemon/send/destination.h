@@ -32,7 +32,7 @@ enum { DESTINATIONS_MAX = 16384, DESTINATION_STEP = 10, DESTINATION_CAREFUL_MAX 
 #define DESTINATION_STEP_SILENT_USEC (USEC_PER_SEC / 4) /* behind a silence */
 #define DESTINATION_STEP_MIN_USEC (USEC_PER_SEC / 1000)
 /* A message is never put off further than this; then it asks again. */
-#define DESTINATION_PUT_OFF_MAX_USEC (6 * USEC_PER_HOUR)
+#define DESTINATION_PUT_OFF_MAX_USEC USEC_PER_HOUR
 
 int destinations_new(struct destinations **ret);
 struct destinations *destinations_free(struct destinations *d);

@@ -517,10 +517,12 @@ static void connect_notices(struct dispatch *d, int64_t now) {
         struct item *item = *at;
         int64_t when = 0;
         relays_connect(d->relays, item->relays, now);
-        if (relays_wait(d->relays, item->relays, now, &when) && when - now > near_usec)
-            put_off_until(d, items_take(&d->notices, at), clock_now_usec() + (when - now), "waits for its relay");
-        else
+        if (relays_wait(d->relays, item->relays, now, &when) && when - now > near_usec) {
+            int64_t wait = when - now < overdue_usec ? when - now : overdue_usec; /* a reload may end it sooner */
+            put_off_until(d, items_take(&d->notices, at), clock_now_usec() + wait, "waits for its relay");
+        } else {
             at = &item->next;
+        }
     }
 }
 
