@@ -34,7 +34,8 @@ def measure(figures):
                 result = {"per_connection": statistics.median(r["messages_per_second"] for r in some) / lines,
                           "round_trips_per_message": statistics.median(r["round_trips"] for r in some)}
                 figures["latency"].setdefault(name, {"by_connections": {}})["by_connections"][str(lines)] = result
-                log(f"    {lines:3} connections  {name:12} {result['per_connection']:8.1f} {result['round_trips_per_message']:8.2f}")
+                log(f"    {lines:3} connections  {name:12} {result['per_connection']:8.1f} {result['round_trips_per_message']:8.2f}"
+                    f"{'   (what the target speaks of)' if lines == HEADLINE and name in OFFERS else ''}")
     for some in figures["latency"].values():
         if str(HEADLINE) in some["by_connections"]:
             some.update(some["by_connections"][str(HEADLINE)], connections=HEADLINE)
