@@ -47,6 +47,8 @@ enum { SEARCH_PAGE = 256, FOLDED_MAX_BYTES = 64 * 1024 };
         "") ", language, form, title, given_name, family_name, salutation, organisation, timezone, "                   \
             "attributes, import, created, changed"
 
+enum { COLUMN_VISIBLE = 15 }; /* of search_page(), behind those */
+
 /* Strings are the statement's. */
 static void read_row(const struct row *row, struct person *ret) {
     *ret = (struct person){
@@ -208,19 +210,22 @@ struct search {
     void *user;
 };
 
+/* A page is of rows that are looked at: an import brings a million that nobody is to see yet. */
 static int search_page(struct db *db, struct search *s, int64_t *cursor, bool *ret_more) {
     struct row *row = NULL;
     int r = db_query(
-        db, "SELECT " COLUMNS " FROM subscriber WHERE id < ? AND " VISIBLE_IMPORT("import") " ORDER BY id DESC LIMIT ?",
+        db, "SELECT " COLUMNS ", " VISIBLE_IMPORT("import") " FROM subscriber WHERE id < ? ORDER BY id DESC LIMIT ?",
         &row, "id", *cursor, SEARCH_PAGE);
     if (r < 0)
         return r;
     int count = 0;
     while ((r = db_next(row)) == 1) {
         struct person p;
-        read_row(row, &p);
-        *cursor = p.id;
+        *cursor = row_int(row, 0);
         count++;
+        if (!row_int(row, COLUMN_VISIBLE))
+            continue;
+        read_row(row, &p);
         fold(&p, &s->scratch, &s->folded);
         if (view_search(buf_view(&s->folded), s->needle) == s->folded.len && s->needle.len)
             continue;

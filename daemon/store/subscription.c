@@ -166,29 +166,34 @@ void subscription_census_add(struct subscription_census *census, const char *lan
     count_language(census, language);
 }
 
+/* A page is of rows that are looked at, visible or not. */
 static int census_page(struct db *db, uint32_t list, bool languages, struct subscription_census *c, bool *ret_more) {
     struct row *row = NULL;
-    int r = languages
-                ? db_query(db,
-                           "SELECT u.subscriber, u.state, s.language FROM subscription u CROSS JOIN subscriber s ON "
-                           "s.id = u.subscriber WHERE u.list = ? AND u.subscriber > ? AND " VISIBLE_IMPORT(
-                               "u.import") " ORDER BY u.subscriber LIMIT ?",
-                           &row, "iid", (int64_t)list, c->cursor, CENSUS_PAGE)
-                : db_query(db,
-                           "SELECT subscriber, state FROM subscription WHERE list = ? AND subscriber > ? "
-                           "AND " VISIBLE_IMPORT("import") " ORDER BY subscriber LIMIT ?",
-                           &row, "iid", (int64_t)list, c->cursor, CENSUS_PAGE);
+    int r = languages ? db_query(db,
+                                 "SELECT u.subscriber, u.state, " VISIBLE_IMPORT(
+                                     "u.import") ", s.language FROM subscription "
+                                                 "u LEFT JOIN subscriber s ON s.id = u.subscriber WHERE u.list = ? AND "
+                                                 "u.subscriber > ? "
+                                                 "ORDER BY u.subscriber LIMIT ?",
+                                 &row, "iid", (int64_t)list, c->cursor, CENSUS_PAGE)
+                      : db_query(db,
+                                 "SELECT subscriber, state, " VISIBLE_IMPORT(
+                                     "import") " FROM subscription WHERE list = ? "
+                                               "AND subscriber > ? ORDER BY subscriber LIMIT ?",
+                                 &row, "iid", (int64_t)list, c->cursor, CENSUS_PAGE);
     if (r < 0)
         return r;
     int count = 0;
     for (; (r = db_next(row)) == 1; count++) {
         c->cursor = row_int(row, 0);
+        if (!row_int(row, 2))
+            continue;
         c->all++;
         if (row_int(row, 1) != SUBSCRIPTION_ACTIVE)
             continue;
         c->active++;
         if (languages)
-            count_language(c, row_text(row, 2));
+            count_language(c, row_text(row, 3));
     }
     *ret_more = count == CENSUS_PAGE;
     return r;

@@ -154,6 +154,22 @@ static void the_census_counts_in_slices(void **state) {
     while (subscription_census(f->db, LIST, true, &c) == STORE_MORE)
         slices++;
     assert_int_equal(slices, 3);
+    for (int languages_too = 0; languages_too < 2;
+         languages_too++) { /* members that nobody is to see are looked at too */
+        struct subscription_census hidden = {0};
+        assert_int_equal(db_run(f->db,
+                                "INSERT OR REPLACE INTO import (id, list, state, started, by, file, basis, "
+                                "evidence, first_subscriber, first_consent) VALUES (4, 7, 1, 1, 'a', 'b', 'c', "
+                                "'d', 1, 1)",
+                                NULL, ""),
+                         0);
+        assert_int_equal(db_run(f->db, "UPDATE subscription SET import = 4", NULL, ""), 0);
+        for (slices = 1; subscription_census(f->db, LIST, languages_too, &hidden) == STORE_MORE;)
+            slices++;
+        assert_int_equal(slices, 3);
+        assert_int_equal(hidden.all, 0);
+    }
+    assert_int_equal(db_run(f->db, "UPDATE import SET state = 2", NULL, ""), 0);
     assert_int_equal(c.all, 2132);
     assert_int_equal(c.active, 1400 + 21);
     assert_string_equal(c.languages[0].code, "fr");
