@@ -407,7 +407,7 @@ static void begin_case(const struct dialogue_case *c, unsigned mode, struct talk
     talk_init(t, (unsigned)strcspn(c->expected_in[mode] ? c->expected_in[mode] : c->expected, "!"));
     t->number = MODES * (unsigned)(c - cases) + mode;
     if (strstr(c->name, "whole") || strstr(c->name, "in the message"))
-        t->size = 8 << 20;
+        t->size = 24 << 20; /* more than the sockets hold */
     begin_talk(t, args);
 }
 
