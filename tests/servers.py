@@ -259,7 +259,7 @@ plain:
 
     def command(self):
         return self.inside(f"mkdir -p /etc/exim4; cp {self.path('exim.conf')} /etc/exim4/exim4.conf; "
-                           f"chown -R Debian-exim {self.path('spool')} {self.path('log')}; exec /usr/sbin/exim4 -bdf -q10s")
+                           f"chown -R Debian-exim {self.path('spool')} {self.path('log')}; exec /usr/sbin/exim4 -bdf -q2s")
 
     def logged(self):
         log = self.path("log", "mainlog")
