@@ -15,9 +15,11 @@
 #include "base/clock.h"
 #include "base/files.h"
 #include "base/log.h"
+#include "base/number.h"
 #include "schema_2_sql.h"
 #include "schema_sql.h"
 #include "store/tally.h"
+#include "store/wal.h"
 
 #include "base/banned.h"
 
@@ -35,8 +37,8 @@ struct db {
     sqlite3 *handle;
     struct row *buckets[BUCKETS];
     struct tally tally;
-    int failure;         /* of this transaction */
-    bool logged_failure; /* one was said already, until a commit succeeds */
+    int failure;               /* of this transaction */
+    int64_t silent_until_usec; /* monotonic: one was said already */
     bool in_transaction;
     int64_t slice_end_usec; /* monotonic; 0: never */
 };
@@ -78,11 +80,13 @@ static int failed(struct db *db, int code, const char *sql) {
         log_debug("store-constraint", LOG_TEXT("reason", sqlite3_errmsg(db->handle)), LOG_TEXT("statement", sql));
         return r;
     }
-    if (!db->logged_failure)
+    int64_t now = clock_mono_usec();
+    if (now >= db->silent_until_usec) {
+        db->silent_until_usec = now + USEC_PER_MIN;
         log_error("store-failed",
                   LOG_TEXT("reason", code == SQLITE_NOMEM ? sqlite3_errstr(code) : sqlite3_errmsg(db->handle)),
                   LOG_NUM("code", sqlite3_extended_errcode(db->handle)), LOG_TEXT("statement", sql));
-    db->logged_failure = true;
+    }
     if (db->in_transaction && r != -EINVAL)
         db->failure = r;
     return r;
@@ -184,7 +188,9 @@ int db_open(const char *path, struct why *why, struct db **ret) {
     int code =
         sqlite3_open_v2(path, &db->handle, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE, NULL);
     r = code == SQLITE_OK ? configure(db) : errno_of(db, code);
-    if (r == -EBUSY)
+    if (r == 0 && (r = wal_settle(path)) < 0)
+        (void)why_set(why, r, "cannot make sure of the store's log: %s", strerror(-r));
+    else if (r == -EBUSY)
         (void)why_set(why, r, "another process has the store open");
     else if (r < 0)
         (void)why_set(why, r, "cannot open the store: %s", db->handle ? sqlite3_errmsg(db->handle) : strerror(-r));
@@ -403,7 +409,6 @@ int db_commit(struct db *db) {
         return r;
     }
     db->in_transaction = false;
-    db->logged_failure = false;
     return 0;
 }
 

@@ -3,7 +3,8 @@
  * and reused.
  *
  * A failing statement makes the whole step fail: functions return a negative errno (-ENOSPC, -EIO, -EEXIST for a
- * constraint, -EILSEQ for corruption, -EINVAL for a wrong statement, else -EIO) and log the cause once. */
+ * constraint, -EILSEQ for corruption, -EINVAL for a wrong statement, else -EIO) and log the cause, at most once a
+ * minute. */
 #pragma once
 #include <stdbool.h>
 #include <stdint.h>
