@@ -25,6 +25,9 @@ struct http_server {
     size_t proxy_count;
     struct http_connection *connections;
     unsigned connection_count;
+    int listen_fd;    /* libmicrohttpd's */
+    unsigned refused; /* runs without success, one after the other, while somebody waited */
+    struct loop_source *rest;
     bool draining;
     void (*on_drained)(void *user);
     void *drained_user;

@@ -282,8 +282,9 @@ static enum MHD_Result on_piece(struct http_server *s, struct http_request *r, s
         buf_add_view(&r->body, piece);
     if (r->aborted || buf_error(&r->body) < 0)
         return MHD_NO;
-    if (r->response)
-        return r->body_seen > r->body_max + HTTP_DRAIN_MAX_BYTES ? MHD_NO : MHD_YES;
+    if (r->response) /* body_max may be as large as numbers are */
+        return r->body_seen > HTTP_DRAIN_MAX_BYTES && r->body_seen - HTTP_DRAIN_MAX_BYTES > r->body_max ? MHD_NO
+                                                                                                        : MHD_YES;
     if (r->paused)
         suspend(r);
     return MHD_YES;

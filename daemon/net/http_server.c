@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
 #include <sys/ioctl.h>
@@ -10,6 +11,8 @@
 
 #include "base/cleanup.h"
 #include "base/clock.h"
+#include "base/log.h"
+#include "base/number.h"
 
 #include "net/http_internal.h"
 #include "net/loop.h"
@@ -18,6 +21,8 @@
 
 /* libmicrohttpd keeps the header, its parsed fields, the body's piece at hand and the answer's header in here. */
 enum { POOL_BYTES = 3 * HTTP_HEADER_MAX_BYTES + 16 * 1024 };
+enum { REFUSED_MAX = 3 };
+static const int64_t rest_usec = 1 * USEC_PER_SEC;
 
 /* ---- deadlines ---- */
 
@@ -69,9 +74,34 @@ static void on_deadline(void *user) {
 
 /* ---- running libmicrohttpd ---- */
 
+/* Without descriptors or memory nobody can be let in. While others are connected, libmicrohttpd waits for one of them
+ * to go; alone it would try over and over: it rests instead. */
+static void rest_where_nobody_gets_in(struct http_server *s) {
+    struct pollfd listening = {.fd = s->listen_fd, .events = POLLIN};
+    if (s->connection_count || s->draining || poll(&listening, 1, 0) != 1) {
+        s->refused = 0;
+        return;
+    }
+    if (++s->refused < REFUSED_MAX) /* one who came just now is let in by the next run */
+        return;
+    if (s->refused == REFUSED_MAX)
+        log_error("connections-not-accepted", LOG_TEXT("todo", "Raise the limit of open files (LimitNOFILE=)"));
+    (void)loop_set_io(s->io, 0); /* taking out cannot fail */
+    loop_set_timer(s->rest, clock_mono_usec() + rest_usec);
+}
+
+static void on_rested(void *user) {
+    struct http_server *s = user;
+    if (loop_set_io(s->io, EPOLLIN) < 0)
+        loop_set_timer(s->rest, clock_mono_usec() + rest_usec);
+    loop_post(s->again);
+}
+
 static void run(struct http_server *s) {
     unsigned before = s->connection_count;
     (void)MHD_run(s->mhd); /* fails only for a daemon of another mode */
+    if (before == 0)
+        rest_where_nobody_gets_in(s);
     MHD_UNSIGNED_LONG_LONG timeout_msec;
     bool pending = MHD_get_timeout(s->mhd, &timeout_msec) == MHD_YES;
     /* At the limit the listening socket is not watched; it is taken up again at the begin of a run, not at its end. */
@@ -203,11 +233,14 @@ int http_server_new(struct loop *loop, int listen_fd, const struct http_limits *
     s->user = user;
     s->connections_per_source = limits->connections_per_source;
     s->deadline_usec = limits->request_deadline_usec;
+    s->listen_fd = listen_fd;
     int r = copy_proxies(s, limits);
     if (r == 0)
         r = loop_add_timer(loop, on_deadline, s, &s->timer);
     if (r == 0)
         r = loop_add_post(loop, on_again, s, &s->again);
+    if (r == 0)
+        r = loop_add_timer(loop, on_rested, s, &s->rest);
     if (r == 0)
         r = loop_add_post(loop, on_drained, s, &s->drained);
     if (r == 0)
@@ -236,6 +269,7 @@ struct http_server *http_server_free(struct http_server *s) {
     if (s->mhd)
         MHD_stop_daemon(s->mhd);
     (void)loop_remove(s->timer);
+    (void)loop_remove(s->rest);
     (void)loop_remove(s->again);
     (void)loop_remove(s->drained);
     free(s->proxies);

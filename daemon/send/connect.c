@@ -243,6 +243,12 @@ static bool refused_for_good(const struct connection *c) {
     return c->reply.complete && c->reply.code >= 500;
 }
 
+/* libcurl does not say for which reason it made no socket. */
+static bool has_no_descriptor(void) {
+    AUTOCLOSE int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    return fd < 0 && (errno == EMFILE || errno == ENFILE);
+}
+
 static void explain(const struct connection *c, CURLcode code, struct outcome *o) {
     const char *detail = c->error[0] ? c->error : curl_easy_strerror(code);
     if (code == CURLE_LOGIN_DENIED) {
@@ -267,6 +273,9 @@ static void explain(const struct connection *c, CURLcode code, struct outcome *o
         fail_text(o, OUTCOME_OF_CONNECTION, "TLS with the relay failed", detail);
     } else if (code == CURLE_COULDNT_RESOLVE_HOST) {
         fail_text(o, OUTCOME_OF_CONNECTION, "the relay's name cannot be resolved", detail);
+    } else if (code == CURLE_COULDNT_CONNECT && has_no_descriptor()) {
+        fail_text(o, OUTCOME_OF_CONNECTION, "there is no descriptor for a connection to the relay",
+                  "raise the limit of open files (LimitNOFILE=)");
     } else if (code == CURLE_COULDNT_CONNECT) {
         fail_text(o, OUTCOME_OF_CONNECTION, "cannot connect to the relay", detail);
     } else if (code == CURLE_OPERATION_TIMEDOUT) {
