@@ -37,6 +37,7 @@ struct import {
 
     /* the loop's */
     bool running, aborted;
+    bool told; /* on_done came, before what was written is swept */
 };
 
 /* --- Steps (on the store's thread) ------------------------------------------------------------------------------ */
@@ -145,11 +146,19 @@ static void end(struct import *im) {
         (void)import_free(im);
         if (handlers.on_gone)
             handlers.on_gone(user);
-    } else
+    } else if (!im->told)
         im->handlers.on_done(im->user, im->failure, &im->rows.result);
 }
 
 /* The store failed: what was written must still go. The urgent lane waits for better times. */
+/* Whoever waits is not to wait until the disk is free again. */
+static void tell_early(struct import *im) {
+    if (im->aborted || im->told)
+        return;
+    im->told = true;
+    im->handlers.on_done(im->user, im->failure, &im->rows.result);
+}
+
 static void on_store_failure(struct import *im, int result) {
     if (im->failure == 0) {
         im->failure = result;
@@ -157,8 +166,10 @@ static void on_store_failure(struct import *im, int result) {
     }
     if (result == -ESHUTDOWN || im->rows.batch.id == 0)
         end(im); /* the next start sweeps */
-    else
+    else {
         submit(im, im->phase == SETTLING ? SETTLING : FAILING, STORE_URGENT);
+        tell_early(im);
+    }
 }
 
 static void go_on(struct import *im) {
@@ -283,6 +294,11 @@ void import_abort(struct import *im) {
 struct import *import_free(struct import *im) {
     if (!im)
         return NULL;
+    if (im->running) { /* it is being swept: end() frees it */
+        im->aborted = true;
+        im->handlers.on_gone = NULL;
+        return NULL;
+    }
     import_rows_done(&im->rows);
     buf_done(&im->piece);
     arena_done(&im->arena);

@@ -11,7 +11,7 @@
  *        the import frees itself; only on_gone follows, maybe from inside import_abort().
  *
  * FAILS  on_done's result: 0; -EINVAL refused (why, or the problems, say it); -EBUSY another import is not over; or
- * what the store failed with. */
+ * what the store failed with: then it may go on sweeping by itself after import_free(), and another finds it not over. */
 #pragma once
 #include <stdbool.h>
 #include <stddef.h>
