@@ -44,10 +44,8 @@ struct connection {
     struct outcome early; /* of a failure before libcurl was asked, where text is not empty */
     char error[CURL_ERROR_SIZE];
 
-    struct capabilities capabilities;
-    bool must_authenticate, authenticated;
-    unsigned ehlo_lines; /* 250 lines since the last 220 */
-    struct reply reply;  /* the last one, for messages */
+    struct hello hello;
+    bool must_authenticate;
 
     int fd;
     bool tls;
@@ -159,55 +157,12 @@ struct connector *connector_free(struct connector *k) {
 
 /* ---- what the relay says while libcurl speaks with it ---- */
 
-static void learn(struct capabilities *to, struct view line) {
-    struct view keyword = view_slice(line, 0, view_find(line, ' '));
-    struct view value = view_trim(view_slice(line, keyword.len, line.len));
-    if (view_eq_nocase(keyword, "PIPELINING"))
-        to->pipelining = true;
-    else if (view_eq_nocase(keyword, "CHUNKING"))
-        to->chunking = true;
-    else if (view_eq_nocase(keyword, "8BITMIME"))
-        to->eightbit = true;
-    else if (view_eq_nocase(keyword, "SMTPUTF8"))
-        to->smtputf8 = true;
-    else if (view_eq_nocase(keyword, "ENHANCEDSTATUSCODES"))
-        to->enhanced = true;
-    else if (view_eq_nocase(keyword, "SIZE")) {
-        to->size = true;
-        if (number_parse_u64(value, UINT64_MAX, &to->size_bytes) < 0)
-            to->size_bytes = 0;
-    }
-}
-
-/* Each line once. A 220 is the greeting, or what precedes TLS: what was offered before it counts no longer. */
+/* libcurl hands over each line once. */
 static size_t on_line(char *data, size_t size, size_t count, void *user) {
     struct connection *c = user;
-    struct view line = view_make(data, size * count), rest = line;
     c->heard_usec = clock_mono_usec();
-    while (rest.len) {
-        size_t taken;
-        if (c->reply.complete)
-            reply_init(&c->reply);
-        if (reply_feed(&c->reply, rest, &taken) < 0) {
-            reply_init(&c->reply);
-            break;
-        }
-        rest = view_slice(rest, taken, rest.len);
-    }
-    line = view_trim(line);
-    if (view_starts(line, "220")) {
-        c->capabilities = (struct capabilities){0};
-        c->ehlo_lines = 0;
-    } else if (view_starts(line, "235")) {
-        c->authenticated = true;
-    } else if (view_starts(line, "250")) {
-        if (c->ehlo_lines++ > 0)
-            learn(&c->capabilities, view_slice(line, 4, line.len));
-    }
-    return c->ehlo_lines > CONNECT_EHLO_LINES_MAX ? 0 : size * count;
+    return hello_feed(&c->hello, view_make(data, size * count)) ? size * count : 0;
 }
-
-/* ---- failures in words ---- */
 
 static void fail_text(struct outcome *o, enum outcome_subject subject, const char *what, const char *detail) {
     AUTOBUF struct buf text = BUF_INIT(2048);
@@ -215,32 +170,6 @@ static void fail_text(struct outcome *o, enum outcome_subject subject, const cha
     if (detail[0])
         buf_printf(&text, ": %s", detail);
     outcome_set(o, OUTCOME_DEFERRED, subject, buf_str(&text));
-}
-
-/* The same with the relay's own words, whose code and status the outcome takes on. */
-static void fail_reply(const struct connection *c, struct outcome *o, enum outcome_subject subject, const char *what) {
-    AUTOBUF struct buf text = BUF_INIT(2048);
-    const struct reply *r = &c->reply;
-    buf_puts(&text, what);
-    if (r->complete && r->code) {
-        buf_printf(&text, " (%u", r->code);
-        if (r->status[0] && strncmp(r->text, r->status, strlen(r->status)) != 0)
-            buf_printf(&text, " %s", r->status);
-        buf_printf(&text, "%s%s)", r->text[0] ? " " : "", r->text);
-    }
-    outcome_set(o, OUTCOME_DEFERRED, subject, buf_str(&text));
-    if (r->complete) {
-        o->code = r->code;
-        memcpy(o->status, r->status, sizeof o->status);
-    }
-}
-
-static bool refused_for_now(const struct connection *c) {
-    return c->reply.complete && c->reply.code >= 400 && c->reply.code < 500;
-}
-
-static bool refused_for_good(const struct connection *c) {
-    return c->reply.complete && c->reply.code >= 500;
 }
 
 /* libcurl does not say for which reason it made no socket. */
@@ -251,20 +180,21 @@ static bool has_no_descriptor(void) {
 
 static void explain(const struct connection *c, CURLcode code, struct outcome *o) {
     const char *detail = c->error[0] ? c->error : curl_easy_strerror(code);
+    const struct hello *h = &c->hello;
     if (code == CURLE_LOGIN_DENIED) {
-        if (refused_for_good(c))
-            fail_reply(c, o, OUTCOME_OF_SENDER, "the relay refused user name or password");
-        else if (refused_for_now(c))
-            fail_reply(c, o, OUTCOME_OF_CONNECTION, "the relay cannot check user name and password now");
+        if (hello_refused_for_good(h))
+            hello_fail(h, o, OUTCOME_OF_SENDER, "the relay refused user name or password");
+        else if (hello_refused_for_now(h))
+            hello_fail(h, o, OUTCOME_OF_CONNECTION, "the relay cannot check user name and password now");
         else
             fail_text(o, OUTCOME_OF_SENDER, "the relay offers no way to log in that we know", "");
     } else if (code == CURLE_PEER_FAILED_VERIFICATION) {
         fail_text(o, OUTCOME_OF_SENDER, "the relay's certificate is not trusted", detail);
     } else if (code == CURLE_USE_SSL_FAILED) {
-        if (refused_for_now(c))
-            fail_reply(c, o, OUTCOME_OF_CONNECTION, "the relay cannot begin TLS now");
-        else if (refused_for_good(c))
-            fail_reply(c, o, OUTCOME_OF_SENDER, "the relay refuses TLS, which is required");
+        if (hello_refused_for_now(h))
+            hello_fail(h, o, OUTCOME_OF_CONNECTION, "the relay cannot begin TLS now");
+        else if (hello_refused_for_good(h))
+            hello_fail(h, o, OUTCOME_OF_SENDER, "the relay refuses TLS, which is required");
         else
             fail_text(o, OUTCOME_OF_SENDER, "the relay does not offer TLS, which is required", "");
     } else if (code == CURLE_SSL_CACERT_BADFILE) {
@@ -282,8 +212,8 @@ static void explain(const struct connection *c, CURLcode code, struct outcome *o
         fail_text(o, OUTCOME_OF_CONNECTION, "connecting to the relay took too long", "");
     } else if (code == CURLE_WRITE_ERROR) {
         fail_text(o, OUTCOME_OF_CONNECTION, "the relay says too much in its reply to EHLO", "");
-    } else if (refused_for_now(c) || refused_for_good(c)) {
-        fail_reply(c, o, OUTCOME_OF_CONNECTION, "the relay refuses the connection");
+    } else if (hello_refused_for_now(h) || hello_refused_for_good(h)) {
+        hello_fail(h, o, OUTCOME_OF_CONNECTION, "the relay refuses the connection");
     } else {
         fail_text(o, OUTCOME_OF_CONNECTION, "the connection to the relay failed", detail);
     }
@@ -320,7 +250,7 @@ static void finish(struct connection *c, CURLcode code) {
     struct outcome why;
     if (code == CURLE_OK && (curl_easy_getinfo(c->easy, CURLINFO_ACTIVESOCKET, &fd) != CURLE_OK || fd < 0))
         code = CURLE_COULDNT_CONNECT;
-    if (code == CURLE_OK && c->must_authenticate && !c->authenticated)
+    if (code == CURLE_OK && c->must_authenticate && !c->hello.authenticated)
         code = CURLE_LOGIN_DENIED; /* libcurl goes on without a login where none is offered */
     if (code == CURLE_OK)
         code = attach(c);
@@ -469,7 +399,7 @@ int connection_new(struct connector *k, const struct conf *conf, const struct co
         .begun_usec = clock_mono_usec(),
         .must_authenticate = relay->username[0] != '\0',
     };
-    reply_init(&c->reply);
+    hello_init(&c->hello);
     c->easy = curl_easy_init();
     int r = c->easy ? set_options(c, relay) : -ENOMEM;
     if (r == 0)
@@ -504,7 +434,7 @@ bool connection_is_tls(const struct connection *c) {
 }
 
 const struct capabilities *connection_capabilities(const struct connection *c) {
-    return &c->capabilities;
+    return &c->hello.offers;
 }
 
 /* Without TLS the socket is used as it is: libcurl would do the same, after it has searched its list of connections. */

@@ -8,7 +8,7 @@
  * SECRET  The first line of password-file is read for each connection and wiped; where systemd's
  *         $CREDENTIALS_DIRECTORY holds a file of the same name, that one.
  * LIMITS  The greeting has [timeouts] greeting, TCP and TLS have connect, and each step after that command; an EHLO
- *         reply of more than CONNECT_EHLO_LINES_MAX lines is refused. */
+ *         reply of more than HELLO_LINES_MAX lines is refused. */
 #pragma once
 #include <stdbool.h>
 #include <stddef.h>
@@ -16,21 +16,13 @@
 #include <sys/types.h>
 
 #include "mail/reply.h"
+#include "send/hello.h"
 
 struct conf;
 struct conf_relay;
 struct connection;
 struct connector;
 struct loop;
-
-enum { CONNECT_EHLO_LINES_MAX = 200 };
-
-/* What the relay said in its last EHLO reply; nothing where it only knows HELO. */
-struct capabilities {
-    bool pipelining, chunking, eightbit, smtputf8, enhanced;
-    bool size;           /* SIZE is offered */
-    uint64_t size_bytes; /* its number; 0: none given */
-};
 
 int connector_new(struct loop *loop, struct connector **ret);
 /* After all its connections are gone. */
