@@ -40,14 +40,9 @@ static void print_made(struct compiled *c, const struct compose_recipient *r, en
                        struct buf *to) {
     switch (field) {
     case FIELD_SALUTATION: salutation_say(c->words, c->formal, &r->contact, to); break;
-    case FIELD_NAME: salutation_name(c->words, &r->contact, to); break;
+    case FIELD_NAME: buf_add_view(to, buf_view(&c->name)); break;
     case FIELD_URL_UNSUBSCRIBE: print_unsubscribe_url(c, r, to); break;
-    case FIELD_TO: {
-        buf_clear(&c->name);
-        salutation_name(c->words, &r->contact, &c->name);
-        header_add_mailbox(to, buf_view(&c->name), r->address, sizeof "To: " - 1);
-        break;
-    }
+    case FIELD_TO: header_add_mailbox(to, buf_view(&c->name), r->address, sizeof "To: " - 1); break;
     case FIELD_DATE: print_date(c, r->date_usec, to); break;
     case FIELD_MESSAGE_ID:
         buf_putc(to, '<');
@@ -79,6 +74,8 @@ static int make_values(struct compiled *c, const struct compose_recipient *r, st
                                                   FIELD_DATE,       FIELD_MESSAGE_ID, FIELD_LIST_UNSUBSCRIBE};
     struct made made[COUNT_OF(fields)];
     buf_clear(&c->scratch);
+    buf_clear(&c->name);
+    salutation_name(c->words, &r->contact, &c->name);
     for (size_t i = 0; i < COUNT_OF(fields); i++) {
         made[i].from = c->scratch.len;
         print_made(c, r, fields[i], &c->scratch);

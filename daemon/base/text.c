@@ -163,6 +163,8 @@ static bool is_cut_off(struct view v) {
 
 void text_cut_clean(char *s) {
     size_t len = strlen(s);
+    if (text_is_printable(view_make(s, len)))
+        return;
     for (size_t at = 0; at < len;) {
         size_t n;
         uint32_t c = text_decode(view_make(s + at, len - at), &n);

@@ -222,10 +222,12 @@ static void add_quoted(struct line *line, struct view v) {
 }
 
 static bool is_address(struct view v) {
+    static const bool special[256] = {[' '] = true, ['<'] = true, ['>'] = true, ['('] = true, [')'] = true,
+                                      ['"'] = true, [','] = true, [';'] = true, [':'] = true, ['\\'] = true};
     if (v.len == 0 || v.len > HEADER_ADDRESS_MAX_BYTES || !text_is_utf8(v) || text_has_control(v))
         return false;
     for (size_t i = 0; i < v.len; i++)
-        if (strchr(" <>()\",;:\\", v.ptr[i]))
+        if (special[(unsigned char)v.ptr[i]])
             return false;
     return true;
 }
