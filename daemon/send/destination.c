@@ -33,6 +33,8 @@ struct destination {
 struct destinations {
     const struct conf *conf;
     int64_t silence_usec;
+    struct destination *late[DESTINATIONS_SHUT_MAX]; /* that had to be waited for */
+    unsigned late_next;
     size_t count;
     struct destination *buckets[BUCKETS];
 };
@@ -85,6 +87,7 @@ static bool is_idle(const struct destination *t, int64_t now_usec) {
 }
 
 static void forget_idle(struct destinations *d, int64_t now_usec) {
+    memset(d->late, 0, sizeof d->late);
     for (size_t i = 0; i < BUCKETS; i++)
         for (struct destination **at = &d->buckets[i]; *at;) {
             struct destination *t = *at;
@@ -267,20 +270,66 @@ static int64_t step_of(const struct destination *t, int64_t now_usec) {
     return step < DESTINATION_STEP_MIN_USEC ? DESTINATION_STEP_MIN_USEC : step > USEC_PER_SEC ? USEC_PER_SEC : step;
 }
 
+/* Before this nothing may go; now_usec or earlier where something may. */
+static int64_t first_of(const struct destination *t, int64_t now_usec) {
+    int64_t first = t->state == SILENT ? t->until_usec : now_usec;
+    int64_t token = t->rate.count ? pace_bucket_when(t->bucket, now_usec) : now_usec;
+    return token > first ? token : first;
+}
+
+static int64_t turn_after(int64_t last_usec, int64_t first_usec, int64_t step_usec) {
+    int64_t turn = last_usec + step_usec;
+    return turn < first_usec || turn > first_usec + DESTINATION_PUT_OFF_MAX_USEC ? first_usec : turn;
+}
+
+static void be_late(struct destinations *d, struct destination *t) {
+    for (size_t i = 0; i < DESTINATIONS_SHUT_MAX; i++)
+        if (d->late[i] == t)
+            return;
+    d->late[d->late_next++ % DESTINATIONS_SHUT_MAX] = t;
+}
+
 int64_t destination_turn(struct destinations *d, struct view domain, int64_t now_usec) {
     struct destination *t = find_or_add(d, domain, now_usec);
     if (!t)
         return now_usec;
-    int64_t step = step_of(t, now_usec), first = now_usec + step;
-    if (t->state == SILENT && t->until_usec > first)
-        first = t->until_usec;
-    if (t->rate.count) {
-        int64_t token = pace_bucket_when(t->bucket, now_usec);
-        first = token > first ? token : first;
+    int64_t step = step_of(t, now_usec), first = first_of(t, now_usec);
+    if (first < now_usec + step)
+        first = now_usec + step;
+    t->turn_usec = turn_after(t->turn_usec, first, step);
+    be_late(d, t);
+    return t->turn_usec;
+}
+
+size_t destinations_shut(struct destinations *d, bool hands_full, int64_t near_usec, int64_t now_usec,
+                         struct destination_shut ret[DESTINATIONS_SHUT_MAX]) {
+    size_t count = 0;
+    for (size_t i = 0; i < DESTINATIONS_SHUT_MAX; i++) {
+        struct destination *t = d->late[i];
+        int64_t least = hands_full ? 0 : near_usec, first;
+        if (!t || t->len >= sizeof ret->domain)
+            continue;
+        end_silence(t, now_usec);
+        first = first_of(t, now_usec);
+        bool busy = hands_full && allowed(t) && t->on_their_way >= allowed(t);
+        if (!busy && first <= now_usec + least)
+            continue;
+        struct destination_shut *shut = &ret[count++];
+        *shut = (struct destination_shut){.turn_usec = t->turn_usec, .step_usec = step_of(t, now_usec)};
+        shut->first_usec = first > now_usec + shut->step_usec ? first : now_usec + shut->step_usec;
+        memcpy(shut->domain, t->domain, t->len);
     }
-    int64_t turn = t->turn_usec + step;
-    if (turn < first || turn > first + DESTINATION_PUT_OFF_MAX_USEC)
-        turn = first;
-    t->turn_usec = turn;
-    return turn;
+    return count;
+}
+
+int64_t destination_shut_turn(struct destination_shut *shut) {
+    shut->count++;
+    shut->turn_usec = turn_after(shut->turn_usec, shut->first_usec, shut->step_usec);
+    return shut->turn_usec;
+}
+
+void destination_shut_done(struct destinations *d, const struct destination_shut *shut) {
+    struct destination *t = shut->count ? find(d, view_of(shut->domain)) : NULL;
+    if (t)
+        t->turn_usec = shut->turn_usec;
 }

@@ -59,3 +59,17 @@ bool destination_done(struct destinations *d, struct view domain, enum destinati
                       int64_t now_usec);
 /* A turn of its own for a message that has to wait: each asked for comes after the one before it. */
 int64_t destination_turn(struct destinations *d, struct view domain, int64_t now_usec);
+
+/* Turns at a destination that takes nothing soon, to be given out elsewhere: a claim puts off what it finds for it. */
+struct destination_shut {
+    char domain[256];
+    int64_t turn_usec, first_usec, step_usec; /* the last turn; none comes before first_usec */
+    unsigned count;                           /* given out */
+};
+enum { DESTINATIONS_SHUT_MAX = 8 };
+/* Those that had to be waited for lately and would have to be now: for long, or (hands_full) at all. How many. */
+size_t destinations_shut(struct destinations *d, bool hands_full, int64_t near_usec, int64_t now_usec,
+                         struct destination_shut ret[DESTINATIONS_SHUT_MAX]);
+int64_t destination_shut_turn(struct destination_shut *shut);
+/* Turns were given out. */
+void destination_shut_done(struct destinations *d, const struct destination_shut *shut);

@@ -115,7 +115,9 @@ static void claim_for(struct dispatch *d, struct sending *s, unsigned sharers, i
     if (max > window - have)
         max = window - have;
     dispatch_flush(d);
-    s->claiming = dispatch_under_way(d, claimer_claim(d->claimer, s, max, dispatch_resends_doubt(d)));
+    struct destination_shut shut[DESTINATIONS_SHUT_MAX];
+    size_t n = destinations_shut(d->destinations, dispatch_has_hands_full(d), DISPATCH_NEAR_USEC, now, shut);
+    s->claiming = dispatch_under_way(d, claimer_claim(d->claimer, s, max, dispatch_resends_doubt(d), shut, n));
 }
 
 void dispatch_claim_more(struct dispatch *d, int64_t now, int64_t *when) {
@@ -131,11 +133,16 @@ void dispatch_claim_more(struct dispatch *d, int64_t now, int64_t *when) {
             claim_for(d, s, sharers ? sharers : 1, now, when);
 }
 
-void dispatch_on_claimed(void *user, struct sending *s, int result, struct items *items, bool more) {
+void dispatch_on_claimed(void *user, struct sending *s, int result, struct items *items, bool more,
+                         const struct destination_shut *shut, size_t shut_count) {
     struct dispatch *d = user;
     s->claiming = false;
     s->exhausted = result < 0 || !more;
     d->claimed_since |= items->count > 0;
+    for (size_t i = 0; i < shut_count; i++) {
+        destination_shut_done(d->destinations, &shut[i]);
+        d->claimed_since |= shut[i].count > 0;
+    }
     if (s->exhausted)
         d->survey_wanted = true; /* what is due next? */
     if (result < 0)

@@ -83,7 +83,9 @@ void dispatch_put_off_until(struct dispatch *d, struct item *item, int64_t due_u
 /* send/dispatch_claim.c */
 void dispatch_claim_more(struct dispatch *d, int64_t now, int64_t *when);
 void dispatch_flush(struct dispatch *d);
-void dispatch_on_claimed(void *user, struct sending *s, int result, struct items *items, bool more);
+void dispatch_on_claimed(void *user, struct sending *s, int result, struct items *items, bool more,
+                         const struct destination_shut *shut, size_t shut_count);
+bool dispatch_has_hands_full(const struct dispatch *d); /* no more messages may wait in hand for their destination */
 void dispatch_on_notices(void *user, int result, struct items *notices, bool more);
 void dispatch_on_loaded(void *user, struct sending *s, int result, const struct why *fault);
 

@@ -56,13 +56,17 @@ void dispatch_put_off_until(struct dispatch *d, struct item *item, int64_t due_u
 
 static void put_off(struct dispatch *d, struct item *item, int64_t now) {
     int64_t due = clock_now_usec() + (destination_turn(d->destinations, item->domain, now) - now);
-    dispatch_put_off_until(d, item, due, "waits for its turn at this destination");
+    dispatch_put_off_until(d, item, due, CLAIMER_WAITS);
+}
+
+bool dispatch_has_hands_full(const struct dispatch *d) {
+    unsigned most = relays_window(d->relays) / 4;
+    return d->aside >= (most ? most : 1);
 }
 
 /* Few may wait in hand for a destination that will soon take them: others are not to wait behind them. */
 static bool stays_aside(struct dispatch *d, struct item *item) {
-    unsigned most = relays_window(d->relays) / 4;
-    if (!item->is_aside && d->aside >= (most ? most : 1))
+    if (!item->is_aside && dispatch_has_hands_full(d))
         return false;
     if (!item->is_aside) {
         item->is_aside = true;

@@ -4,12 +4,15 @@
 
 #include "send/claimer.h"
 
-static void take_domain(struct item *i) {
-    struct view address = item_recipient(i);
+struct view item_domain_of(struct view address) {
     size_t at = address.len;
     while (at > 0 && address.ptr[at - 1] != '@')
         at--;
-    i->domain = view_slice(address, at, address.len);
+    return view_slice(address, at, address.len);
+}
+
+static void take_domain(struct item *i) {
+    i->domain = item_domain_of(item_recipient(i));
 }
 
 void item_of_claim(struct item *i, struct sending *s, const struct claim *claim, struct block *block) {

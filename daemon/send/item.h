@@ -37,6 +37,8 @@ void item_of_claim(struct item *i, struct sending *s, const struct claim *claim,
 struct item *item_of_notice(struct notice *notice);
 struct item *item_free(struct item *i);
 struct view item_recipient(const struct item *i);
+/* What stands behind the last @. */
+struct view item_domain_of(struct view address);
 
 struct items {
     struct item *first, **last;

@@ -163,6 +163,44 @@ static void test_turns(void **state) {
     destinations_free(d);
 }
 
+static void test_turns_given_out_elsewhere(void **state) {
+    (void)state;
+    enum { NEAR = USEC_PER_SEC };
+    struct destinations *d = fresh();
+    struct destination_shut shut[DESTINATIONS_SHUT_MAX];
+    take(d, slow, 0, DESTINATION_GO);
+    destination_done(d, slow, DESTINATION_SLOW_DOWN, 0, 0);
+    assert_int_equal(destinations_shut(d, true, NEAR, 1, shut), 0); /* nobody had to wait yet */
+    int64_t first = destination_turn(d, slow, 1);
+    assert_int_equal(destinations_shut(d, false, NEAR, 1, shut), 1);
+    assert_string_equal(shut[0].domain, "slow.example");
+    int64_t last = first;
+    for (unsigned i = 0; i < 3; i++) {
+        int64_t turn = destination_shut_turn(&shut[0]);
+        assert_int_equal(turn, last + DESTINATION_STEP_SILENT_USEC);
+        last = turn;
+    }
+    destination_shut_done(d, &shut[0]);
+    assert_int_equal(destination_turn(d, slow, 1), last + DESTINATION_STEP_SILENT_USEC);
+    for (unsigned i = 0; i < 100000; i++)
+        assert_in_range(destination_shut_turn(&shut[0]), SILENCE_USEC, SILENCE_USEC + DESTINATION_PUT_OFF_MAX_USEC);
+    assert_int_equal(destinations_shut(d, true, NEAR, SILENCE_USEC, shut), 0); /* the silence is over */
+    take(d, slow, SILENCE_USEC, DESTINATION_GO);
+    take(d, slow, SILENCE_USEC, DESTINATION_BUSY);
+    assert_int_equal(destinations_shut(d, false, NEAR, SILENCE_USEC, shut), 0); /* some may wait in hand */
+    assert_int_equal(destinations_shut(d, true, NEAR, SILENCE_USEC, shut), 1);
+    /* many: the latest are known */
+    for (unsigned i = 0; i < 3 * DESTINATIONS_SHUT_MAX; i++) {
+        char domain[64];
+        (void)snprintf(domain, sizeof domain, "d%u.example", i); /* fits */
+        take(d, view_of(domain), 0, DESTINATION_GO);
+        destination_done(d, view_of(domain), DESTINATION_SLOW_DOWN, 0, 0);
+        (void)destination_turn(d, view_of(domain), 0);
+    }
+    assert_int_equal(destinations_shut(d, false, NEAR, 1, shut), DESTINATIONS_SHUT_MAX);
+    destinations_free(d);
+}
+
 static void name(char *to, size_t size, unsigned i) {
     (void)snprintf(to, size, "d%u.example", i); /* fits */
 }
@@ -199,6 +237,7 @@ int main(void) {
         cmocka_unit_test(test_asked_again_while_careful),
         cmocka_unit_test(test_hints),
         cmocka_unit_test(test_turns),
+        cmocka_unit_test(test_turns_given_out_elsewhere),
         cmocka_unit_test(test_the_table_is_bounded),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
