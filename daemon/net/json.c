@@ -17,7 +17,7 @@ static int on_dump(const char *data, size_t len, void *user) {
 int json_print(const json_t *value, struct buf *to) {
     if (json_dump_callback(value, on_dump, to, JSON_COMPACT) == 0)
         return 0;
-    return buf_error(to) < 0 ? buf_error(to) : -EINVAL;
+    return buf_error(to) < 0 ? buf_error(to) : json_is_object(value) || json_is_array(value) ? -ENOMEM : -EINVAL;
 }
 
 const char *json_text(const json_t *object, const char *key) {
