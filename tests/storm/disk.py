@@ -29,6 +29,11 @@ class File:
         self.durable.extend(bytes(max(0, offset - len(self.durable))))
         self.durable[offset:offset + len(data)] = data
 
+    def give_up(self, chance):
+        """A sync failed: what was written since the last reached the disk or not, and no later sync changes that."""
+        self.fail(chance)
+        self.pending.clear()
+
     def fail(self, chance):
         """The power fails."""
         keeps = chance.choice((0, 0.5, 0.9, chance.random()))
@@ -108,8 +113,8 @@ class Disk:
             else:
                 self.names.append(changes)
 
-    def replay(self, path):
-        """Reads a journal; returns how many records it has."""
+    def replay(self, path, chance=None):
+        """Reads a journal; returns how many records it has. chance: of what reached the disk when a sync failed."""
         with open(path, "rb") as f:
             records = 0
             for line in f:
@@ -128,6 +133,10 @@ class Disk:
                         self._sync_names(node)
                     elif node:
                         node.sync()
+                elif kind == "F":
+                    node = self.inodes.get(int(fields[0]))
+                    if isinstance(node, File):
+                        node.give_up(chance)
                 elif kind in "CD":
                     node = self.inodes[int(fields[0])] = File() if kind == "C" else Folder()
                     self._name((*self._at(fields[1]), node))

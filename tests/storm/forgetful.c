@@ -4,13 +4,15 @@
  * FORGETFUL_JOURNAL, in order. A sync is only written down. At the event FORGETFUL_CUT (a change of a file, a sync, or
  * something handed to a socket; counted from 1) the program kills itself. tests/storm/disk.py then makes, from the
  * folder as it was before and the journal, a folder as a disk might hold it after the power failed. Several programs
- * may share one journal. FORGETFUL_SYNC_USEC: each sync takes up to so long, so that something happens meanwhile.
+ * may share one journal. FORGETFUL_FAIL_SYNC: one sync in so many fails with EIO, and what it should have made certain is
+ * given up as a kernel does: no later sync brings it to the disk. FORGETFUL_SYNC_USEC: each sync takes up to so long, so that something happens meanwhile.
  * FORGETFUL_LATER: time() is so many seconds ahead, which makes files old enough that were written just now.
  *
  * FORMAT of the journal: records, each a line with fields separated by tabs; paths are relative to the root
  *   C ino path        a file was made        D ino path    a folder was made
  *   R from to         renamed                U path        unlinked, or the folder removed
  *   T ino size        cut or grown           S ino         synced, a file or a folder
+ *   F ino             a sync that failed
  *   W ino offset len  written; so many octets and a newline follow the line
  *
  * LIMITS  No mmap, O_TMPFILE, link, dup: the programs do not use them beneath the root. Descriptors below FDS. */
@@ -38,7 +40,7 @@ enum { FDS = 65536 };
 static char root[PATH_MAX];
 static size_t root_len;
 static int journal = -1;
-static long cut_at, sync_usec, later;
+static long cut_at, sync_usec, fail_sync, later;
 static atomic_long events;
 static atomic_bool tracked[FDS];
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
@@ -60,6 +62,7 @@ __attribute__((constructor)) static void begin(void) {
     root_len = strlen(root);
     cut_at = number("FORGETFUL_CUT");
     sync_usec = number("FORGETFUL_SYNC_USEC");
+    fail_sync = number("FORGETFUL_FAIL_SYNC");
     later = number("FORGETFUL_LATER");
     int (*real_open)(const char *, int, ...);
     *(void **)&real_open = dlsym(RTLD_NEXT, "open");
@@ -302,10 +305,15 @@ static int sync_any(int fd) {
     unsigned chance = 0;
     if (sync_usec && getrandom(&chance, sizeof chance, 0) == sizeof chance)
         (void)usleep((useconds_t)(chance % (unsigned long)sync_usec));
+    bool fails =
+        fail_sync && getrandom(&chance, sizeof chance, 0) == sizeof chance && chance % (unsigned long)fail_sync == 0;
     enter();
-    put("S\t%lu\n", ino_of(fd));
+    put("%c\t%lu\n", fails ? 'F' : 'S', ino_of(fd));
     leave();
-    return 0;
+    if (!fails)
+        return 0;
+    errno = EIO;
+    return -1;
 }
 int fsync(int fd) {
     return sync_any(fd);
