@@ -68,9 +68,11 @@ static int gather_page(struct gathering *g) {
         if (row_int(row, 1) == SUBSCRIPTION_ACTIVE && row_int(row, 4) &&
             (!g->only || filtered_matches(g->only, row, 5)))
             r = add(g, g->cursor, row_view(row, 2), row_int(row, 3));
-        if (r < 0) {
+        /* A long filter on long texts takes its time at each. */
+        g->more = g->only && db_slice_over(g->db);
+        if (r < 0 || g->more) {
             db_end(row);
-            return r;
+            return r < 0 ? r : 0;
         }
     }
     g->more = count == PAGE;

@@ -54,12 +54,16 @@ static int count_page(struct db *db, uint32_t list, struct filter *only, struct 
                      "u.subscriber > ? AND " VISIBLE_IMPORT("u.import") " ORDER BY u.subscriber LIMIT ?",
                      &row, "iid", (int64_t)list, r->census.cursor, PAGE);
     int count = 0;
-    for (; e == 0 && (e = db_next(row)) == 1; count++, e = 0) {
+    bool over = false; /* asked at each row: a long filter on long texts takes its time */
+    for (; e == 0 && !over && (e = db_next(row)) == 1; count++, e = 0) {
         r->census.cursor = row_int(row, 0);
         if (row_int(row, 1) == SUBSCRIPTION_ACTIVE)
             count_member(r, only, row);
+        over = db_slice_over(db);
     }
-    *ret_more = count == PAGE;
+    if (over)
+        db_end(row);
+    *ret_more = over || count == PAGE;
     return e < 0 ? e : arena_failed(&r->arena) ? -ENOMEM : 0;
 }
 
