@@ -254,6 +254,11 @@ static int bind(struct row *row, bool keep, const char *letters, va_list args) {
         struct view v;
         switch (letters[i - 1]) {
         case 'i': code = sqlite3_bind_int64(s, i, va_arg(args, int64_t)); break;
+        case 'z': {
+            int64_t n = va_arg(args, int64_t);
+            code = n ? sqlite3_bind_int64(s, i, n) : sqlite3_bind_null(s, i);
+            break;
+        }
         case 'd': code = sqlite3_bind_int64(s, i, va_arg(args, int)); break;
         case 'u': code = sqlite3_bind_int64(s, i, (int64_t)va_arg(args, uint64_t)); break;
         case 't':

@@ -30,7 +30,7 @@ int db_release(struct db *db);
 void db_rollback_to(struct db *db);
 
 /* db_query(db, "SELECT a, b FROM t WHERE c = ? AND d = ?", &row, "it", number, text): binds by letters:
- * d int (enums too), i int64_t, u uint64_t, t const char * (NULL: null), v struct view, b struct view as blob, n null
+ * d int (enums too), i int64_t, z int64_t (0: null), u uint64_t, t const char * (NULL: null), v struct view, b struct view as blob, n null
  * (takes no argument). The types must be exactly these: cast a uint32_t to int64_t, write a constant as INT64_C(1) or
  * bind it as d. sql must be a literal. Then db_next() until 0; columns by index; db_end() when left early (db_next's 0
  * or error has ended it). */

@@ -43,10 +43,10 @@ int delivery_record(struct db *db, int64_t announcement, int64_t subscriber, con
     bool due = retry_usec && (to == DELIVERY_DEFERRED || to == DELIVERY_IN_DOUBT);
     int64_t changed = 0;
     int r = db_run(db,
-                   "UPDATE delivery SET state = ?, due = nullif(?, 0), at = ?, code = ?, status = ?, text = ?, "
-                   "relay = coalesce(?, '') WHERE announcement = ? AND subscriber = ? AND state = 1",
-                   &changed, "diidtttii", (int)to, due ? retry_usec : 0, now_usec, (int)outcome->code, outcome->status,
-                   outcome->text, relay, announcement, subscriber);
+                   "UPDATE delivery SET state = ?, due = ?, at = ?, code = ?, status = ?, text = ?, relay = ? "
+                   "WHERE announcement = ? AND subscriber = ? AND state = 1",
+                   &changed, "dzidtttii", (int)to, due ? retry_usec : 0, now_usec, (int)outcome->code, outcome->status,
+                   outcome->text, relay ? relay : "", announcement, subscriber);
     if (r == 0 && !changed)
         return -ESTALE;
     if (r == 0)

@@ -1,6 +1,5 @@
 /* Claiming: delivery_claim() of store/delivery.h. */
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -36,16 +35,15 @@ struct claiming {
 
 /* --- Reading a row ------------------------------------------------------------------------------------------- */
 
-/* The columns of both queries. */
-#define COLUMNS                                                                                                        \
+/* The columns of all queries. Most often nobody is suppressed: then nobody is looked for. */
+#define COLUMNS(suppressed)                                                                                            \
     "SELECT d.subscriber, d.list, d.language, d.state, d.attempts, d.first_claim, d.code, u.state, u.key_id, "         \
-    "u.signature, "                                                                                                    \
-    "x.address_key IS NOT NULL, " ADDRESS_SENT_TO(                                                                     \
-        "s.") ", s.form, s.title, s.given_name, s.family_name, s.salutation, "                                         \
-              "s.organisation, s.timezone, s.attributes FROM delivery d "                                              \
-              "LEFT JOIN subscriber s ON s.id = d.subscriber "                                                         \
-              "LEFT JOIN subscription u ON u.list = d.list AND u.subscriber = d.subscriber "                           \
-              "LEFT JOIN suppression x ON x.address_key = s.address_key "
+    "u.signature, " suppressed                                                                                         \
+    ", " ADDRESS_SENT_TO("s.") ", s.form, s.title, s.given_name, s.family_name, s.salutation, "                        \
+                               "s.organisation, s.timezone, s.attributes FROM delivery d "                             \
+                               "LEFT JOIN subscriber s ON s.id = d.subscriber "                                        \
+                               "LEFT JOIN subscription u ON u.list = d.list AND u.subscriber = d.subscriber "
+#define IS_SUPPRESSED "EXISTS (SELECT 1 FROM suppression x WHERE x.address_key = s.address_key)"
 enum {
     COLUMN_SUBSCRIBER,
     COLUMN_LIST,
@@ -136,7 +134,11 @@ static int keep(struct claiming *k, const struct row *row) {
     c->attempts = (unsigned)row_int(row, COLUMN_ATTEMPTS);
     c->code = (unsigned)row_int(row, COLUMN_CODE);
     c->first_claim_usec = row_is_null(row, COLUMN_FIRST_CLAIM) ? k->now_usec : row_int(row, COLUMN_FIRST_CLAIM);
-    (void)snprintf(c->language, sizeof c->language, "%s", row_text(row, COLUMN_LANGUAGE)); /* codes are shorter */
+    struct view language =
+        view_slice(row_view(row, COLUMN_LANGUAGE), 0, sizeof c->language - 1); /* codes are shorter */
+    if (language.len)
+        memcpy(c->language, language.ptr, language.len);
+    c->language[language.len] = '\0';
     struct view signature = row_view(row, COLUMN_SIGNATURE);
     if (signature.len == sizeof c->signature) {
         c->key_id = (uint8_t)row_int(row, COLUMN_KEY_ID);
@@ -239,10 +241,12 @@ static int claim_due(struct claiming *k, bool resend_in_doubt) {
                    "due <= ? AND state = 5",
                    NULL, "ii", k->announcement, k->now_usec);
     if (r == 0)
-        r = db_query(k->db,
-                     COLUMNS "WHERE d.announcement = ? AND d.due IS NOT NULL AND d.state IN (3, 5) AND d.due <= ? "
-                             "ORDER BY d.due",
-                     &row, "ii", k->announcement, k->now_usec);
+        r = db_query(
+            k->db,
+            COLUMNS(
+                IS_SUPPRESSED) "WHERE d.announcement = ? AND d.due IS NOT NULL AND d.state IN (3, 5) AND d.due <= ? "
+                               "ORDER BY d.due",
+            &row, "ii", k->announcement, k->now_usec);
     int more = r < 0 ? r : take(k, row, false);
     for (size_t i = 0; i < k->claims->count && more >= 0 && r == 0; i++)
         r = mark_due(k, &k->claims->items[i]);
@@ -251,8 +255,13 @@ static int claim_due(struct claiming *k, bool resend_in_doubt) {
 
 static int claim_pending(struct claiming *k, int64_t cursor) {
     struct row *row = NULL;
-    int r = db_query(k->db, COLUMNS "WHERE d.announcement = ? AND d.subscriber > ? ORDER BY d.subscriber", &row, "ii",
-                     k->announcement, cursor);
+    int64_t any = 0;
+    int r = db_get_int(k->db, "SELECT 1 FROM suppression LIMIT 1", &any, "");
+    if (r >= 0)
+        r = db_query(k->db,
+                     any ? COLUMNS(IS_SUPPRESSED) "WHERE d.announcement = ? AND d.subscriber > ? ORDER BY d.subscriber"
+                         : COLUMNS("0") "WHERE d.announcement = ? AND d.subscriber > ? ORDER BY d.subscriber",
+                     &row, "ii", k->announcement, cursor);
     if (r < 0)
         return r;
     size_t before = k->claims->count;

@@ -40,8 +40,8 @@ static int add(struct gathering *g, int64_t subscriber, struct view language, bo
     int64_t changed = 0;
     int r = db_run(g->db,
                    "INSERT INTO delivery (announcement, subscriber, list, language, state, text, at) "
-                   "VALUES (?, ?, ?, ?, ?, ?, nullif(?, 0)) ON CONFLICT DO NOTHING",
-                   &changed, "iiitdti", g->announcement, subscriber, (int64_t)g->list, pick_language(g, language),
+                   "VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
+                   &changed, "iiitdtz", g->announcement, subscriber, (int64_t)g->list, pick_language(g, language),
                    (int)state, suppressed ? "suppressed" : "", suppressed ? g->started_usec : INT64_C(0));
     return r < 0 || !changed ? r : tally_move(g->db, g->announcement, -1, (int)state, 1);
 }

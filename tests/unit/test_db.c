@@ -47,8 +47,9 @@ static void settings_hold(void **state) {
 static void binds_and_reads(void **state) {
     struct fixture *f = *state;
     struct row *row;
-    assert_int_equal(db_query(f->db, "SELECT ?, ?, ?, ?, ?, ?, ?, ?", &row, "dutvbnti", -7, UINT64_MAX, "text",
-                              view_make("a\0b", 3), view_make("\0\1", 2), (const char *)NULL, INT64_MIN),
+    assert_int_equal(db_query(f->db, "SELECT ?, ?, ?, ?, ?, ?, ?, ?, ?, ?", &row, "dutvbntizz", -7, UINT64_MAX, "text",
+                              view_make("a\0b", 3), view_make("\0\1", 2), (const char *)NULL, INT64_MIN, INT64_C(0),
+                              INT64_MIN),
                      0);
     assert_int_equal(db_next(row), 1);
     assert_int_equal(row_int(row, 0), -7);
@@ -61,6 +62,8 @@ static void binds_and_reads(void **state) {
     assert_string_equal(row_text(row, 6), "");
     assert_int_equal(row_view(row, 6).len, 0);
     assert_true(row_int(row, 7) == INT64_MIN);
+    assert_true(row_is_null(row, 8));
+    assert_true(row_int(row, 9) == INT64_MIN);
     assert_int_equal(db_next(row), 0);
 }
 
