@@ -20,7 +20,7 @@
 
 enum { PHASE_CHECK, PHASE_COUNT, PHASE_KEEP, PHASE_PUBLISH, PHASE_UNDO, PHASE_UNDONE, PHASE_END };
 
-static const int64_t same_within_usec = 7 * USEC_PER_DAY, under_way_usec = USEC_PER_MIN;
+static const int64_t same_within_usec = 7 * USEC_PER_DAY, under_way_usec = 20 * USEC_PER_SEC;
 
 static int find_event(void *user, const struct conf_list *list, const char *name, struct arena *arena,
                       const char **ret_uid, unsigned *ret_sequence) {
@@ -58,7 +58,7 @@ static int undo_cut_off(struct admit *a, struct db *db, const struct announcemen
     if (age < 0 || age >= under_way_usec)
         return undo(a->spool, db, row->id);
     (void)why_set(&a->job.why, -EAGAIN, "this announcement is being taken in just now");
-    why_todo(&a->job.why, "Try again in a minute");
+    why_todo(&a->job.why, "Try again in half a minute");
     return -EAGAIN;
 }
 

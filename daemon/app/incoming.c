@@ -114,7 +114,9 @@ static void on_done(struct store_job *job, int result) {
         dispatch_announcement(in->parts.dispatch, d->admit.id);
     } else if (handled)
         dispatch_notices(in->parts.dispatch);
-    int64_t wait = why_is_trouble(result) ? trouble_usec : result < 0 ? again_usec : d->wait_seconds * USEC_PER_SEC;
+    int64_t wait = why_is_trouble(result) || result == -EAGAIN ? trouble_usec
+                   : result < 0                                ? again_usec
+                                                               : d->wait_seconds * USEC_PER_SEC;
     if (!in->stopped && (more || in->look_again))
         look(in);
     else if (!in->stopped && wait)
