@@ -201,6 +201,7 @@ class House:
         shutil.rmtree(self.folder, ignore_errors=True)
         os.makedirs(self.folder)
         self.clock = clock
+        self.build = BUILD  # where its programs are
         self.web_port = free_port()
         self.processes = []
         self.daemon = self.web = None
@@ -251,7 +252,7 @@ class House:
                 f.write("\n")
 
     def run(self, program, *arguments, check_=True, input_=None, timeout=120):
-        done = subprocess.run([os.path.join(BUILD, program), *arguments], cwd=ROOT, capture_output=True, timeout=timeout,
+        done = subprocess.run([os.path.join(self.build, program), *arguments], cwd=ROOT, capture_output=True, timeout=timeout,
                               input=input_, stdin=None if input_ is not None else subprocess.DEVNULL,
                               env={**os.environ, "LANG": "C.UTF-8", "LC_ALL": "C.UTF-8"})
         done.stdout, done.stderr = done.stdout.decode(errors="replace"), done.stderr.decode(errors="replace")
@@ -271,7 +272,7 @@ class House:
         if not os.path.exists(os.path.join(self.config["daemon"]["state-dir"], "keys", "master.key")):
             self.cli("key", "init")
         clock = ["--clock", self.clock] if self.clock else []
-        self.daemon = Process("rundbriefd", [*prefix, os.path.join(BUILD, "rundbriefd"), "--config", self.config_path, *clock, *arguments],
+        self.daemon = Process("rundbriefd", [*prefix, os.path.join(self.build, "rundbriefd"), "--config", self.config_path, *clock, *arguments],
                               self.folder, env=env)
         if wait:
             until("the daemon answers", lambda: self.answers() or not self.daemon.alive())
@@ -289,7 +290,7 @@ class House:
 
     def start_web(self):
         self.write_config()
-        self.web = Process("rundbrief-web", [os.path.join(BUILD, "rundbrief-web"), "--config", self.config_path], self.folder)
+        self.web = Process("rundbrief-web", [os.path.join(self.build, "rundbrief-web"), "--config", self.config_path], self.folder)
         until("the web door answers", lambda: self.get("/healthz", quiet=True) == 200 or not self.web.alive())
         check(self.web.alive(), "the web door did not start:\n" + self.web.logged()[-4000:])
 

@@ -12,6 +12,7 @@
 #include "base/clock.h"
 #include "base/files.h"
 #include "base/log.h"
+#include "base/text.h"
 #include "conf/conf.h"
 #include "net/loop.h"
 #include "send/connect.h"
@@ -390,7 +391,7 @@ static void check(const struct dialogue_case *c, unsigned mode, const struct tal
         complain("%s, mode %u: %s", c->name, mode, t->sink.counts);
 }
 
-static void begin_case(const struct dialogue_case *c, unsigned mode, struct talk *t) {
+static void begin_case(const struct dialogue_case *c, unsigned mode, unsigned number, struct talk *t) {
     const char *args[SINK_ARGS_MAX] = {"--ehlo", modes[mode]};
     unsigned n = 2;
     for (unsigned i = 0; i < RULES_MAX && c->rules[i]; i++) {
@@ -398,26 +399,98 @@ static void begin_case(const struct dialogue_case *c, unsigned mode, struct talk
         args[n++] = c->rules[i];
     }
     talk_init(t, (unsigned)strcspn(c->expected_in[mode] ? c->expected_in[mode] : c->expected, "!"));
-    t->number = MODES * (unsigned)(c - cases) + mode;
+    t->number = number;
     if (strstr(c->name, "whole") || strstr(c->name, "in the message"))
         t->size = 8 << 20;
     begin_talk(t, args);
 }
 
-enum { CASES = sizeof cases / sizeof cases[0] };
+/* All of them beside one another, once in each mode. */
+static void hold_dialogues(const struct dialogue_case *list, unsigned count) {
+    struct talk *talks = calloc(count, sizeof *talks);
+    complaints = 0;
+    assert_non_null(talks);
+    for (unsigned mode = 0; mode < MODES; mode++) {
+        begin_talks();
+        for (unsigned i = 0; i < count; i++)
+            begin_case(&list[i], mode, i, &talks[i]);
+        end_talks(talks, count);
+        for (unsigned i = 0; i < count; i++)
+            check(&list[i], mode, &talks[i]);
+    }
+    free(talks);
+    assert_int_equal(complaints, 0);
+}
 
 static void test_dialogues(void **state) {
     (void)state;
-    struct talk talks[CASES];
-    for (unsigned mode = 0; mode < MODES; mode++) {
-        begin_talks();
-        for (unsigned i = 0; i < CASES; i++)
-            begin_case(&cases[i], mode, &talks[i]);
-        end_talks(talks, CASES);
-        for (unsigned i = 0; i < CASES; i++)
-            check(&cases[i], mode, &talks[i]);
+    hold_dialogues(cases, sizeof cases / sizeof cases[0]);
+}
+
+/* ---- every state and everything that ends a connection there ---- */
+
+/* What becomes of three messages when the connection is lost at the second's command: one command at a time, in groups,
+ * in chunks. Only what was sent whole and not answered is in doubt; in chunks nobody says DATA. */
+static const struct {
+    const char *stage, *expected[MODES];
+} lost_at[] = {
+    {"mail", {"DU-!", "DUU!", "DXX!"}},
+    {"rcpt", {"DL-!", "DLU!", "DXX!"}},
+    {"data", {"DL-!", "DLU!", "DDD"}},
+    {"end", {"DX-!", "DXU!", "DXX!"}},
+};
+static const char *const losses[] = {
+    "close",                                 /* with FIN */
+    "reset",                                 /* with RST */
+    "half-close",                            /* its own direction only */
+    "stall",                                 /* past the deadline */
+    "garbage",                               /* NUL, octets beyond ASCII, an empty line */
+    "huge-line",                             /* a megabyte without an end */
+    "endless",                               /* 250- for ever */
+    "say 250-one\\r\\n251 two\\r\\n",        /* two codes in one reply */
+    "say 2x0 nonsense\\r\\n",                /* no code */
+    "say \\x1b[2J\\x1b]0;250 ok\\x07\\r\\n", /* orders to a terminal */
+};
+enum { STAGES = sizeof lost_at / sizeof lost_at[0], LOSSES = sizeof losses / sizeof losses[0] };
+
+static void test_lost_anywhere(void **state) {
+    (void)state;
+    struct dialogue_case list[STAGES * LOSSES];
+    char texts[STAGES * LOSSES][96];
+    for (unsigned i = 0; i < STAGES * LOSSES; i++) {
+        const char *stage = lost_at[i / LOSSES].stage;
+        (void)snprintf(texts[i], sizeof texts[i], "%s nth=2 %s", stage, losses[i % LOSSES]);
+        list[i] = (struct dialogue_case){
+            .name = texts[i], .rules = {texts[i]}, .expected = lost_at[i / LOSSES].expected[1], .subject = CONNECTION};
+        memcpy(list[i].expected_in, lost_at[i / LOSSES].expected, sizeof list[i].expected_in);
     }
-    assert_int_equal(complaints, 0);
+    hold_dialogues(list, STAGES * LOSSES);
+}
+
+/* ---- what a relay says reaches nobody raw ---- */
+
+static void test_no_control_octet_gets_through(void **state) {
+    (void)state;
+    static const char *const stages[] = {"mail", "rcpt", "end"};
+    for (unsigned i = 0; i < 3; i++)
+        for (unsigned mode = 0; mode < MODES; mode++) {
+            struct talk t;
+            char rule[128];
+            (void)snprintf(
+                rule, sizeof rule,
+                "%s say 550-5.1.1 a\\x1b[31mb\\x07c\\x00d\\x7fe\\r\\n550 5.1.1 \\x9b2Jf\\xe2\\x80\\xaeg\\xff\\r\\n",
+                stages[i]);
+            talk_init(&t, 1);
+            begin_talks();
+            begin_talk(&t, (const char *const[]){"--ehlo", modes[mode], "--on", rule, NULL});
+            end_talks(&t, 1);
+            assert_true(t.has_first && strlen(t.first.text) > 5);
+            assert_true(text_is_utf8(view_of(t.first.text)));
+            for (const unsigned char *p = (const unsigned char *)t.first.text; *p; p++)
+                if (*p < 0x20 || *p == 0x7F || (*p == 0xC2 && p[1] < 0xA0) ||
+                    (*p == 0xE2 && p[1] == 0x80 && p[2] == 0xAE))
+                    fail_msg("octet %02x in \"%s\"", *p, t.first.text);
+        }
 }
 
 /* ---- connecting ---- */
@@ -955,6 +1028,8 @@ static int remove_folder(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_dialogues),
+        cmocka_unit_test(test_lost_anywhere),
+        cmocka_unit_test(test_no_control_octet_gets_through),
         cmocka_unit_test(test_connecting),
         cmocka_unit_test(test_a_credential_of_systemd_goes_first),
         cmocka_unit_test(test_what_is_not_offered),

@@ -87,7 +87,7 @@ int reply_as_told(struct conn *c, const struct rule *r, const char *normal) {
     case ACTION_accept_stall: c->mode = MODE_DEAF; return 2;
     case ACTION_garbage: reply_put(c, "\0\377\200 nonsense\r\n\r\n", 16, AFTER_NOTHING); return 0;
     case ACTION_huge_line: {
-        static char line[100000];
+        static char line[1 << 20];
         memset(line, 'x', sizeof line);
         memcpy(line, "250 ", 4);
         reply_put(c, line, sizeof line, AFTER_NOTHING);
