@@ -148,18 +148,19 @@ class Sink:
 class Mta:
     """tests/tools/mta: Postfix and Dovecot."""
 
-    def __init__(self, folder, port=None):
+    def __init__(self, folder, port=None, name="mta", settings=None):
         if os.geteuid() != 0:
             skip("Postfix needs root")
         if not shutil.which("postfix") and not os.path.exists("/usr/sbin/postfix"):
             skip("Postfix is not installed")
-        self.folder = os.path.join(folder, "mta")
+        self.folder = os.path.join(folder, name)
         self.port = port or free_port()
+        self.settings = [settings] if settings else []
         self.start()
         atexit.register(self.stop)
 
     def start(self):
-        subprocess.run([os.path.join(ROOT, "tests/tools/mta"), "start", self.folder, str(self.port)], check=True,
+        subprocess.run([os.path.join(ROOT, "tests/tools/mta"), "start", self.folder, str(self.port), *self.settings], check=True,
                        stdin=subprocess.DEVNULL, env={**os.environ, "PATH": os.environ["PATH"] + ":/usr/sbin"})
 
     def stop(self):

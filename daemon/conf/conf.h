@@ -33,6 +33,7 @@ struct rate {
 };
 
 enum conf_tls { CONF_TLS_REQUIRED, CONF_TLS_OPPORTUNISTIC, CONF_TLS_NONE };
+enum conf_pipelining { CONF_PIPELINING_OFFERED, CONF_PIPELINING_NONE };
 enum conf_in_doubt { CONF_IN_DOUBT_RESEND, CONF_IN_DOUBT_HOLD };
 enum conf_tone { CONF_TONE_FORMAL, CONF_TONE_INFORMAL };
 enum conf_release { CONF_RELEASE_HOLD, CONF_RELEASE_DIRECT };
@@ -56,6 +57,7 @@ struct conf_relay {
     enum conf_tls tls;
     const char *ca_file, *username, *password_file, *ehlo; /* "": system's CAs, no AUTH, the machine's name */
     unsigned connections, in_flight, priority;
+    enum conf_pipelining pipelining;
     struct rate rate;
     uint64_t daily_limit; /* 0: none */
 };

@@ -60,6 +60,8 @@ const struct section_row section_rows[SECTION_COUNT] = {
 static const char *const in_doubt_words[] = {[CONF_IN_DOUBT_RESEND] = "resend", [CONF_IN_DOUBT_HOLD] = "hold", NULL};
 static const char *const tls_words[] = {
     [CONF_TLS_REQUIRED] = "required", [CONF_TLS_OPPORTUNISTIC] = "opportunistic", [CONF_TLS_NONE] = "none", NULL};
+static const char *const pipelining_words[] = {
+    [CONF_PIPELINING_OFFERED] = "offered", [CONF_PIPELINING_NONE] = "none", NULL};
 static const char *const tone_words[] = {[CONF_TONE_FORMAL] = "formal", [CONF_TONE_INFORMAL] = "informal", NULL};
 static const char *const release_words[] = {[CONF_RELEASE_HOLD] = "hold", [CONF_RELEASE_DIRECT] = "direct", NULL};
 
@@ -163,6 +165,9 @@ const struct option option_rows[] = {
      .help =
          "How many mails may be under way on one connection before the first is answered. After a crash at most 2 × "
          "connections × in-flight mails are in doubt."},
+    {RELAY(pipelining), .key = "pipelining", .type = OPTION_WORD, .words = pipelining_words, .fallback = "offered",
+     .help = "With none, one command at a time, even where the server offers more. For servers that lose commands, as "
+             "chasquid before 1.13 does."},
     {RELAY(rate), .key = "rate", .type = OPTION_RATE, .min = 1, .max = 1000000, .zero = "none", .fallback = "none",
      .example = "100/s",
      .help =

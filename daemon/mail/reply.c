@@ -175,6 +175,11 @@ struct rule {
     "sessions|too fast|"                                                                                               \
     "temporarily deferred due to|temporarily rate|[ts|tss0|(rp-00"
 
+/* The connection has had its share (Exim, OpenSMTPD, Yahoo), or the server goes: another connection may do at once. */
+#define SESSION_ENDS                                                                                                   \
+    "in this connection|in this session|on this connection|for this connection|for this session|per connection|"       \
+    "per session|too many messages sent|too many errors|shutting down|shutdown|going down|restarting"
+
 #define TOO_LARGE                                                                                                      \
     "too large|too big|message size|size limit|maximum size|fixed limit|exceeds the maximum|exceeds maximum"
 
@@ -204,6 +209,8 @@ static const struct rule rules[] = {
      * line broke is no matter of speed. */
     {TALK, "4..", NULL, "greylist|graylist|grey-list|gray-list", OUTCOME_DEFERRED, OUTCOME_OF_RECIPIENT},
     {TALK, "...", "*.7.28", NULL, OUTCOME_DEFERRED, OUTCOME_OF_DESTINATION},
+    {TALK, "421", NULL, SESSION_ENDS, OUTCOME_DEFERRED, OUTCOME_OF_CONNECTION},
+    {ON(REPLY_MAIL), "4..", NULL, SESSION_ENDS, OUTCOME_DEFERRED, OUTCOME_OF_CONNECTION},
     {TALK, "...", NULL, TOO_FAST, OUTCOME_DEFERRED, OUTCOME_OF_DESTINATION},
     {TALK, "421", "4.3.2|4.4.2", NULL, OUTCOME_DEFERRED, OUTCOME_OF_CONNECTION},
     {TALK, "421", NULL, NULL, OUTCOME_DEFERRED, OUTCOME_OF_DESTINATION},
@@ -325,6 +332,11 @@ static const struct rule *find_rule(const struct reply *r, enum reply_stage stag
             (!rule->phrases || one_phrase_fits(rule->phrases, lower)))
             return rule;
     return NULL;
+}
+
+bool reply_ends_session(const struct reply *r) {
+    char text[sizeof r->text];
+    return r->code / 100 == 4 && one_phrase_fits(SESSION_ENDS, view_make(text, searchable(r->text, text)));
 }
 
 void reply_outcome(const struct reply *r, enum reply_stage stage, struct outcome *ret) {

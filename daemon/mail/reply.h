@@ -71,5 +71,7 @@ int reply_feed(struct reply *r, struct view bytes, size_t *ret_taken);
  * DELIVERED too: the caller goes on. A 3xx to REPLY_END is IN_DOUBT. An unknown code counts by its first digit (RFC
  * 5321 §4.3.2). */
 void reply_outcome(const struct reply *r, enum reply_stage stage, struct outcome *ret);
+/* That the server takes no more on this connection, as its limit of messages for each or its own end will have it. */
+bool reply_ends_session(const struct reply *r);
 /* An outcome without a reply. */
 void outcome_set(struct outcome *o, enum outcome_class c, enum outcome_subject subject, const char *text);

@@ -21,6 +21,7 @@ struct letter {
     enum letter_state state;
     bool heard;  /* a reply to one of its commands came */
     bool failed; /* and this is its outcome, once the replies that remain are in */
+    bool late;   /* too late for this connection, and no more than that: it is given back instead */
     struct outcome outcome;
     uint64_t end_at; /* where in the output its last octet stands; 0: not yet there */
     size_t mail_len;
@@ -51,6 +52,8 @@ struct dialogue {
     bool data_open;       /* GROUPS: DATA was said, what follows hangs on its reply */
     bool needs_rset;      /* before the next MAIL */
     bool answered;        /* a message */
+    bool served;          /* MAIL was taken and RCPT answered: the connection was good for something */
+    bool retired;         /* it takes no more messages on this connection */
     bool quitting, quit;  /* QUIT was said; answered */
     bool over;            /* nothing more is said or heard */
     bool hung_up;         /* by 421: what was not answered was not taken either, if it closes now without a word */
@@ -207,7 +210,7 @@ unsigned dialogue_in_flight(const struct dialogue *d) {
 }
 
 unsigned dialogue_room(const struct dialogue *d) {
-    return d->over || d->quitting || d->hung_up || d->count >= d->window ? 0 : d->window - d->count;
+    return d->over || d->quitting || d->retired || d->hung_up || d->count >= d->window ? 0 : d->window - d->count;
 }
 
 /* The letter's slot is free for another before anyone is told. */
@@ -220,17 +223,21 @@ static void drop(struct dialogue *d, struct letter *l) {
     }
 }
 
-static void finish(struct dialogue *d, struct letter *l, const struct outcome *outcome) {
-    struct outcome o = *outcome;
-    uint64_t cookie = l->cookie;
-    drop(d, l);
-    d->handlers->on_outcome(d->user, cookie, &o);
-}
-
 static void give_back(struct dialogue *d, struct letter *l) {
     uint64_t cookie = l->cookie;
     drop(d, l);
     d->handlers->on_unsent(d->user, cookie);
+}
+
+static void finish(struct dialogue *d, struct letter *l, const struct outcome *outcome) {
+    struct outcome o = *outcome;
+    uint64_t cookie = l->cookie;
+    if (l->late) {
+        give_back(d, l);
+        return;
+    }
+    drop(d, l);
+    d->handlers->on_outcome(d->user, cookie, &o);
 }
 
 static bool is_path(struct view v) {
@@ -291,7 +298,7 @@ int dialogue_send(struct dialogue *d, const struct envelope *e, struct view mess
         return -EINVAL;
     struct letter *l = letter_at(d, d->count);
     l->cookie = cookie;
-    l->heard = l->failed = false;
+    l->heard = l->failed = l->late = false;
     l->end_at = 0;
     foresee(d, l, e, message.len);
     int r = write_envelope(d, l, e, message.len);
@@ -346,6 +353,8 @@ void dialogue_pump(struct dialogue *d) {
     struct letter *l;
     while ((l = find_waiting(d, true)))
         finish(d, l, &l->outcome);
+    while (d->retired && (l = find_waiting(d, false)))
+        give_back(d, l);
     if (d->over || d->hung_up || !(l = find_waiting(d, false)))
         return;
     switch (d->mode) {
@@ -353,6 +362,10 @@ void dialogue_pump(struct dialogue *d) {
     case MODE_GROUPS: begin_group(d, l); break;
     case MODE_CHUNKS: break; /* nothing waits */
     }
+}
+
+bool dialogue_is_retired(const struct dialogue *d) {
+    return d->retired;
 }
 
 bool dialogue_is_over(const struct dialogue *d) {
@@ -401,10 +414,20 @@ static int closing(struct dialogue *d) {
     return at_stake ? 0 : -EPROTO;
 }
 
+/* That MAIL is not taken on a connection that served a message before: it is that connection's end. Since each serves
+ * one at least, this comes to an end. */
+static bool is_late(const struct dialogue *d, const struct letter *l, enum reply_stage stage) {
+    return stage == REPLY_MAIL && d->served && l->outcome.subject == OUTCOME_OF_CONNECTION &&
+           (d->reply.code == 421 || reply_ends_session(&d->reply));
+}
+
 /* The first failure is the message's outcome. */
 static void fail(struct dialogue *d, struct letter *l, enum reply_stage stage) {
-    if (!l->failed)
+    if (!l->failed) {
         reply_outcome(&d->reply, stage, &l->outcome);
+        l->late = is_late(d, l, stage);
+        d->retired |= l->late;
+    }
     l->failed = true;
     d->needs_rset = true;
 }
@@ -412,6 +435,7 @@ static void fail(struct dialogue *d, struct letter *l, enum reply_stage stage) {
 static int on_envelope_reply(struct dialogue *d, struct letter *l, enum reply_stage stage) {
     if (d->reply.code / 100 == 3)
         return lose_count(d, "a 3xx to MAIL or RCPT");
+    d->served |= stage == REPLY_RCPT && !l->failed;
     if (d->reply.code / 100 != 2)
         fail(d, l, stage);
     if (d->mode != MODE_STEPS)

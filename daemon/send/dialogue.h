@@ -39,6 +39,8 @@ void dialogue_pump(struct dialogue *d);
 /* QUIT; only with nothing in flight. */
 void dialogue_quit(struct dialogue *d);
 bool dialogue_has_quit(const struct dialogue *d); /* answered */
+/* The relay takes no more messages on this connection: QUIT, and another connection may go on. */
+bool dialogue_is_retired(const struct dialogue *d);
 /* Nothing more can be said: the connection is to be closed; dialogue_fault() says why, but after QUIT. */
 bool dialogue_is_over(const struct dialogue *d);
 

@@ -73,13 +73,16 @@ static void lose_by_fault(struct session *s) {
     s->why = *dialogue_fault(s->dialogue);
 }
 
-static void lose_by_end(struct session *s) {
+/* The relay closed the connection, or broke it. After a 421 that is one and the same: a server that closes without
+ * having read all breaks it. */
+static void lose_by_end(struct session *s, bool broken) {
     const char *text = dialogue_fault(s->dialogue)->text; /* of a 421 */
-    dialogue_ended(s->dialogue);
+    if (text[0] || !broken)
+        dialogue_ended(s->dialogue);
     if (text[0])
         lose_by_fault(s);
     else
-        lose(s, "the relay closed the connection");
+        lose(s, broken ? "the connection to the relay broke" : "the relay closed the connection");
 }
 
 /* ---- the socket ---- */
@@ -92,9 +95,9 @@ static void receive(struct session *s) {
         if (n == -EAGAIN)
             return;
         if (n == 0)
-            lose_by_end(s);
+            lose_by_end(s, false);
         else if (n < 0)
-            lose(s, "the connection to the relay broke");
+            lose_by_end(s, true);
         else if (dialogue_feed(s->dialogue, view_make(octets, (size_t)n)) < 0 || dialogue_is_over(s->dialogue))
             lose_by_fault(s);
         if (replies != dialogue_replies(s->dialogue))
@@ -116,7 +119,8 @@ static void transmit(struct session *s) {
             /* What the relay said before it hung up tells more than the broken pipe. */
             s->cannot_write = true;
             receive(s);
-            lose(s, "the connection to the relay broke");
+            if (!s->lost)
+                lose_by_end(s, true);
             return;
         }
         dialogue_handed(s->dialogue, (size_t)n);
@@ -200,7 +204,7 @@ static enum state step_idle(struct session *s) {
         return STATE_CLOSED;
     if (dialogue_in_flight(s->dialogue))
         return STATE_BUSY;
-    if (!s->quit_asked)
+    if (!s->quit_asked && !dialogue_is_retired(s->dialogue))
         return STATE_IDLE;
     dialogue_quit(s->dialogue);
     return STATE_QUITTING;
@@ -306,8 +310,11 @@ static const struct dialogue_handlers dialogue_handlers = {.on_outcome = on_outc
 /* ---- the life of a session ---- */
 
 static int begin(struct session *s) {
-    int r = dialogue_new(connection_capabilities(s->connection), s->relay->in_flight, s->conf->message_limit_bytes,
-                         &dialogue_handlers, s, &s->dialogue);
+    struct capabilities offers = *connection_capabilities(s->connection);
+    if (s->relay->pipelining == CONF_PIPELINING_NONE)
+        offers.pipelining = false;
+    int r =
+        dialogue_new(&offers, s->relay->in_flight, s->conf->message_limit_bytes, &dialogue_handlers, s, &s->dialogue);
     if (r < 0)
         return r;
     s->events = EPOLLIN;

@@ -4,7 +4,7 @@
  * many may be in flight at once is its own affair: session_room() says how many more it takes now. Callbacks come from
  * the loop, never from inside session_* calls; session_send() may be called from inside callbacks.
  *
- * WIRE    (RFC 5321) What the relay offers decides:
+ * WIRE    (RFC 5321) What the relay offers, and [relay] pipelining lets it, decides:
  *           nothing                    MAIL, RCPT, DATA, body and dot: one command, one reply
  *           PIPELINING                 MAIL RCPT DATA in one group, and behind a body the next message's (RFC 2920)
  *           PIPELINING and CHUNKING    MAIL RCPT BDAT LAST and the octets, as many messages as [relay] in-flight allows
@@ -15,6 +15,8 @@
  *         (RFC 1047); the one whose turn it was is DEFERRED, and later ones of which no octet was sent are given back
  *         (on_unsent). A relay that answers what nobody asked, or before it was asked, has lost count: the connection
  *         is closed. 421 closes it as well.
+ * ENOUGH  A relay that has served a message and then answers MAIL with 421, or says that this connection has had its
+ *         share (reply_ends_session()), refuses nobody: that message is given back, the session ends, the next goes on.
  * LIMITS  Each reply has its deadline ([timeouts] command, data, end), each block of output that of block; QUIT has
  *         SESSION_QUIT_USEC. SESSION_IN_FLIGHT_MAX messages at once. */
 #pragma once

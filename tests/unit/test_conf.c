@@ -36,7 +36,7 @@ static void defaults(void **state) {
     assert_string_equal(relay->id, "main");
     assert_string_equal(relay->host, "mail.partner.example");
     assert_true(relay->port == 587 && !relay->implicit_tls && relay->tls == CONF_TLS_REQUIRED);
-    assert_true(relay->connections == 2 && relay->in_flight == 4);
+    assert_true(relay->connections == 2 && relay->in_flight == 4 && relay->pipelining == CONF_PIPELINING_OFFERED);
     assert_true(relay->rate.count == 0 && relay->daily_limit == 0);
     assert_string_equal(relay->username, "");
 
@@ -64,7 +64,7 @@ static const char everything[] =
     "password-file = /etc/secret\nehlo = host.partner.example\nconnections = 10\nin-flight = 20\nrate = 3000/h\n"
     "daily-limit = 10000\npriority = 20\n"
     "[relay fast]\nurl = smtp://127.0.0.1:2525/\ntls = none\npriority = 5\n"
-    "[relay also]\nurl = smtp://[::1]\ntls = opportunistic\npriority = 20\n"
+    "[relay also]\nurl = smtp://[::1]\ntls = opportunistic\npipelining = none\npriority = 20\n"
     "[destination z.example]\nrate = 20/s\n[destination B.example]\nconnections = 1\n[destination a.example]\n"
     "[list news]\nid = 77\nsender = other\ntitle = News\ntitle.fr = Nouvelles\ntitle.uk = Новини\nlanguages = de, "
     "fr,uk\n"

@@ -323,6 +323,13 @@ static void test_outcome(void **state) {
         {"421 closing", REPLY_RCPT, D, DESTINATION},
         {"421 4.4.2 timeout", REPLY_DATA, D, CONNECTION},
         {"421 4.3.2 shutting down", REPLY_END, D, CONNECTION},
+        {"421 Server shutting down", REPLY_RCPT, D, CONNECTION},
+        {"421 4.5.0 Too many errors, bye", REPLY_RCPT, D, CONNECTION},
+        {"421 4.7.0 relay.test Error: too many errors", REPLY_RCPT, D, CONNECTION},
+        {"421 too many messages in this connection", REPLY_MAIL, D, CONNECTION},
+        {"452 4.5.3 Too many messages sent", REPLY_MAIL, D, CONNECTION},
+        {"452 4.5.3 Too many messages sent", REPLY_RCPT, D, DESTINATION},
+        {"421 4.7.28 too many messages in this session", REPLY_MAIL, D, DESTINATION},
         {"550 Ip frequency limited [Blocked IP 192.0.2.22]", REPLY_RCPT, D, DESTINATION},
         {"554 too many connections", REPLY_RCPT, D, DESTINATION},
         /* the message */

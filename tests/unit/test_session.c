@@ -82,7 +82,7 @@ static const struct dialogue_case cases[] = {
     {"too fast", {"rcpt to=r2@* 450 4.7.28 too fast"}, "DLD", {0}, "too fast", OUTCOME_OF_DESTINATION},
     /* 421: the connection goes, the recipient stays */
     {"421 to the first MAIL", {"mail 421 4.3.2 busy"}, "L--!", {NULL, NULL, NULL}, "busy", CONNECTION},
-    {"421 to MAIL", {"mail nth=2 421 4.3.2 busy"}, "DLU!", {"DL-!", NULL, NULL}, "busy", CONNECTION},
+    {"421 to MAIL", {"mail nth=2 421 4.3.2 busy"}, "DUU!", {"DU-!", NULL, NULL}, "busy", CONNECTION},
     {"421 to RCPT", {"rcpt nth=2 421 4.3.2 busy"}, "DLU!", {"DL-!", NULL, NULL}, "busy", CONNECTION},
     {"421 to the message", {"end nth=2 421 4.3.2 busy"}, "DLU!", {"DL-!", NULL, NULL}, "busy", CONNECTION},
     {"421 that slows down",
@@ -91,6 +91,13 @@ static const struct dialogue_case cases[] = {
      {"DL-!", NULL, NULL},
      "too many",
      OUTCOME_OF_DESTINATION},
+    {"enough on this connection",
+     {"mail nth=3- 452 4.5.3 Too many messages sent"},
+     "DDUU",
+     {"DDU-", NULL, "DDUU"},
+     NULL,
+     CONNECTION},
+    {"enough at once", {"mail 452 4.5.3 Too many messages sent"}, "LLLL", {0}, "sent", CONNECTION},
     {"refused, then 421",
      {"rcpt nth=1 550 5.1.1 no", "rcpt nth=2 421 4.3.2 busy"},
      "RL-!",
@@ -401,7 +408,7 @@ static void begin_case(const struct dialogue_case *c, unsigned mode, unsigned nu
     talk_init(t, (unsigned)strcspn(c->expected_in[mode] ? c->expected_in[mode] : c->expected, "!"));
     t->number = number;
     if (strstr(c->name, "whole") || strstr(c->name, "in the message"))
-        t->size = 8 << 20;
+        t->size = 24 << 20; /* more than the sockets hold */
     begin_talk(t, args);
 }
 
@@ -694,8 +701,8 @@ static const struct connect_case connects[] = {
      .says = "TLS with the relay failed",
      .subject = CONNECTION},
     {.name = "nobody listens",
-     .args = {"--listen", "127.0.0.2"},
      .relay = "tls = none\n",
+     .host = "127.0.0.3", /* where no other test does either */
      .says = "cannot connect",
      .subject = CONNECTION},
 
@@ -828,6 +835,20 @@ static void test_what_is_not_offered(void **state) {
         t.utf8 = true;
         talk_with(&t, (const char *const[]){"--ehlo", modes[mode], NULL});
         assert_string_equal(t.became, "DDD");
+    }
+}
+
+/* One command at a time, where the configuration says so. */
+static void test_pipelining_not_wanted(void **state) {
+    (void)state;
+    for (unsigned mode = 0; mode < MODES; mode++) {
+        struct talk t;
+        talk_init(&t, 3);
+        t.relay_text = "tls = none\npipelining = none\n";
+        talk_with(&t, (const char *const[]){"--ehlo", modes[mode], NULL});
+        assert_string_equal(t.became, "DDD");
+        assert_int_equal(sink_count(&t.sink, "commands"), 1 + 3 * 3 + 1); /* and no BDAT */
+        assert_int_equal(sink_count(&t.sink, "round_trips"), 1 + 3 * 4 + 1);
     }
 }
 
@@ -1033,6 +1054,7 @@ int main(void) {
         cmocka_unit_test(test_connecting),
         cmocka_unit_test(test_a_credential_of_systemd_goes_first),
         cmocka_unit_test(test_what_is_not_offered),
+        cmocka_unit_test(test_pipelining_not_wanted),
         cmocka_unit_test(test_what_must_not_go_out),
         cmocka_unit_test(test_large_messages),
         cmocka_unit_test(test_a_relay_that_does_not_read),
