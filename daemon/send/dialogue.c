@@ -6,6 +6,7 @@
 
 #include "base/log.h"
 #include "base/text.h"
+#include "send/outbox.h"
 #include "send/stuff.h"
 
 #include "base/banned.h"
@@ -37,7 +38,7 @@ struct expected {
     uint64_t from, at;     /* where in the output the command stands */
 };
 
-enum { EXPECTED_MAX = 4 * SESSION_IN_FLIGHT_MAX + 2, KEEP_MAX_BYTES = 1 << 20 };
+enum { EXPECTED_MAX = 4 * SESSION_IN_FLIGHT_MAX + 2 };
 
 struct dialogue {
     const struct dialogue_handlers *handlers;
@@ -49,6 +50,7 @@ struct dialogue {
 
     struct letter *letters; /* a ring of `most` */
     unsigned first, count;
+    unsigned live;        /* of these, not DONE */
     bool data_open;       /* GROUPS: DATA was said, what follows hangs on its reply */
     bool needs_rset;      /* before the next MAIL */
     bool answered;        /* a message */
@@ -65,10 +67,8 @@ struct dialogue {
     struct reply reply;
     unsigned replies;
 
-    struct buf sending, next;
-    size_t sent;             /* of sending */
-    uint64_t queued, handed; /* octets, ever */
-    uint64_t asked;          /* of those queued, what belongs to commands that are expected */
+    struct outbox out;
+    uint64_t asked; /* of what was queued there, what belongs to commands that are expected */
 };
 
 static void set_state(struct letter *l, enum letter_state state) {
@@ -104,8 +104,7 @@ int dialogue_new(const struct capabilities *offers, unsigned in_flight, size_t l
         buf_init(&d->letters[i].body, room);
         d->letters[i].state = LETTER_DONE;
     }
-    buf_init(&d->sending, room * d->most);
-    buf_init(&d->next, room * d->most);
+    outbox_init(&d->out, room * d->most);
     reply_init(&d->reply);
     *ret = d;
     return 0;
@@ -118,8 +117,7 @@ struct dialogue *dialogue_free(struct dialogue *d) {
         buf_done(&d->letters[i].envelope);
         buf_done(&d->letters[i].body);
     }
-    buf_done(&d->sending);
-    buf_done(&d->next);
+    outbox_done(&d->out);
     free(d->letters);
     free(d);
     return NULL;
@@ -127,43 +125,32 @@ struct dialogue *dialogue_free(struct dialogue *d) {
 
 /* ---- output ---- */
 
-static void clear(struct buf *b) {
-    if (b->cap > KEEP_MAX_BYTES)
-        buf_done(b);
-    else
-        buf_clear(b);
-}
-
 struct view dialogue_output(struct dialogue *d) {
-    if (d->sent == d->sending.len) {
-        struct buf spare = d->sending;
-        clear(&spare);
-        d->sending = d->next;
-        d->next = spare;
-        d->sent = 0;
-    }
-    return d->over || d->hung_up ? VIEW("") : view_slice(buf_view(&d->sending), d->sent, SIZE_MAX);
+    struct view output = outbox_output(&d->out);
+    return d->over || d->hung_up ? VIEW("") : output;
 }
 
 void dialogue_handed(struct dialogue *d, size_t len) {
-    d->sent += len;
-    d->handed += len;
+    outbox_handed(&d->out, len);
+}
+
+/* Where half of something was said nothing sensible can follow. */
+static void check_said(struct dialogue *d, int error) {
+    if (error == 0 || d->over)
+        return;
+    d->over = true;
+    outcome_set(&d->fault, OUTCOME_DEFERRED, OUTCOME_OF_CONNECTION, "out of memory");
 }
 
 static void say(struct dialogue *d, struct view text) {
-    buf_add_view(&d->next, text);
-    d->queued += text.len;
-    if (buf_error(&d->next) && !d->over) { /* half of something was said: nothing sensible can follow */
-        d->over = true;
-        outcome_set(&d->fault, OUTCOME_DEFERRED, OUTCOME_OF_CONNECTION, "out of memory");
-    }
+    check_said(d, outbox_add(&d->out, text));
 }
 
 /* What was said since the last command is one. */
 static void expect(struct dialogue *d, enum reply_stage stage, struct letter *l) {
     d->expected[(d->expected_first + d->expected_count++) % EXPECTED_MAX] =
-        (struct expected){.stage = stage, .letter = l, .from = d->asked, .at = d->queued};
-    d->asked = d->queued;
+        (struct expected){.stage = stage, .letter = l, .from = d->asked, .at = d->out.queued};
+    d->asked = d->out.queued;
 }
 
 static void say_mail(struct dialogue *d, struct letter *l) {
@@ -182,12 +169,16 @@ static void say_data(struct dialogue *d, struct letter *l) {
     d->data_open = true;
 }
 
-static void say_content(struct dialogue *d, struct letter *l, struct view content) {
-    say(d, content);
-    l->end_at = d->queued;
+/* The content was said. */
+static void expect_end(struct dialogue *d, struct letter *l) {
+    l->end_at = d->out.queued;
     expect(d, REPLY_END, l);
-    clear(&l->body);
     set_state(l, LETTER_CONTENT);
+}
+
+static void say_body(struct dialogue *d, struct letter *l) {
+    check_said(d, outbox_take(&d->out, &l->body));
+    expect_end(d, l);
 }
 
 static void say_rset(struct dialogue *d) {
@@ -203,19 +194,24 @@ static struct letter *letter_at(const struct dialogue *d, unsigned i) {
 }
 
 unsigned dialogue_in_flight(const struct dialogue *d) {
-    unsigned n = 0;
-    for (unsigned i = 0; i < d->count; i++)
-        n += letter_at(d, i)->state != LETTER_DONE;
-    return n;
+    return d->live;
 }
 
 unsigned dialogue_room(const struct dialogue *d) {
     return d->over || d->quitting || d->retired || d->hung_up || d->count >= d->window ? 0 : d->window - d->count;
 }
 
+static void clear(struct buf *b) {
+    if (b->cap > OUTBOX_KEEP_MAX_BYTES)
+        buf_done(b);
+    else
+        buf_clear(b);
+}
+
 /* The letter's slot is free for another before anyone is told. */
 static void drop(struct dialogue *d, struct letter *l) {
     set_state(l, LETTER_DONE);
+    d->live--;
     clear(&l->body);
     while (d->count && letter_at(d, 0)->state == LETTER_DONE) {
         d->first = (d->first + 1) % d->most;
@@ -290,7 +286,8 @@ static void say_chunk(struct dialogue *d, struct letter *l, struct view message)
     say_rcpt(d, l);
     int n = snprintf(bdat, sizeof bdat, "BDAT %zu LAST\r\n", message.len);
     say(d, view_make(bdat, (size_t)n));
-    say_content(d, l, message);
+    say(d, message);
+    expect_end(d, l);
 }
 
 int dialogue_send(struct dialogue *d, const struct envelope *e, struct view message, uint64_t cookie) {
@@ -312,6 +309,7 @@ int dialogue_send(struct dialogue *d, const struct envelope *e, struct view mess
     }
     set_state(l, LETTER_WAITING);
     d->count++;
+    d->live++;
     if (!l->failed && d->mode == MODE_CHUNKS)
         say_chunk(d, l, message);
     return 0;
@@ -395,7 +393,7 @@ static int lose_count(struct dialogue *d, const char *what) {
 }
 
 static bool is_sent(const struct dialogue *d, const struct letter *l) {
-    return l->state == LETTER_CONTENT && l->end_at <= d->handed;
+    return l->state == LETTER_CONTENT && l->end_at <= d->out.handed;
 }
 
 /* After a 421 the relay closes. Where messages wait for a reply, it is worth knowing that it does. */
@@ -457,9 +455,11 @@ static int on_data_reply(struct dialogue *d, struct letter *l) {
         fail(d, l, REPLY_DATA);
         finish(d, l, &l->outcome);
     } else if (l->failed) {
-        say_content(d, l, VIEW(".\r\n")); /* 354 though nobody is to get it (RFC 2920 §3.1) */
+        clear(&l->body);
+        say(d, VIEW(".\r\n")); /* 354 though nobody is to get it (RFC 2920 §3.1) */
+        expect_end(d, l);
     } else {
-        say_content(d, l, buf_view(&l->body));
+        say_body(d, l);
     }
     return 0;
 }
@@ -479,11 +479,11 @@ static int on_end_reply(struct dialogue *d, struct letter *l) {
 }
 
 static int on_reply(struct dialogue *d) {
-    if (d->expected_count == 0 || d->expected[d->expected_first].from >= d->handed)
+    if (d->expected_count == 0 || d->expected[d->expected_first].from >= d->out.handed)
         return d->reply.code == 421 ? closing(d) : lose_count(d, "it said what nobody asked");
     struct expected e = d->expected[d->expected_first];
     struct letter *l = e.letter;
-    bool early = e.at > d->handed, refused = d->reply.code >= 400;
+    bool early = e.at > d->out.handed, refused = d->reply.code >= 400;
     d->expected_first = (d->expected_first + 1) % EXPECTED_MAX;
     d->expected_count--;
     if (l)
@@ -551,7 +551,7 @@ bool dialogue_awaits(const struct dialogue *d, enum reply_stage *ret_stage) {
         return false;
     const struct expected *e = &d->expected[d->expected_first];
     *ret_stage = e->stage;
-    return e->at <= d->handed;
+    return e->at <= d->out.handed;
 }
 
 /* ---- the end ---- */

@@ -7,9 +7,7 @@
  *           WAITING --MAIL RCPT BDAT, octets--> CONTENT          (CHUNKING)
  *           ENVELOPE --refused--> DONE
  *           WAITING --refused by ourselves--> DONE               (SMTPUTF8 or size not offered)
- *
- * Output is kept in two buffers: the one that is being sent neither moves nor shrinks (TLS resumes a send by address),
- * new octets go to the other. */
+ */
 #pragma once
 #include <stdbool.h>
 #include <stdint.h>

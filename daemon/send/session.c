@@ -32,6 +32,8 @@
 enum state { STATES(AS_STATE) };
 static const char *const state_names[] = {STATES(AS_NAME)};
 
+enum { TURN_MAX_BYTES = 256 * 1024 };
+
 struct session {
     struct loop *loop;
     struct conf *conf;
@@ -107,8 +109,10 @@ static void receive(struct session *s) {
     }
 }
 
+/* Until the socket is full, or a turn's share is sent: others wait too, and what the relay says is to be heard. */
 static void transmit(struct session *s) {
     struct view v;
+    size_t sent = 0;
     while (!s->cannot_write && (v = dialogue_output(s->dialogue)).len) {
         if (!s->blocked_usec)
             s->blocked_usec = clock_mono_usec();
@@ -125,6 +129,11 @@ static void transmit(struct session *s) {
         }
         dialogue_handed(s->dialogue, (size_t)n);
         s->blocked_usec = 0;
+        sent += (size_t)n;
+        if (sent >= TURN_MAX_BYTES || ((size_t)n < v.len && !connection_is_tls(s->connection))) {
+            s->blocked_usec = dialogue_output(s->dialogue).len ? clock_mono_usec() : 0;
+            return;
+        }
     }
 }
 
