@@ -23,7 +23,7 @@
 
 #include "base/banned.h"
 
-enum { BUCKETS = 256, APPLICATION_ID = 0x524e4442 /* "RNDB" */, CACHE_KIB = 8192, WAL_KEEP_BYTES = 32 << 20 };
+enum { BUCKETS = 256, APPLICATION_ID = 0x524e4442 /* "RNDB" */, CACHE_KIB = 5120, WAL_KEEP_BYTES = 32 << 20 };
 
 struct row {
     struct db *db;

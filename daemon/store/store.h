@@ -40,7 +40,7 @@ struct store_job {
  * before its transaction is durable, so that many of them share one while nobody else waits (STORE_CHAIN_USEC at most).
  * Whoever has to be sure ends the chain with a job that has none: with its done, all are durable. failure: for steps,
  * set where the transaction of an earlier one came to nothing. Must live as long as that. */
-#define STORE_CHAIN_USEC (200 * INT64_C(1000))
+#define STORE_CHAIN_USEC (500 * INT64_C(1000))
 struct store_chain {
     int failure;
 };

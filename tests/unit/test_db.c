@@ -19,7 +19,7 @@ static void settings_hold(void **state) {
     assert_int_equal(pragma(f, "PRAGMA application_id"), 0x524e4442);
     assert_int_equal(pragma(f, "PRAGMA user_version"), 2);
     assert_int_equal(pragma(f, "PRAGMA trusted_schema"), 0);
-    assert_int_equal(pragma(f, "PRAGMA cache_size"), -8192);
+    assert_int_equal(pragma(f, "PRAGMA cache_size"), -5120);
     struct row *row;
     assert_int_equal(db_query(f->db, "PRAGMA journal_mode", &row, ""), 0);
     assert_int_equal(db_next(row), 1);
