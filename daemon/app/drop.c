@@ -186,13 +186,14 @@ static int step_read(struct drop *d) {
 }
 
 /* The announcement that is there already was made of these very files, and a kill came before they were removed: the
- * bundle is younger than they. Whoever drops them once more makes them younger. */
-static bool was_taken(const struct drop *d) {
+ * bundle is younger than they. Whoever drops them once more makes them younger. 1, 0, or why that cannot be seen. */
+static int was_taken(const struct drop *d) {
     char path[64];
     struct stat st;
     (void)snprintf(path, sizeof path, "announcements/%lld", (long long)d->admit.id); /* always fits */
-    return fstatat(d->admit.spool->dirfd, path, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
-           last_change(d->admit.spool->dirfd, d->path, 1) < st.st_ctime;
+    if (fstatat(d->admit.spool->dirfd, path, &st, AT_SYMLINK_NOFOLLOW) < 0)
+        return why_is_trouble(-errno) ? -errno : 0;
+    return last_change(d->admit.spool->dirfd, d->path, 1) < st.st_ctime;
 }
 
 /* What is the coordinator's fault is told and moved away; anything else leaves the file where it is, for later. */
@@ -207,7 +208,10 @@ static int step_admit(struct drop *d, struct db *db) {
     }
     if (r != -EINVAL && r != -EEXIST)
         return r;
-    if (r == -EEXIST && was_taken(d)) {
+    int before = r == -EEXIST ? was_taken(d) : 0;
+    if (before < 0)
+        return before;
+    if (before) {
         log_info("drop-taken-before", LOG_NUM("announcement", d->admit.id), LOG_TEXT("list", d->list));
         d->phase = CLEAN;
         return STORE_MORE;

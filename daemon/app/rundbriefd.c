@@ -152,6 +152,8 @@ static int open_parts(struct daemon *d, struct why *why) {
         return r;
     keyring_secret_dir(d->conf->state_dir, &secret);
     keyring_public_dir(d->conf->spool_dir, &public);
+    if (buf_error(&secret) || buf_error(&public))
+        return why_set(why, -ENOMEM, "out of memory");
     r = keyring_load(buf_str(&secret), buf_str(&public), why, &d->keys);
     if (r == 0)
         r = publish_lists(d, why);

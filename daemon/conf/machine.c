@@ -204,6 +204,10 @@ static void check_keys(struct checking *k) {
     struct why why;
     keyring_secret_dir(k->conf->state_dir, &secret);
     keyring_public_dir(k->conf->spool_dir, &public);
+    if (buf_error(&secret) || buf_error(&public)) {
+        k->complaints->no_memory = true;
+        return;
+    }
     int r = keyring_load(buf_str(&secret), buf_str(&public), &why, &keys);
     (void)keyring_free(keys);
     note(k, r);

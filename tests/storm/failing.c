@@ -282,6 +282,8 @@ static int watch(int fd) {
 /* errno is set, where it is to fail. */
 static __attribute__((noinline)) int fails(bool ours, enum call call) {
     int error = ours ? verdict(call) : 0;
+    if (error == SHORT && call != WRITE && call != PWRITE)
+        error = EIO;
     if (error && error != SHORT)
         errno = error;
     return error;
