@@ -2,11 +2,13 @@
  * that something changed or fell due, claims recipients in blocks as sessions have room, composes, sends, records.
  *
  * Everything happens on the loop but the steps of its jobs. Claims are durable before a message of them can reach the
- * wire; outcomes are recorded as they come, in groups.
+ * wire; outcomes are recorded in groups, which travel with the next claim where one comes soon (send/recorder.h).
  *
  * LIMITS  Claimed and not yet handed over or answered are at most dispatch_stats.window: 2 x connections x in-flight of
- *         all relays. On top of these come the outcomes that one commit is about to make durable, and refusals that are
- *         held back (below PACE_RUN for each relay).
+ *         all relays. On top of these come outcomes that are not durable yet: those that wait for the next claim, at
+ *         most RECORDER_BATCH and RECORDER_WAIT_USEC, and those of the commit that is under way (claims are asked for
+ *         one commit at a time, so neither can be more than the window); and refusals that are held back (below
+ *         PACE_RUN for each relay).
  *
  * STATES  of an announcement here (the store has the lasting ones, store/announcement.h)
  *           scheduled -> gathering  send_at has come: the audience is written, in slices

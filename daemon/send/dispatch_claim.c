@@ -60,7 +60,7 @@ static void load_more(struct dispatch *d, int64_t now, int64_t *when) {
 static unsigned claimed(const struct dispatch *d) {
     unsigned n = 0;
     for (const struct sending *s = d->sendings; s; s = s->next)
-        n += s->waiting.count + s->on_wire;
+        n += s->waiting.count + s->on_wire + s->asked;
     return n;
 }
 
@@ -118,6 +118,7 @@ static void claim_for(struct dispatch *d, struct sending *s, unsigned sharers, i
     struct destination_shut shut[DESTINATIONS_SHUT_MAX];
     size_t n = destinations_shut(d->destinations, dispatch_has_hands_full(d), DISPATCH_NEAR_USEC, now, shut);
     s->claiming = dispatch_under_way(d, claimer_claim(d->claimer, s, max, dispatch_resends_doubt(d), shut, n));
+    s->asked = s->claiming ? max : 0;
 }
 
 void dispatch_claim_more(struct dispatch *d, int64_t now, int64_t *when) {
@@ -137,6 +138,7 @@ void dispatch_on_claimed(void *user, struct sending *s, int result, struct items
                          const struct destination_shut *shut, size_t shut_count) {
     struct dispatch *d = user;
     s->claiming = false;
+    s->asked = 0;
     s->exhausted = result < 0 || !more;
     d->claimed_since |= items->count > 0;
     for (size_t i = 0; i < shut_count; i++) {

@@ -37,6 +37,7 @@ struct sending {
     bool resting;   /* its mails make room for another's: nothing is claimed until they are gone */
 
     struct items waiting;
+    unsigned asked; /* at most so many are being claimed */
     unsigned on_wire, held, recording;
     unsigned aside; /* of those waiting: for their destination */
 };
