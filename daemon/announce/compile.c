@@ -118,6 +118,7 @@ static int compile_steps(struct compiling *g) {
         r = read_event(g);
     if (r < 0)
         return r;
+    reader_times_init(&g->c->reader_times, g->c->words, &g->c->event, compiled_timezone(g->c));
     r = compile_text(g);
     if (r == 0 || r == -EINVAL) {
         int of_files = compile_check_files(g);
@@ -175,6 +176,7 @@ struct compiled *compiled_free(struct compiled *c) {
     buf_done(&c->scratch);
     buf_done(&c->name);
     buf_done(&c->date);
+    reader_times_done(&c->reader_times);
     arena_done(&c->arena);
     free(c);
     return NULL;

@@ -34,6 +34,7 @@ struct compose_recipient {
     struct view address; /* as sent */
     struct contact contact;
     struct view attributes;    /* see mail/attributes.h */
+    struct view timezone;      /* the list's where it is empty, or not known here */
     struct view token;         /* of this list and person */
     struct view message_id;    /* left part, of trust/code.h */
     int64_t date_usec;         /* the first claim */

@@ -3,6 +3,7 @@
 #include "announce/compile.h"
 #include "announce/draft.h"
 #include "announce/fields.h"
+#include "announce/reader_time.h"
 #include "mail/markdown.h"
 #include "mail/merge.h"
 #include "mail/message.h"
@@ -38,6 +39,7 @@ struct compiled {
     struct buf name;    /* of the one that is written to */
     struct buf date;    /* the Date of date_second; empty while there was none */
     int64_t date_second;
+    struct reader_times reader_times;
 };
 
 /* What compiling needs besides and leaves behind. */

@@ -65,6 +65,7 @@ static void print_made(struct compiled *c, const struct compose_recipient *r, en
     case FIELD_FAMILY_NAME:
     case FIELD_ORGANISATION:
     case FIELD_EMAIL:
+    case FIELD_READER_TIME:
     case FIELD_COUNT: break;
     }
 }
@@ -89,6 +90,7 @@ static int make_values(struct compiled *c, const struct compose_recipient *r, st
     values[FIELD_FAMILY_NAME] = r->contact.family_name;
     values[FIELD_ORGANISATION] = r->contact.organisation;
     values[FIELD_EMAIL] = r->address;
+    values[FIELD_READER_TIME] = reader_times_get(&c->reader_times, r->timezone);
     for (unsigned n = FIELD_COUNT; n < c->fields.count; n++)
         values[n] = attributes_get(r->attributes, view_of(c->attribute_names[n]));
     return 0;

@@ -22,6 +22,7 @@ static const char *const names[FIELD_COUNT] = {
     [FIELD_DATE] = "@date",
     [FIELD_MESSAGE_ID] = "@message-id",
     [FIELD_LIST_UNSUBSCRIBE] = "@list-unsubscribe",
+    [FIELD_READER_TIME] = "event.reader_time",
 };
 
 static const char *const not_served[] = {"url.preferences", "url.archive", "url.rsvp", "event.years"};
@@ -105,12 +106,15 @@ static struct value event_map(const struct draft *d, const struct fields_event *
     int64_t at;
     int minutes;
     char abbreviation[16];
-    /* The zone is said where it is not the one that the list's readers take for granted. */
-    if (s->has_time && strcmp(event->zone, list_timezone) != 0 && when_to_usec(s, event->zone, &at) == WHEN_OK &&
+    if (s->has_time && when_to_usec(s, event->zone, &at) == WHEN_OK &&
         when_offset(at, event->zone, &minutes, abbreviation) == 0)
         buf_printf(&text, "%s, UTC%c%02d:%02d", event->zone, minutes < 0 ? '-' : '+', abs(minutes) / 60,
                    abs(minutes) % 60);
-    set_text(a, &map, "zone_note", said(a, &text));
+    const char *zone = said(a, &text);
+    set_text(a, &map, "zone", zone);
+    /* It is said to all where it is not the one that the list's readers take for granted. */
+    set_text(a, &map, "zone_note", strcmp(event->zone, list_timezone) != 0 ? zone : "");
+    (void)value_set(a, &map, "reader_time", value_field(FIELD_READER_TIME));
     return map;
 }
 

@@ -22,6 +22,7 @@ enum recipient_field {
     FIELD_DATE,
     FIELD_MESSAGE_ID,
     FIELD_LIST_UNSUBSCRIBE,
+    FIELD_READER_TIME,
     FIELD_COUNT
 };
 

@@ -8,6 +8,8 @@
 
 #include "announce/checking.h"
 #include "announce/compile.h"
+#include "announce/fields.h"
+#include "announce/reader_time.h"
 #include "base/files.h"
 #include "base/text.h"
 #include "conf/conf.h"
@@ -258,6 +260,17 @@ static void say_moment(const struct words *words, int64_t usec, const char *zone
         when_say(words, &w, to);
 }
 
+static void say_at_reader(const struct words *words, const struct fields_event *event, const char *zone,
+                          struct buf *to) {
+    struct reader_times times;
+    reader_times_init(&times, words, event, zone);
+    struct view said = reader_times_get(&times, view_of(zone));
+    if (said.len)
+        buf_puts(to, "; ");
+    buf_add_view(to, said);
+    reader_times_done(&times);
+}
+
 /* What is not given counts from the release, which nobody knows yet. */
 static int64_t known_deadline(const struct intake_result *r, const struct conf *conf) {
     if (r->send_until_usec)
@@ -274,8 +287,11 @@ void intake_say(const struct intake_result *r, const struct conf *conf, const st
     buf_putc(to, '\n');
     if (r->has_event) {
         when_say_range(words, &r->event_start, &r->event_end, &moment);
-        if (r->event_start.has_time && strcmp(r->event_zone, zone) != 0)
+        if (r->event_start.has_time && strcmp(r->event_zone, zone) != 0) {
+            const struct fields_event event = {r->event_start, r->event_end, r->event_zone};
             buf_printf(&moment, " (%s)", r->event_zone);
+            say_at_reader(words, &event, zone, &moment);
+        }
         words_format(words, "notice.fact-event", buf_str(&moment), NULL, NULL, to);
         buf_putc(to, '\n');
         buf_clear(&moment);

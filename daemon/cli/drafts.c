@@ -391,6 +391,7 @@ static int print_preview(struct cli *cli, struct checked *k, const char *languag
         .address = view_of(reader->address),
         .contact = reader->contact,
         .attributes = buf_view(&reader->attributes),
+        .timezone = view_of(json_text(reader->person, "timezone")),
         .token = buf_view(&token),
         .message_id = VIEW("preview"),
         .date_usec = clock_now_usec(),

@@ -79,6 +79,7 @@ static int write_to_recipient(struct letters *l, struct item *item) {
                     .family_name = c->family_name,
                     .organisation = c->organisation},
         .attributes = c->attributes,
+        .timezone = c->timezone,
         .token = buf_view(&l->token),
         .message_id = buf_view(&l->message_id),
         .date_usec = c->first_claim_usec,

@@ -631,6 +631,39 @@ static void international_senders(void **state) {
     mail_done(&m);
 }
 
+/* Both alternatives say an event's time by the reader's clock, in the words of the mail. */
+static void readers_clocks(void **state) {
+    (void)state;
+    static const struct {
+        const char *zone, *of_event, *want;
+    } cases[] = {
+        {"Asia/Tokyo", "", "in Ihrer Zeitzone: Dienstag, 2. September 2025, 17:00 bis 18:30 Uhr (Asia/Tokyo)"},
+        {"", "", NULL},
+        {"Europe/Warsaw", "", NULL},
+        {"Asia/Tokyo", "timezone = Asia/Tokyo\n", NULL},
+        {"", "timezone = Asia/Tokyo\n",
+         "in Ihrer Zeitzone: Dienstag, 2. September 2025, 3:00 bis 4:30 Uhr (Europe/Berlin)"},
+    };
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        AUTOBUF struct buf text = BUF_INIT(1000);
+        buf_printf(&text, HEAD "[event]\nstart = 2.9.2025 10:00\nend = 2.9.2025 11:30\n%s" BODY, cases[i].of_event);
+        const struct intake_file file = {"a.md", buf_view(&text)};
+        struct compose_recipient reader = vera;
+        reader.timezone = view_of(cases[i].zone);
+        struct mail m;
+        compose_mail(&m, &file, 1, "de", &reader, false, "");
+        expect_texts(&m);
+        (cases[i].want ? has : has_not)(&m.plain, cases[i].want ? cases[i].want : "Zeitzone");
+        (cases[i].want ? has : has_not)(&m.html, cases[i].want ? cases[i].want : "Zeitzone");
+        bool zone_said = cases[i].want || cases[i].of_event[0];
+        (zone_said ? has : has_not)(&m.plain,
+                                    cases[i].of_event[0] ? "Asia/Tokyo, UTC+09:00" : "Europe/Berlin, UTC+02:00");
+        if (i == 0)
+            mime_keep("reader-clock.de", buf_view(&m.text));
+        mail_done(&m);
+    }
+}
+
 static void previews(void **state) {
     (void)state;
     static const struct {
@@ -732,6 +765,7 @@ int main(void) {
         cmocka_unit_test(composing_is_a_function_of_its_arguments),
         cmocka_unit_test(bare_recipients),
         cmocka_unit_test(international_senders),
+        cmocka_unit_test(readers_clocks),
         cmocka_unit_test(previews),
         cmocka_unit_test_setup_teardown(pages_hold_their_pictures, unit_folder, unit_folder_gone),
         cmocka_unit_test(damaged_bundles),
