@@ -10,6 +10,7 @@
 #include "base/number.h"
 #include "conf/conf.h"
 #include "people/import.h"
+#include "people/presign.h"
 
 /* An upload takes the time it takes, but others wait for its end: not one that sends nothing. */
 static const int64_t silence_usec = 10 * USEC_PER_MIN;
@@ -106,6 +107,9 @@ static void on_done(void *user, int result, const struct import_result *r) {
     log_info("import", LOG_TEXT("list", c->argument), LOG_TEXT("by", c->rights.name), LOG_NUM("added", r->added),
              LOG_NUM("changed", r->changed), LOG_NUM("left-out", r->left_out), LOG_NUM("bad", r->bad),
              LOG_NUM("status", status));
+    const struct conf_list *list = conf_find_list(c->conf, view_of(c->argument));
+    if (result == 0 && r->added && list && !call_flag(c, "dry_run"))
+        presign_list(c->parts.store, c->parts.keys, list->id);
     http_resume_body(c->http); /* what is still being sent is read and dropped */
     call_answer(c, status, document);
 }

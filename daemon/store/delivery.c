@@ -5,6 +5,7 @@
 #include "store/announcement.h"
 #include "store/db.h"
 #include "store/store.h"
+#include "store/subscription.h"
 #include "store/tally.h"
 
 #include "base/banned.h"
@@ -52,8 +53,7 @@ int delivery_record(struct db *db, int64_t announcement, int64_t subscriber, con
     if (r == 0)
         r = tally_move(db, announcement, DELIVERY_CLAIMED, (int)to, 1);
     if (r == 0 && key_id)
-        r = db_run(db, "UPDATE subscription SET key_id = ?, signature = ? WHERE list = ? AND subscriber = ?", NULL,
-                   "dbii", (int)key_id, view_make(signature, 64), (int64_t)list, subscriber);
+        r = subscription_keep_signature(db, list, subscriber, key_id, signature);
     return r;
 }
 

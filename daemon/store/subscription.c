@@ -143,6 +143,33 @@ int subscription_undo_leave(struct db *db, uint32_t list, int64_t subscriber, in
     return r < 0 ? r : consent_add(db, subscriber, list, now_usec, consent);
 }
 
+/* --- Signatures ---------------------------------------------------------------------------------------------- */
+
+int subscription_keep_signature(struct db *db, uint32_t list, int64_t subscriber, uint8_t key_id,
+                                const uint8_t signature[SUBSCRIPTION_SIGNATURE_BYTES]) {
+    return db_run(db, "UPDATE subscription SET key_id = ?, signature = ? WHERE list = ? AND subscriber = ?", NULL,
+                  "dbii", (int)key_id, view_make(signature, SUBSCRIPTION_SIGNATURE_BYTES), (int64_t)list, subscriber);
+}
+
+int subscription_lacking_signature(struct db *db, uint32_t list, int64_t *cursor, size_t max, int64_t ret[],
+                                   size_t *ret_count) {
+    struct row *row = NULL;
+    size_t seen = 0;
+    *ret_count = 0;
+    int r = db_query(db,
+                     "SELECT subscriber, state = 2 AND key_id = 0 AND " VISIBLE_IMPORT(
+                         "import") " FROM subscription WHERE list = ? AND subscriber > ? ORDER BY subscriber LIMIT ?",
+                     &row, "iii", (int64_t)list, *cursor, (int64_t)max);
+    if (r < 0)
+        return r;
+    for (; (r = db_next(row)) == 1; seen++) {
+        *cursor = row_int(row, 0);
+        if (row_int(row, 1))
+            ret[(*ret_count)++] = *cursor;
+    }
+    return r < 0 ? r : seen == max;
+}
+
 /* --- Counting ------------------------------------------------------------------------------------------------ */
 
 static void count_language(struct subscription_census *c, const char *code) {

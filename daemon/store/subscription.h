@@ -38,6 +38,15 @@ int subscription_change_tags(struct db *db, uint32_t list, int64_t subscriber, s
 int subscription_undo_leave(struct db *db, uint32_t list, int64_t subscriber, int64_t now_usec, int64_t max_age_usec,
                             const struct consent *consent);
 
+/* The signature of a member's token, made by the key key_id (1 to 255), is kept with the subscription. */
+enum { SUBSCRIPTION_SIGNATURE_BYTES = 64 };
+int subscription_keep_signature(struct db *db, uint32_t list, int64_t subscriber, uint8_t key_id,
+                                const uint8_t signature[SUBSCRIPTION_SIGNATURE_BYTES]);
+/* Looks at max members behind *cursor, which moves on: those that are active and have no signature. 1 where there may
+ * be more. */
+int subscription_lacking_signature(struct db *db, uint32_t list, int64_t *cursor, size_t max, int64_t ret[],
+                                   size_t *ret_count);
+
 /* Counts the members of a list in slices. Begin with a zeroed struct. Languages are those of active members, "" where
  * none is known; beyond the cap they count as other. */
 enum { CENSUS_LANGUAGES_MAX = 32 };

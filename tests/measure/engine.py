@@ -22,7 +22,7 @@ def figures_of(rounds, bases):
 
 
 def measure(figures):
-    """Rounds of: generator; a new house, first announcement (each link is signed), second (signatures kept)."""
+    """Rounds of: generator; a new house with its people, whose links are signed ahead; first announcement, second."""
     log(f"\nengine: {N:,} messages, {CONNECTIONS} connections, {ROUNDS} rounds; CPU for each message\n{HEAD}")
     figures["engine"] = {}
     for offer, ehlo in OFFERS.items():
@@ -32,11 +32,12 @@ def measure(figures):
         except Missing as why:
             log(f"{why}: no ratios")
             generator = None
-        bases, first, second = [], [], []
+        bases, signing, first, second = [], [], [], []
         for _ in range(ROUNDS):
             if generator:
                 bases.append(generator.run(sink, N))
             house = build_house("engine", sink, N)
+            signing.append(house.signing_usec / N)
             first.append(announce(house, sink, N))
             second.append(announce(house, sink, N))
             house.stop()
@@ -47,6 +48,8 @@ def measure(figures):
         for name, rounds in (("first", first), ("second", second)):
             some = (ratios(rounds, bases, "cpu_usec_per_message"), ratios(rounds, bases, "messages_per_second")) if bases else ()
             line(f"{offer}: {name} announcement", medians(rounds), *some)
+        result["signing_ahead_usec_per_person"] = statistics.median(signing)
+        log(f"{'':34}{result['signing_ahead_usec_per_person']:8.1f}   to sign each person's link, ahead of the first")
         figures["engine"][offer] = result
         sink.process.end()
     log(f"a message has {round(result['bytes']):,} octets")
