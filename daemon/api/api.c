@@ -29,6 +29,8 @@ static const struct route routes[] = {
     {HTTP_GET, "/v1/subscribers", 0, false, route_subscribers, NULL},
     {HTTP_GET, "/v1/subscribers/**", 0, false, route_subscriber, NULL},
     {HTTP_POST, "/v1/subscribers", JSON_BODY_MAX, false, route_change_subscriber, NULL},
+    {HTTP_GET, "/v1/export/**", 0, false, route_export, NULL},
+    {HTTP_POST, "/v1/privacy", JSON_BODY_MAX, false, route_privacy, NULL},
     {HTTP_GET, "/v1/metrics", 0, false, route_metrics, NULL},
     {HTTP_GET, "/v1/test-token", 0, false, route_test_token, NULL},
 };

@@ -15,6 +15,8 @@
  * GET  /v1/subscribers?find=TEXT        at most 200
  * GET  /v1/subscribers/ADDRESS          with subscriptions and the consent record
  * POST /v1/subscribers                  {"do": "add|change|change-address|leave|remove|restore", ...}
+ * GET  /v1/export/ADDRESS              everything held on a person
+ * POST /v1/privacy                      {"do": "erase|suppress|unsuppress", "address", "reason"}
  * GET  /v1/test-token?list=NAME         for previews
  *
  * docs/API.md describes the documents. */

@@ -68,6 +68,7 @@ static json_t *result_document(const struct import_result *r) {
                   {"left", r->left},
                   {"crowd", r->crowd},
                   {"no_consent", r->no_consent},
+                  {"erased", r->erased},
                   {"bad", r->bad}};
     for (size_t i = 0; i < COUNT_OF(counts); i++)
         (void)json_object_set_new(o, counts[i].key, json_integer((json_int_t)counts[i].n));
@@ -154,6 +155,7 @@ void route_import(struct call *c) {
         .skip_bad = call_flag(c, "skip_bad"),
         .words = (const struct words *const *)m->languages.items,
         .words_count = m->languages.count,
+        .keys = c->parts.keys,
     };
     http_pause_body(c->http);
     r = import_new(c->parts.store, &options, &handlers, m, &why, &m->import);

@@ -30,5 +30,7 @@ void route_import_end(struct call *c);
 void route_subscribers(struct call *c);
 void route_subscriber(struct call *c);
 void route_change_subscriber(struct call *c);
+void route_export(struct call *c);
+void route_privacy(struct call *c);
 void route_metrics(struct call *c);
 void route_test_token(struct call *c);

@@ -7,10 +7,10 @@
 #include "api/call.h"
 #include "api/json_of.h"
 #include "api/languages.h"
+#include "api/people_documents.h"
 #include "api/route.h"
 #include "base/clock.h"
 #include "conf/conf.h"
-#include "mail/attributes.h"
 #include "mail/tags.h"
 #include "people/member.h"
 
@@ -23,29 +23,6 @@ static size_t lists_of(const struct call *c, uint32_t *ids) {
         if (rights_on_list(&c->rights, &c->conf->lists[i]))
             ids[count++] = c->conf->lists[i].id;
     return count;
-}
-
-static json_t *attributes_document(const char *attributes) {
-    json_t *o = json_object();
-    struct view rest = view_of(attributes), name, value;
-    while (attributes_next(&rest, &name, &value)) {
-        AUTOFREE char *key = view_dup(name);
-        if (key)
-            (void)json_object_set_new(o, key, json_stringn(value.ptr, value.len));
-    }
-    return o;
-}
-
-static json_t *person_document(const struct person *p) {
-    json_t *o = json_pack("{s:I, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:o}", "id", (json_int_t)p->id, "address",
-                          p->address, "language", p->language, "form", p->form, "title", p->title, "given_name",
-                          p->given_name, "family_name", p->family_name, "salutation", p->salutation, "organisation",
-                          p->organisation, "attributes", attributes_document(p->attributes));
-    if (o) {
-        json_set_moment(o, "created", p->created_usec);
-        json_set_moment(o, "changed", p->changed_usec);
-    }
-    return o;
 }
 
 struct finding {
@@ -64,7 +41,7 @@ static void finding_free(void *state) {
 static int on_person(void *user, const struct person *p) {
     struct call *c = user;
     json_t *found = json_object_get(c->result, "subscribers");
-    (void)json_array_append_new(found, person_document(p));
+    (void)json_array_append_new(found, people_document(p));
     return json_array_size(found) >= FOUND_MAX ? 2 : 0;
 }
 
@@ -100,70 +77,14 @@ void route_subscribers(struct call *c) {
         call_run(c, STORE_NORMAL, step_find);
 }
 
-static bool may_see(const struct call *c, const struct member_record *m) {
-    if (c->rights.all)
-        return true;
-    for (size_t i = 0; i < m->subscription_count; i++) {
-        const struct conf_list *list = conf_find_list_id(c->conf, m->subscriptions[i].list);
-        if (list && rights_on_list(&c->rights, list))
-            return true;
-    }
-    return false;
-}
-
-/* Of a list that the caller may not see, nothing is said. */
-static const char *list_name(const struct call *c, uint32_t id) {
-    const struct conf_list *list = conf_find_list_id(c->conf, id);
-    if (!list)
-        return c->rights.all ? "" : NULL;
-    return rights_on_list(&c->rights, list) ? list->name : NULL;
-}
-
-static json_t *tags_document(const char *tags) {
-    json_t *list = json_array();
-    struct view rest = view_of(tags), tag;
-    while (tags_next(&rest, &tag))
-        (void)json_array_append_new(list, json_stringn(tag.ptr, tag.len));
-    return list;
-}
-
-static json_t *record_document(const struct call *c, const struct member_record *m) {
-    json_t *o = person_document(&m->person), *subscriptions = json_array(), *record = json_array();
-    for (size_t i = 0; i < m->subscription_count; i++) {
-        const struct subscription *s = &m->subscriptions[i];
-        const char *name = list_name(c, s->list);
-        json_t *one = name ? json_pack("{s:s, s:s}", "list", name, "state", subscription_state_name(s->state)) : NULL;
-        if (!one)
-            continue;
-        json_set_moment(one, "since", s->since_usec);
-        (void)json_object_set_new(one, "tags", tags_document(m->tags[i]));
-        (void)json_array_append_new(subscriptions, one);
-    }
-    for (size_t i = 0; i < m->consent_count; i++) {
-        const struct consent_row *row = &m->consents[i];
-        const char *name = row->list ? list_name(c, row->list) : "";
-        json_t *one = name ? json_pack("{s:s, s:s, s:s, s:s, s:s, s:s}", "list", name, "what", row->what, "how",
-                                       row->how, "origin", row->origin, "basis", row->basis, "evidence", row->evidence)
-                           : NULL;
-        if (!one)
-            continue;
-        json_set_moment(one, "at", row->at_usec);
-        (void)json_array_append_new(record, one);
-    }
-    (void)json_object_set_new(o, "suppressed", m->suppressed ? json_string(m->suppressed) : json_null());
-    (void)json_object_set_new(o, "subscriptions", subscriptions);
-    (void)json_object_set_new(o, "record", record);
-    return o;
-}
-
 static int show(struct call *c, struct db *db, struct view address) {
     struct member_record m;
     int r = member_show(db, address, &c->arena, &m, &c->job.why);
-    if (r == 0 && !may_see(c, &m))
+    if (r == 0 && !people_may_see(c, &m))
         r = why_set(&c->job.why, -ENOENT, "nobody has this address");
     if (r == 0) {
         json_decref(c->result);
-        c->result = record_document(c, &m);
+        c->result = people_record(c, &m);
     }
     return r;
 }
@@ -222,7 +143,7 @@ static int tagged_list(struct call *c, struct db *db, struct view address, uint3
     *ret = named;
     int e = named ? 0 : member_show(db, address, &c->arena, &r, why);
     for (size_t i = 0; e == 0 && !named && i < r.subscription_count; i++)
-        if (list_name(c, r.subscriptions[i].list)) {
+        if (people_list(c, r.subscriptions[i].list)) {
             *ret = r.subscriptions[i].list;
             seen++;
         }
@@ -265,6 +186,7 @@ static int step_change(struct store_job *job, struct db *db) {
         .basis = json_text(m->body, "basis"),
         .evidence = json_text(m->body, "evidence"),
         .now_usec = clock_now_usec(),
+        .keys = c->parts.keys,
     };
     int r = 0;
     bool is_new;

@@ -114,23 +114,6 @@ int verb_test(struct cli *cli, int argc, char **argv) {
     return code;
 }
 
-/* Only a whole word of one of the languages is a yes. */
-static bool ask(struct cli *cli, const char *question) {
-    static const char *const words[] = {"y", "yes", "j", "ja", "o", "oui", "s", "si", "sì", "tak", "t", "т", "так"};
-    char line[64];
-    (void)fprintf(cli->out, "%s [y/N] ", question);
-    (void)fflush(cli->out);
-    if (!fgets(line, sizeof line, stdin))
-        return false;
-    AUTOBUF struct buf folded = BUF_INIT(sizeof line * 4);
-    if (text_fold(view_trim(view_of(line)), &folded) < 0)
-        return false;
-    for (size_t i = 0; i < COUNT_OF(words); i++)
-        if (view_eq_str(buf_view(&folded), words[i]))
-            return true;
-    return false;
-}
-
 /* Shows the facts, and asks where somebody can answer. */
 static int confirm(struct cli *cli, const struct upload *u, bool yes) {
     AUTOBUF struct buf path = BUF_INIT(CLIENT_PATH_MAX_BYTES);
@@ -148,7 +131,7 @@ static int confirm(struct cli *cli, const struct upload *u, bool yes) {
         return EX_OK;
     if (cli->json || !cli->terminal || !isatty(STDIN_FILENO))
         return cli_refuse(cli, EX_USAGE, "nothing was queued: there is nobody to ask", "Add --yes");
-    return ask(cli, "Send it?") ? EX_OK : cli_refuse(cli, EX_USAGE, "nothing was queued", NULL);
+    return cli_ask(cli, "Send it?") ? EX_OK : cli_refuse(cli, EX_USAGE, "nothing was queued", NULL);
 }
 
 int verb_queue(struct cli *cli, int argc, char **argv) {

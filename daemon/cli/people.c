@@ -8,6 +8,7 @@
 
 #include "base/text.h"
 #include "cli/client.h"
+#include "cli/privacy.h"
 #include "cli/verb.h"
 
 int verb_list(struct cli *cli, int argc, char **argv) {
@@ -95,6 +96,7 @@ static void print_import(struct cli *cli, const json_t *answer, bool dry_run) {
                 {"left", "left the list before: left out"},
                 {"suppressed", "suppressed: left out"},
                 {"no_consent", "without consent: left out"},
+                {"erased", "erased: left out"},
                 {"crowd", "third names at one address: left out"},
                 {"bad", "bad rows: left out"}};
     (void)fprintf(cli->out, "%lld rows%s\n", (long long)json_number(answer, "rows", 0),
@@ -313,7 +315,8 @@ enum { TAGS_TEXT_MAX_BYTES = 64 * 1024 };
 static const char usage[] =
     "show ADDRESS | find TEXT | add LIST ADDRESS [NAME=VALUE …] [--tag TAG …] --basis B --evidence TEXT [--again] | "
     "change ADDRESS [NAME=VALUE …] [--tag [+|-]TAG … [--list LIST]] | change OLD NEW | "
-    "leave ADDRESS --by phone|letter|mail [--list LIST] | remove LIST ADDRESS | restore LIST ADDRESS";
+    "leave ADDRESS --by phone|letter|mail [--list LIST] | remove LIST ADDRESS | restore LIST ADDRESS | "
+    "export ADDRESS | erase ADDRESS --reason TEXT [--yes]";
 
 /* Fields and tags into the document, which is posted. */
 static int post_changes(struct cli *cli, int argc, char **argv, const struct buf *tags, json_t *body) {
@@ -355,8 +358,10 @@ int verb_subscriber(struct cli *cli, int argc, char **argv) {
                              {.name = "--again"},
                              {.name = "--by", .takes_value = true},
                              {.name = "--list", .takes_value = true},
-                             {.name = "--tag", .takes_value = true, .values = &tags}};
-    int count = cli_options(cli, argc, argv, o, 6);
+                             {.name = "--tag", .takes_value = true, .values = &tags},
+                             {.name = "--reason", .takes_value = true},
+                             {.name = "--yes"}};
+    int count = cli_options(cli, argc, argv, o, 8);
     if (count < 0)
         return EX_USAGE;
     if (buf_error(&tags))
@@ -375,7 +380,9 @@ int verb_subscriber(struct cli *cli, int argc, char **argv) {
                                    o[4].value ? o[4].value : ""));
     if ((strcmp(what, "remove") == 0 || strcmp(what, "restore") == 0) && count == 3)
         return post(cli, json_pack("{s:s, s:s, s:s}", "do", what, "list", argv[1], "address", argv[2]));
-    if (strcmp(what, "export") == 0 || strcmp(what, "erase") == 0)
-        return cli_refuse(cli, EX_UNAVAILABLE, "this is not supported yet", NULL);
+    if (strcmp(what, "export") == 0 && count == 2)
+        return cli_export_person(cli, argv[1]);
+    if (strcmp(what, "erase") == 0 && count == 2)
+        return cli_erase_person(cli, argv[1], o[6].value, o[7].value != NULL);
     return cli_refuse(cli, EX_USAGE, "what about which subscriber?", usage);
 }

@@ -31,6 +31,23 @@ void cli_print(FILE *out, const char *text) {
     (void)fputs(buf_str(&safe), out); /* asked at the end, in main() */
 }
 
+/* Only a whole word of one of the languages is a yes. */
+bool cli_ask(struct cli *cli, const char *question) {
+    static const char *const words[] = {"y", "yes", "j", "ja", "o", "oui", "s", "si", "sì", "tak", "t", "т", "так"};
+    char line[64];
+    (void)fprintf(cli->out, "%s [y/N] ", question);
+    (void)fflush(cli->out);
+    if (!fgets(line, sizeof line, stdin))
+        return false;
+    AUTOBUF struct buf folded = BUF_INIT(sizeof line * 4);
+    if (text_fold(view_trim(view_of(line)), &folded) < 0)
+        return false;
+    for (size_t i = 0; i < COUNT_OF(words); i++)
+        if (view_eq_str(buf_view(&folded), words[i]))
+            return true;
+    return false;
+}
+
 static struct cli_option *find_option(struct cli_option *options, size_t count, struct view name) {
     for (size_t i = 0; i < count; i++)
         if (view_eq_str(name, options[i].name))

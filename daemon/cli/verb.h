@@ -30,6 +30,9 @@ int cli_refuse(struct cli *cli, int code, const char *what, const char *todo);
 /* Text that came from people or relays, without its control characters. */
 void cli_print(FILE *out, const char *text);
 
+/* Asks on the terminal; yes in any language that the command speaks. */
+bool cli_ask(struct cli *cli, const char *question);
+
 /* Options of a verb: "--name" flags and "--name VALUE". Fills values (flags get ""), moves what is no option to the
  * front of argv and returns how many of those there are; -1 where an option is unknown or lacks its value (said on
  * err). "--" ends the options. */
@@ -60,6 +63,8 @@ int verb_report(struct cli *cli, int argc, char **argv);
 int verb_list(struct cli *cli, int argc, char **argv);
 int verb_import(struct cli *cli, int argc, char **argv);
 int verb_subscriber(struct cli *cli, int argc, char **argv);
+int verb_suppress(struct cli *cli, int argc, char **argv);
+int verb_unsuppress(struct cli *cli, int argc, char **argv);
 int verb_key(struct cli *cli, int argc, char **argv);
 int verb_token(struct cli *cli, int argc, char **argv);
 int verb_completion(struct cli *cli, int argc, char **argv);

@@ -2,8 +2,8 @@
  * the BULK lane, with flat memory. Nothing of it is seen by anybody until it is done; then all is (store/batch.h).
  *
  * The rows: people/columns.h says what columns mean. Blank rows are skipped; a row without an address is counted and
- * left out; whoever left the list is not brought back ("left on 3.4.2025"), who was removed is; suppressed ones are
- * left out. Two names at one address become a couple. A blank cell leaves what is known. A row of a known person whose
+ * left out; whoever left the list is not brought back ("left on 3.4.2025"), who was removed is; suppressed and
+ * erased ones are left out. Two names at one address become a couple. A blank cell leaves what is known. A row of a known person whose
  * fields differ changes them. A bad row refuses the whole file unless skip_bad; every problem is listed with its line.
  *
  * USE    import_new() -> on_more -> import_feed() -> on_more -> … -> import_finish() -> on_done -> import_free()
@@ -22,12 +22,13 @@
 
 struct db;
 struct import;
+struct keyring;
 struct store;
 struct words;
 
 enum { IMPORT_FEED_MAX_BYTES = 256 * 1024, IMPORT_PROBLEMS_MAX = 1000, IMPORT_SAMPLES = 3, IMPORT_LANGUAGES_MAX = 32 };
 
-/* Everything is copied but the words, which must outlive the import: until import_free(), or on_gone. */
+/* Everything is copied but words and keys, which must outlive the import: until import_free(), or on_gone. */
 struct import_options {
     uint32_t list;
     const char *by;                   /* who imports */
@@ -40,6 +41,7 @@ struct import_options {
     bool skip_bad;                    /* leave bad rows out */
     const struct words *const *words; /* of all languages */
     size_t words_count;
+    const struct keyring *keys; /* with which erased addresses are known again; NULL: they are not asked for */
 };
 
 struct import_problem {
@@ -63,7 +65,7 @@ struct import_result {
     uint64_t couples;  /* second names at one address: both are kept */
     uint64_t repeated; /* the same person once more */
     uint64_t left_out; /* the sum of these: */
-    uint64_t no_address, suppressed, left, crowd /* a third name at one address */, no_consent /* said no */;
+    uint64_t no_address, suppressed, left, crowd /* a third name at one address */, no_consent /* said no */, erased;
     uint64_t bad;
 
     struct import_problem *problems; /* in order of lines, the first IMPORT_PROBLEMS_MAX */

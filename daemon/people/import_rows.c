@@ -8,6 +8,8 @@
 #include "base/clock.h"
 #include "base/number.h"
 #include "base/text.h"
+#include "people/privacy.h"
+#include "store/erasure.h"
 
 #include "base/banned.h"
 
@@ -179,8 +181,31 @@ static int count_result(struct import_rows *i, unsigned line, enum batch_result 
     return 0;
 }
 
+/* 1 where the address was erased: counted, and left out. */
+static int leave_out_erased(struct import_rows *i, unsigned line, const struct person *p) {
+    struct erasure erasure;
+    int r = 0;
+    if (i->options.keys && i->erasures == 0 && (r = erasure_any(i->db)) >= 0)
+        i->erasures = r ? 1 : -1;
+    if (r < 0 || i->erasures <= 0)
+        return r < 0 ? r : 0;
+    r = privacy_erased(i->db, i->options.keys, p->address_key, &i->row, &erasure);
+    if (r <= 0)
+        return r;
+    i->result.left_out++;
+    i->result.erased++;
+    AUTOBUF struct buf date = BUF_INIT(64), text = BUF_INIT(128);
+    clock_print_utc(&date, erasure.at_usec);
+    buf_printf(&text, "left out: erased on %.10s", buf_str(&date));
+    r = add_problem(i, line, false, buf_str(&text));
+    return r < 0 ? r : 1;
+}
+
 static int put(struct import_rows *i, unsigned line, const struct columns_person *p) {
     const struct import_options *o = &i->options;
+    int r = leave_out_erased(i, line, &p->person);
+    if (r != 0)
+        return r < 0 ? r : 0;
     AUTOBUF struct buf origin = BUF_INIT(REASON_MAX_BYTES);
     struct consent consent = {.what = "subscribed", .how = "import", .basis = "consent", .evidence = p->consent};
     if (p->consent) {
@@ -191,8 +216,8 @@ static int put(struct import_rows *i, unsigned line, const struct columns_person
     bool trial = o->dry_run || import_rows_refused(i);
     enum batch_result result;
     int64_t left_usec = 0;
-    int r = batch_put(i->db, trial ? &none : &i->batch, &p->person, p->consent ? &consent : NULL,
-                      p->consent_usec ? p->consent_usec : i->now_usec, i->now_usec, &result, &left_usec);
+    r = batch_put(i->db, trial ? &none : &i->batch, &p->person, p->consent ? &consent : NULL,
+                  p->consent_usec ? p->consent_usec : i->now_usec, i->now_usec, &result, &left_usec);
     if (r == 0 && trial)
         r = judge_trial(i, &p->person, &result);
     if (r == 0)
@@ -239,6 +264,7 @@ int import_rows_feed(struct import_rows *i, struct view piece) {
 }
 
 int import_rows_flush(struct import_rows *i) {
+    i->erasures = 0;
     return batch_flush(i->db, &i->batch, i->now_usec);
 }
 

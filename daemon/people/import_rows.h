@@ -24,6 +24,7 @@ struct import_rows {
     bool has_head;
     size_t problem_room, remark_count, sample_count;
     struct seen seen; /* of a trial */
+    int8_t erasures;  /* whether anybody was erased: 1 yes, -1 no, 0 to be asked, once for each step */
     struct arena row; /* texts of the row that is being read */
 };
 

@@ -8,6 +8,7 @@
 #include "mail/address.h"
 #include "mail/tags.h"
 #include "people/member_fields.h"
+#include "people/privacy.h"
 #include "store/suppression.h"
 
 #include "base/banned.h"
@@ -65,6 +66,22 @@ static int check_suppression(struct db *db, const struct address *a, struct aren
     return -ESTALE;
 }
 
+/* Whoever was erased comes back only as somebody new, who asks for it. */
+static int check_erased(struct db *db, const struct address *a, bool again, const struct member_act *act,
+                        struct arena *arena, struct why *why) {
+    struct erasure erasure;
+    int r = act->keys ? privacy_erased(db, act->keys, a->key, arena, &erasure) : 0;
+    if (r <= 0)
+        return r;
+    if (again)
+        return privacy_forget(db, act->keys, a->key);
+    AUTOBUF struct buf date = BUF_INIT(64);
+    clock_print_utc(&date, erasure.at_usec);
+    (void)why_set(why, -ESTALE, "what was held on this address was erased on %.10s", buf_str(&date));
+    why_todo(why, "If they asked to be taken in anew: rundbrief subscriber add --again");
+    return -ESTALE;
+}
+
 static int refuse_left(const struct subscription *s, struct why *why) {
     AUTOBUF struct buf date = BUF_INIT(64);
     clock_print_utc(&date, s->since_usec);
@@ -100,6 +117,8 @@ int member_add(struct db *db, uint32_t list, struct view address, const struct m
         r = parse(address, &a, why);
     if (r == 0)
         r = check_suppression(db, &a, &arena, why);
+    if (r == 0)
+        r = check_erased(db, &a, again, act, &arena, why);
     if (r == 0 && (r = person_find(db, a.key, &arena, &base)) >= 0)
         r = member_read_fields(&base, fields, count, words, words_count, &arena, &p, &changed, why);
     if (r < 0)
@@ -151,6 +170,8 @@ int member_change_address(struct db *db, struct view old_address, struct view ne
         return r;
     if (strcmp(p.address, a.spelled) == 0)
         return why_set(why, -ESTALE, "this is the address already");
+    if ((r = check_erased(db, &a, false, act, &arena, why)) < 0)
+        return store_failed(why, r);
     r = person_change_address(db, p.id, a.key, a.spelled, act->now_usec);
     if (r == -EEXIST) {
         (void)why_set(why, r, "somebody else has the new address");

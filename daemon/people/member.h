@@ -15,6 +15,7 @@
 #include "store/subscription.h"
 
 struct db;
+struct keyring;
 struct words;
 
 /* Who acts, and what is to be kept of it. */
@@ -23,6 +24,7 @@ struct member_act {
     const char *basis;    /* consent, membership, public-task or other; needed by member_add() */
     const char *evidence; /* in words; needed by member_add() */
     int64_t now_usec;
+    const struct keyring *keys; /* with which erased addresses are known again; NULL: they are not asked for */
 };
 
 /* A field by its name ("given_name", "given-name") or as a column of an import is called in any language ("Vorname");
@@ -33,12 +35,13 @@ struct member_field {
 };
 
 /* Adds a person (fields may be none) to a list, or brings one back who was removed. Who left comes back only with
- * again. *ret_new: nobody had this address. */
+ * again, and so does an address that was erased. *ret_new: nobody had this address. */
 int member_add(struct db *db, uint32_t list, struct view address, const struct member_field *fields, size_t count,
                const struct words *const *words, size_t words_count, bool again, const struct member_act *act,
                struct why *why, bool *ret_new);
 int member_change(struct db *db, struct view address, const struct member_field *fields, size_t count,
                   const struct words *const *words, size_t words_count, const struct member_act *act, struct why *why);
+/* Not to an address that was erased. */
 int member_change_address(struct db *db, struct view old_address, struct view new_address, const struct member_act *act,
                           struct why *why);
 /* Tags are a list's own: a change as mail/tags.h reads it ("+funding, -board"). */

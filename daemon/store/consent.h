@@ -1,5 +1,5 @@
 /* The consent record: what happened to a person's subscriptions, when, how, from where, in which exact words.
- * Append-only. On the store's thread. */
+ * Append-only, until the person is erased. On the store's thread. */
 #pragma once
 #include <stdint.h>
 

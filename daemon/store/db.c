@@ -17,6 +17,7 @@
 #include "base/log.h"
 #include "base/number.h"
 #include "schema_2_sql.h"
+#include "schema_3_sql.h"
 #include "schema_sql.h"
 #include "store/tally.h"
 #include "store/wal.h"
@@ -39,12 +40,12 @@ struct db {
     struct tally tally;
     int failure;               /* of this transaction */
     int64_t silent_until_usec; /* monotonic: one was said already */
-    bool in_transaction;
+    bool in_transaction, scrub;
     int64_t slice_end_usec; /* monotonic; 0: never */
 };
 
 /* Forward only; number n brings version n - 1 to n. */
-static const char *const migrations[] = {schema_sql, schema_2_sql};
+static const char *const migrations[] = {schema_sql, schema_2_sql, schema_3_sql};
 enum { VERSION = COUNT_OF(migrations) };
 
 static int errno_of(struct db *db, int code) {
@@ -123,7 +124,7 @@ static int configure(struct db *db) {
     (void)snprintf(sql, sizeof sql, /* fits: all numbers are constants */
                    "PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; "
                    "PRAGMA cache_size = -%d; PRAGMA mmap_size = 0; PRAGMA temp_store = MEMORY; "
-                   "PRAGMA cell_size_check = ON; PRAGMA journal_size_limit = %d; "
+                   "PRAGMA cell_size_check = ON; PRAGMA secure_delete = ON; PRAGMA journal_size_limit = %d; "
                    "BEGIN EXCLUSIVE; COMMIT",
                    CACHE_KIB, WAL_KEEP_BYTES);
     return exec(db, sql);
@@ -405,6 +406,19 @@ int db_begin(struct db *db) {
     return r;
 }
 
+void db_scrub(struct db *db) {
+    db->scrub = true;
+}
+
+/* Pages of the log still hold what was overwritten in them. What fails here is tried again with the next commit. */
+static void scrub(struct db *db) {
+    int code = sqlite3_wal_checkpoint_v2(db->handle, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
+    if (code == SQLITE_OK)
+        db->scrub = false;
+    else
+        (void)failed(db, code, "PRAGMA wal_checkpoint(TRUNCATE)");
+}
+
 int db_commit(struct db *db) {
     int r = tally_flush(db);
     if (r == 0)
@@ -414,6 +428,8 @@ int db_commit(struct db *db) {
         return r;
     }
     db->in_transaction = false;
+    if (db->scrub)
+        scrub(db);
     return 0;
 }
 

@@ -49,6 +49,9 @@ int db_run(struct db *db, const char *sql, int64_t *ret_changed, const char *let
 /* The first column of the first row; *ret is left alone where there is none (returns 0), 1 where there is one. */
 int db_get_int(struct db *db, const char *sql, int64_t *ret, const char *letters, ...);
 int64_t db_last_id(struct db *db);
+/* What is deleted is overwritten with zeros (secure_delete); after the commit of this transaction nothing of it is left in
+ * the log either. A free block of the file system, and backups, may hold it longer. */
+void db_scrub(struct db *db);
 /* After much work: gives back what memory its caches took. */
 void db_shrink(struct db *db);
 /* Starts the time after which store_slice_over() answers yes; below 0: never. */

@@ -156,6 +156,8 @@ static int keep(struct claiming *k, const struct row *row) {
 static const char *reason_against(const struct row *row) {
     if (row_int(row, COLUMN_SUPPRESSED))
         return "suppressed";
+    if (row_is_null(row, COLUMN_TEXTS)) /* the address */
+        return "erased";
     switch ((enum subscription_state)row_int(row, COLUMN_MEMBER_STATE)) {
     case SUBSCRIPTION_ACTIVE: return NULL;
     case SUBSCRIPTION_LEFT: return "left";

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "mail/address.h"
 #include "store/db.h"
 
 #include "base/banned.h"
@@ -102,4 +103,9 @@ int notice_next_due(struct db *db, int64_t *ret_usec) {
         return r;
     *ret_usec = due;
     return 0;
+}
+
+bool notice_is_to(const char *recipient, const char *address_key) {
+    struct address a;
+    return address_parse_mailbox(view_of(recipient), &a, NULL) == ADDRESS_OK && strcmp(a.key, address_key) == 0;
 }

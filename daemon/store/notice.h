@@ -1,5 +1,6 @@
 /* Notices: system mail, whole messages waiting to be sent. On the store's thread. */
 #pragma once
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/view.h"
@@ -25,3 +26,5 @@ int notice_record(struct db *db, int64_t id, const struct outcome *outcome, int6
                   const char *relay);
 int notice_recover(struct db *db, int64_t now_usec); /* claimed at start: due again */
 int notice_next_due(struct db *db, int64_t *ret_usec);
+/* Whether a recipient, as it was written, is the address of that compared form. */
+bool notice_is_to(const char *recipient, const char *address_key);

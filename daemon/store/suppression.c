@@ -20,15 +20,22 @@ int suppression_clear(struct db *db, const char *address_key, bool *ret_was) {
     return 0;
 }
 
-int suppression_get(struct db *db, const char *address_key, struct arena *arena, const char **ret_reason) {
+int suppression_read(struct db *db, const char *address_key, struct arena *arena, struct suppression *ret) {
     struct row *row = NULL;
-    int r = db_query(db, "SELECT reason FROM suppression WHERE address_key = ?", &row, "t", address_key);
+    int r = db_query(db, "SELECT since, reason, detail FROM suppression WHERE address_key = ?", &row, "t", address_key);
     if (r < 0 || (r = db_next(row)) <= 0)
         return r;
-    const char *reason = arena_strdup(arena, row_text(row, 0));
+    ret->since_usec = row_int(row, 0);
+    ret->reason = arena_strdup(arena, row_text(row, 1));
+    ret->detail = arena_strdup(arena, row_text(row, 2));
     db_end(row);
-    if (!reason)
-        return -ENOMEM;
-    *ret_reason = reason;
-    return 1;
+    return arena_failed(arena) ? -ENOMEM : 1;
+}
+
+int suppression_get(struct db *db, const char *address_key, struct arena *arena, const char **ret_reason) {
+    struct suppression s;
+    int r = suppression_read(db, address_key, arena, &s);
+    if (r == 1)
+        *ret_reason = s.reason;
+    return r;
 }

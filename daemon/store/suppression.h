@@ -11,4 +11,9 @@ struct db;
  * stays. */
 int suppression_set(struct db *db, const char *address_key, const char *reason, const char *detail, int64_t now_usec);
 int suppression_clear(struct db *db, const char *address_key, bool *ret_was);
-int suppression_get(struct db *db, const char *address_key, struct arena *arena, const char **ret_reason); /* 1, 0 */
+struct suppression {
+    int64_t since_usec;
+    const char *reason, *detail;
+};
+int suppression_read(struct db *db, const char *address_key, struct arena *arena, struct suppression *ret); /* 1, 0 */
+int suppression_get(struct db *db, const char *address_key, struct arena *arena, const char **ret_reason);  /* 1, 0 */

@@ -290,7 +290,7 @@ static void claims_ask_again_who_is_to_be_written_to(void **state) {
     assert_true(c.items[0].subscriber == people[5]);
     claims_done(&c);
     ASSERT_COUNTERS(db, id, 8, 1, 0, 0, 0, 0, 7);
-    static const char *const reasons[] = {"left",    "removed", "suppressed", "removed",
+    static const char *const reasons[] = {"left",    "removed", "suppressed", "erased",
                                           "removed", "",        "left",       "suppressed"};
     struct row *row;
     assert_int_equal(db_query(db, "SELECT text FROM delivery ORDER BY subscriber", &row, ""), 0);

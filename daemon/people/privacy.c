@@ -1,0 +1,123 @@
+#include "people/privacy.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "base/clock.h"
+#include "mail/address.h"
+#include "store/suppression.h"
+#include "trust/code.h"
+
+#include "base/banned.h"
+
+_Static_assert(ERASURE_HASH_BYTES == 32, "as code_address_hash() makes it");
+
+static int store_failed(struct why *why, int error) {
+    return why->what[0] ? error : why_set(why, error, "the store cannot be changed: %s", strerror(-error));
+}
+
+static int check(struct view written, const struct member_act *act, struct address *ret, struct why *why) {
+    *why = (struct why){0};
+    enum address_fault fault = address_parse_mailbox(written, ret, NULL);
+    if (fault != ADDRESS_OK)
+        return why_set(why, -EINVAL, "%s", address_fault_text(fault));
+    struct view reason = view_trim(view_of(act->evidence ? act->evidence : ""));
+    if (reason.len == 0) {
+        (void)why_set(why, -EINVAL, "for what reason?");
+        why_todo(why, "Give --reason TEXT; it is kept, so name nobody in it");
+        return -EINVAL;
+    }
+    if (reason.len > PRIVACY_REASON_MAX_BYTES)
+        return why_set(why, -EINVAL, "the reason has more than %d bytes", (int)PRIVACY_REASON_MAX_BYTES);
+    return 0;
+}
+
+/* --- Erasure ------------------------------------------------------------------------------------------------- */
+
+int privacy_erased(struct db *db, const struct keyring *keys, const char *address_key, struct arena *arena,
+                   struct erasure *ret) {
+    uint8_t hash[ERASURE_HASH_BYTES];
+    code_address_hash(keys, view_of(address_key), hash);
+    return erasure_get(db, hash, arena, ret);
+}
+
+int privacy_forget(struct db *db, const struct keyring *keys, const char *address_key) {
+    uint8_t hash[ERASURE_HASH_BYTES];
+    code_address_hash(keys, view_of(address_key), hash);
+    return erasure_forget(db, hash);
+}
+
+int privacy_erase(struct db *db, struct view address, const struct member_act *act, struct why *why) {
+    struct address a;
+    bool any = false;
+    uint8_t hash[ERASURE_HASH_BYTES];
+    int r = check(address, act, &a, why);
+    if (r == 0)
+        r = erasure_address(db, a.key, &any);
+    if (r == -EBUSY) {
+        (void)why_set(why, r, "a mail to this address is on its way just now");
+        why_todo(why, "Try again in a minute");
+        return r;
+    }
+    if (r == 0 && !any)
+        return why_set(why, -ENOENT, "nothing is held on this address");
+    const struct erasure erasure = {.at_usec = act->now_usec, .by = act->by, .reason = act->evidence};
+    if (r == 0) {
+        code_address_hash(act->keys, view_of(a.key), hash);
+        r = erasure_mark(db, hash, &erasure);
+    }
+    return r < 0 ? store_failed(why, r) : 0;
+}
+
+/* --- Suppression --------------------------------------------------------------------------------------------- */
+
+/* In the record of whoever has the address. */
+static int note(struct db *db, const char *address_key, const char *what, const char *evidence,
+                const struct member_act *act) {
+    AUTOARENA struct arena arena = {0};
+    struct person p;
+    const struct consent consent = {.what = what, .how = "command", .origin = act->by, .evidence = evidence};
+    int r = person_find(db, address_key, &arena, &p);
+    return r == 1 ? consent_add(db, p.id, 0, act->now_usec, &consent) : r;
+}
+
+int privacy_suppress(struct db *db, struct view address, const struct member_act *act, struct why *why) {
+    AUTOARENA struct arena arena = {0};
+    AUTOBUF struct buf detail = BUF_INIT(2 * PRIVACY_REASON_MAX_BYTES), date = BUF_INIT(64);
+    struct address a;
+    struct suppression before;
+    int r = check(address, act, &a, why);
+    if (r == 0)
+        r = suppression_read(db, a.key, &arena, &before);
+    if (r == 1) {
+        clock_print_utc(&date, before.since_usec);
+        return why_set(why, -ESTALE, "nothing is sent to this address since %.10s (%s)", buf_str(&date), before.reason);
+    }
+    buf_printf(&detail, "%s: %s", act->by, act->evidence);
+    if (r == 0)
+        r = suppression_set(db, a.key, "command", buf_str(&detail), act->now_usec);
+    if (r == 0)
+        r = note(db, a.key, "suppressed", act->evidence, act);
+    return r < 0 ? store_failed(why, r) : 0;
+}
+
+int privacy_unsuppress(struct db *db, struct view address, const struct member_act *act, struct why *why) {
+    AUTOARENA struct arena arena = {0};
+    AUTOBUF struct buf evidence = BUF_INIT(8192);
+    struct address a;
+    struct suppression before;
+    bool was = false;
+    int r = check(address, act, &a, why);
+    if (r == 0)
+        r = suppression_read(db, a.key, &arena, &before);
+    if (r < 0)
+        return store_failed(why, r);
+    if (r == 0)
+        return why_set(why, -ESTALE, "this address is not suppressed");
+    buf_printf(&evidence, "%s (was: %s)", act->evidence, before.reason);
+    r = suppression_clear(db, a.key, &was);
+    if (r == 0)
+        r = note(db, a.key, "unsuppressed", buf_str(&evidence), act);
+    return r < 0 ? store_failed(why, r) : 0;
+}

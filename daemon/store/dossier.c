@@ -1,0 +1,95 @@
+#include "store/dossier.h"
+
+#include "store/db.h"
+#include "store/delivery.h"
+#include "store/notice.h"
+
+#include "base/banned.h"
+
+int dossier_deliveries(struct db *db, int64_t subscriber, dossier_on_delivery *on_row, void *user) {
+    struct row *row = NULL;
+    int r = db_query(db,
+                     "SELECT a.id, d.first_claim, d.at, d.list, a.name, a.subject, d.language, d.state, d.status, "
+                     "d.text, d.relay, d.attempts, d.code FROM announcement a CROSS JOIN delivery d ON d.announcement "
+                     "= a.id AND d.subscriber = ? ORDER BY a.id",
+                     &row, "i", subscriber);
+    while (r >= 0 && (r = db_next(row)) == 1) {
+        const struct dossier_delivery one = {
+            .announcement = row_int(row, 0),
+            .claimed_usec = row_int(row, 1),
+            .at_usec = row_int(row, 2),
+            .list = (uint32_t)row_int(row, 3),
+            .name = row_text(row, 4),
+            .subject = row_text(row, 5),
+            .language = row_text(row, 6),
+            .state = delivery_state_name((enum delivery_state)row_int(row, 7)),
+            .status = row_text(row, 8),
+            .text = row_text(row, 9),
+            .relay = row_text(row, 10),
+            .attempts = (unsigned)row_int(row, 11),
+            .code = (unsigned)row_int(row, 12),
+        };
+        r = on_row(user, &one);
+        if (r != 0) {
+            db_end(row);
+            return r;
+        }
+    }
+    return r;
+}
+
+int dossier_imports(struct db *db, int64_t subscriber, dossier_on_import *on_row, void *user) {
+    struct row *row = NULL;
+    int r =
+        db_query(db,
+                 "SELECT id, ended, list, by, file, basis, evidence FROM import i WHERE state = 2 AND (id = (SELECT "
+                 "import FROM subscriber WHERE id = ?1) OR id = (SELECT import FROM subscription u WHERE u.list = "
+                 "i.list AND u.subscriber = ?1)) ORDER BY id",
+                 &row, "i", subscriber);
+    while (r >= 0 && (r = db_next(row)) == 1) {
+        const struct dossier_import one = {
+            .id = row_int(row, 0),
+            .at_usec = row_int(row, 1),
+            .list = (uint32_t)row_int(row, 2),
+            .by = row_text(row, 3),
+            .file = row_text(row, 4),
+            .basis = row_text(row, 5),
+            .evidence = row_text(row, 6),
+        };
+        r = on_row(user, &one);
+        if (r != 0) {
+            db_end(row);
+            return r;
+        }
+    }
+    return r;
+}
+
+int dossier_notices(struct db *db, const char *address_key, dossier_on_notice *on_row, void *user) {
+    struct row *row = NULL;
+    int r = db_query(db,
+                     "SELECT recipient, announcement, created, at, kind, state, status, text, relay, code FROM notice "
+                     "ORDER BY id",
+                     &row, "");
+    while (r >= 0 && (r = db_next(row)) == 1) {
+        if (!notice_is_to(row_text(row, 0), address_key))
+            continue;
+        const struct dossier_notice one = {
+            .announcement = row_int(row, 1),
+            .created_usec = row_int(row, 2),
+            .at_usec = row_int(row, 3),
+            .kind = row_text(row, 4),
+            .state = delivery_state_name((enum delivery_state)row_int(row, 5)),
+            .status = row_text(row, 6),
+            .text = row_text(row, 7),
+            .relay = row_text(row, 8),
+            .code = (unsigned)row_int(row, 9),
+        };
+        r = on_row(user, &one);
+        if (r != 0) {
+            db_end(row);
+            return r;
+        }
+    }
+    return r;
+}

@@ -1,0 +1,34 @@
+/* What is held on a person beside the person, subscriptions and consent record: for a document that they may ask for.
+ * On the store's thread. The walks look each announcement up once: there are thousands at most. A non-zero answer of
+ * on_row ends a walk and is returned. Strings are valid within the call. */
+#pragma once
+#include <stdint.h>
+
+struct db;
+
+struct dossier_delivery {
+    int64_t announcement, claimed_usec, at_usec; /* claimed: the mail's Date, or 0 */
+    uint32_t list;
+    const char *name, *subject, *language, *state, *status, *text, *relay;
+    unsigned attempts, code;
+};
+typedef int dossier_on_delivery(void *user, const struct dossier_delivery *row);
+int dossier_deliveries(struct db *db, int64_t subscriber, dossier_on_delivery *on_row, void *user);
+
+/* Imports that brought the person, or a subscription of theirs. */
+struct dossier_import {
+    int64_t id, at_usec;
+    uint32_t list;
+    const char *by, *file, *basis, *evidence;
+};
+typedef int dossier_on_import(void *user, const struct dossier_import *row);
+int dossier_imports(struct db *db, int64_t subscriber, dossier_on_import *on_row, void *user);
+
+/* System mail to an address. */
+struct dossier_notice {
+    int64_t announcement, created_usec, at_usec;
+    const char *kind, *state, *status, *text, *relay;
+    unsigned code;
+};
+typedef int dossier_on_notice(void *user, const struct dossier_notice *row);
+int dossier_notices(struct db *db, const char *address_key, dossier_on_notice *on_row, void *user);
