@@ -442,7 +442,8 @@ static void facts(void **state) {
          "Subject: Fördern\nEvent: Tuesday, 6 August 2024\nGoes out: at once after release\n"},
         {"in another zone", "send-at = 5.8.2025 10:00\n[event]\nstart = 2.9.2025 10:00\ntimezone = Asia/Tokyo\n",
          "lisbon", "en",
-         "Subject: Fördern\nEvent: Tuesday, 2 September 2025, 10:00 (Asia/Tokyo)\n"
+         "Subject: Fördern\nEvent: Tuesday, 2 September 2025, 10:00 (Asia/Tokyo); in your time zone: Tuesday, 2 "
+         "September 2025, 2:00 (Europe/Lisbon)\n"
          "Goes out: Tuesday, 5 August 2025, 10:00\nRetried until: Saturday, 9 August 2025, 10:00\n"},
     };
     for (size_t i = 0; i < COUNT_OF(cases); i++) {
