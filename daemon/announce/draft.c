@@ -293,25 +293,33 @@ static bool is_calendar(const char *file) {
     return name.len > 4 && view_eq_nocase(view_slice(name, name.len - 4, 4), ".ics");
 }
 
+static int read_text(struct reading *r, struct view content) {
+    AUTOBUF struct buf text = BUF_INIT(DRAFT_FILE_MAX_BYTES * 3);
+    const char *charset;
+    int error = text_read(content, &text, &charset);
+    if (why_is_trouble(error))
+        return error;
+    if (error < 0 || !text_is_utf8(buf_view(&text))) {
+        complain(r, 0, "not-text", NULL, NULL, NULL);
+        return 0;
+    }
+    say_charset(r, charset);
+    return read_markdown(r, buf_view(&text));
+}
+
 int draft_read(const char *file, struct view content, bool translation, const char *default_zone,
                struct problems *problems, struct draft *ret) {
     struct draft d = {0};
     d.file = arena_strdup(&d.arena, file);
     struct reading r = {.draft = &d, .problems = problems, .translation = translation};
     size_t errors = problems->errors;
-    AUTOBUF struct buf text = BUF_INIT(DRAFT_FILE_MAX_BYTES * 3);
-    const char *charset = "";
     int error = 0;
     if (content.len > DRAFT_FILE_MAX_BYTES)
         complain(&r, 0, "file-too-long", NULL, NULL, NULL);
     else if (is_calendar(file))
         error = read_calendar(&r, content, default_zone);
-    else if (text_read(content, &text, &charset) < 0 || !text_is_utf8(buf_view(&text)))
-        complain(&r, 0, "not-text", NULL, NULL, NULL);
-    else {
-        say_charset(&r, charset);
-        error = read_markdown(&r, buf_view(&text));
-    }
+    else
+        error = read_text(&r, content);
     if (arena_failed(&d.arena))
         error = -ENOMEM;
     if (error < 0) {

@@ -83,7 +83,10 @@ static int read_translations(struct checking *k) {
     head->language_count = 1;
     for (size_t i = 0; i < k->source->files.count; i++) {
         const char *name = k->source->files.files[i].path;
-        const char *language = source_translation(name, k->source->stem, &k->languages);
+        const char *language;
+        int r = source_translation(name, k->source->stem, &k->languages, &language);
+        if (r < 0)
+            return r;
         if (language[0] == '\0')
             continue;
         if (strcmp(language, head->languages[0]) == 0 || head->language_count == BUNDLE_LANGUAGES_MAX) {
@@ -93,7 +96,7 @@ static int read_translations(struct checking *k) {
         if (list && !conf_list_has_language(list, language))
             problem_add(k->problems, false, name, 0, "translation-not-listed", language, list->name, NULL);
         struct draft *d = &k->drafts[k->draft_count];
-        int r = draft_read(name, k->source->files.files[i].content, true, checking_zone(k), k->problems, d);
+        r = draft_read(name, k->source->files.files[i].content, true, checking_zone(k), k->problems, d);
         if (r < 0 && r != -EINVAL)
             return r;
         k->draft_count++;

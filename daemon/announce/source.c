@@ -19,16 +19,14 @@ static const char *const ignored_endings[] = {"~", ".part", ".filepart", ".tmp",
 static const char *const ignored_names[] = {"Thumbs.db", "desktop.ini", "ehthumbs.db"};
 
 bool source_ignores(const char *written) {
-    AUTOFREE char *name = view_dup(view_trim(view_of(written))); /* as it will be kept */
-    if (!name)
-        return false;
-    if (name[0] == '.' || (name[0] == '~' && name[1] == '$'))
+    struct view name = view_trim(view_of(written)); /* as it will be kept */
+    if (view_starts(name, ".") || view_starts(name, "~$"))
         return true;
     for (size_t i = 0; i < COUNT_OF(ignored_endings); i++)
-        if (view_ends(view_of(name), ignored_endings[i]))
+        if (view_ends(name, ignored_endings[i]))
             return true;
     for (size_t i = 0; i < COUNT_OF(ignored_names); i++)
-        if (view_eq_nocase(view_of(name), ignored_names[i]))
+        if (view_eq_nocase(name, ignored_names[i]))
             return true;
     return false;
 }
@@ -59,7 +57,8 @@ static const char *find_language(struct view code, const struct languages *langu
     return "";
 }
 
-/* Names as they are compared and kept: NFC, without blanks at the ends. */
+/* Names as they are compared and kept: NFC, without blanks at the ends. Where that cannot be said, no name is taken for
+ * something else because of a shortage: why_is_trouble() tells that from a name that has no normal form. */
 static int normal_name(const char *name, struct buf *to) {
     buf_clear(to);
     int r = text_nfc(view_trim(view_of(name)), to);
@@ -74,28 +73,36 @@ static const char *translation_of(const char *name, struct view stem, const stru
     return find_language(view_slice(base, stem.len + 1, base.len), languages);
 }
 
-const char *source_translation(const char *name, const char *stem, const struct languages *languages) {
+int source_translation(const char *name, const char *stem, const struct languages *languages, const char **ret) {
     AUTOBUF struct buf normal = BUF_INIT(NORMAL_MAX_BYTES), normal_stem = BUF_INIT(NORMAL_MAX_BYTES);
-    if (normal_name(name, &normal) < 0 || normal_name(stem, &normal_stem) < 0)
-        return "";
-    return translation_of(buf_str(&normal), buf_view(&normal_stem), languages);
+    int r = normal_name(name, &normal);
+    if (r == 0)
+        r = normal_name(stem, &normal_stem);
+    if (why_is_trouble(r))
+        return r;
+    *ret = r < 0 ? "" : translation_of(buf_str(&normal), buf_view(&normal_stem), languages);
+    return 0;
 }
 
-bool source_is_first(const char *name, char *const *names, size_t count, const struct languages *languages) {
+int source_is_first(const char *name, char *const *names, size_t count, const struct languages *languages) {
     AUTOBUF struct buf normal = BUF_INIT(NORMAL_MAX_BYTES), other = BUF_INIT(NORMAL_MAX_BYTES);
-    if (normal_name(name, &normal) < 0)
-        return first_stem(name).ptr != NULL; /* an error, when it is read */
+    int r = normal_name(name, &normal);
+    if (r < 0)
+        return why_is_trouble(r) ? r : first_stem(name).ptr != NULL; /* an error, when it is read */
     struct view stem = first_stem(buf_str(&normal));
     if (!stem.ptr || stem.len == 0)
-        return false;
+        return 0;
     for (size_t i = 0; i < count; i++) {
-        if (source_ignores(names[i]) || normal_name(names[i], &other) < 0)
+        if (source_ignores(names[i]))
             continue;
-        struct view other_stem = first_stem(buf_str(&other));
+        r = normal_name(names[i], &other);
+        if (why_is_trouble(r))
+            return r;
+        struct view other_stem = r < 0 ? (struct view){0} : first_stem(buf_str(&other));
         if (other_stem.ptr && other_stem.len < stem.len && translation_of(buf_str(&normal), other_stem, languages)[0])
-            return false;
+            return 0;
     }
-    return true;
+    return 1;
 }
 
 /* key: of [problem], for coordinators; the rest says the same to admins. */
@@ -159,20 +166,25 @@ static int on_mention(void *user, const struct mention *m) {
     return 0;
 }
 
+/* A text that cannot be read names nothing: what is wrong with it is said later. */
+static int collect_named_by(const struct bundle_file *f, struct named *n) {
+    AUTOBUF struct buf text = BUF_INIT(4 * DRAFT_FILE_MAX_BYTES), normal = BUF_INIT(4 * DRAFT_FILE_MAX_BYTES);
+    const char *charset;
+    int r = text_read(f->content, &text, &charset);
+    if (r == 0)
+        r = text_nfc(buf_view(&text), &normal);
+    if (r < 0)
+        return why_is_trouble(r) ? r : 0;
+    n->by = f->path;
+    return mentions_each(buf_view(&normal), on_mention, n);
+}
+
 static int collect_named(const struct source *s, struct named *n) {
-    for (size_t i = 0; i < s->files.count; i++) {
-        const struct bundle_file *f = &s->files.files[i];
-        AUTOBUF struct buf text = BUF_INIT(4 * DRAFT_FILE_MAX_BYTES), normal = BUF_INIT(4 * DRAFT_FILE_MAX_BYTES);
-        const char *charset;
-        if (!text_stem(f->path).ptr || f->content.len > DRAFT_FILE_MAX_BYTES ||
-            text_read(f->content, &text, &charset) < 0 || text_nfc(buf_view(&text), &normal) < 0)
-            continue;
-        n->by = f->path;
-        int r = mentions_each(buf_view(&normal), on_mention, n);
-        if (r < 0)
-            return r;
-    }
-    return 0;
+    int r = 0;
+    for (size_t i = 0; r == 0 && i < s->files.count; i++)
+        if (text_stem(s->files.files[i].path).ptr && s->files.files[i].content.len <= DRAFT_FILE_MAX_BYTES)
+            r = collect_named_by(&s->files.files[i], n);
+    return r;
 }
 
 /* True where a text names the file; not counting what it says of itself. */
@@ -185,7 +197,10 @@ static bool is_named(const struct named *n, const char *name) {
 
 static int set_first(struct source *s, const char *name, struct why *why) {
     AUTOBUF struct buf normal = BUF_INIT(NORMAL_MAX_BYTES);
-    if (normal_name(name, &normal) < 0 || !first_stem(buf_str(&normal)).ptr)
+    int r = normal_name(name, &normal);
+    if (why_is_trouble(r))
+        return refuse_file(name, r, why);
+    if (r < 0 || !first_stem(buf_str(&normal)).ptr)
         return refuse_source(name, -EINVAL, "not-announcement",
                              "this is neither a text (.md) nor a calendar event (.ics)",
                              "`rundbrief new` writes a text to begin with", why);
@@ -202,9 +217,13 @@ static bool is_plain_file(int dirfd, const char *name) {
 static int add_translations(struct source *s, int dirfd, char *const *names, size_t count,
                             const struct languages *languages, struct why *why) {
     int r = 0;
-    for (size_t i = 0; r == 0 && i < count; i++)
-        if (!source_ignores(names[i]) && source_translation(names[i], s->stem, languages)[0])
+    for (size_t i = 0; r == 0 && i < count; i++) {
+        const char *language = "";
+        if (!source_ignores(names[i]))
+            r = source_translation(names[i], s->stem, languages, &language);
+        if (r == 0 && language[0])
             r = add_file(s, dirfd, names[i], why);
+    }
     return r;
 }
 
@@ -213,8 +232,11 @@ static int add_named(struct source *s, int dirfd, char *const *names, size_t cou
     int r = named ? collect_named(s, named) : -ENOMEM;
     for (size_t i = 0; r == 0 && i < count && named->count; i++) {
         AUTOBUF struct buf normal = BUF_INIT(NORMAL_MAX_BYTES);
-        if (!source_ignores(names[i]) && normal_name(names[i], &normal) == 0 && is_named(named, buf_str(&normal)) &&
-            !bundle_get(&s->files, buf_str(&normal)).ptr && is_plain_file(dirfd, names[i]))
+        int error = source_ignores(names[i]) ? -EINVAL : normal_name(names[i], &normal);
+        if (why_is_trouble(error))
+            r = error;
+        else if (error == 0 && is_named(named, buf_str(&normal)) && !bundle_get(&s->files, buf_str(&normal)).ptr &&
+                 is_plain_file(dirfd, names[i]))
             r = add_file(s, dirfd, names[i], why);
     }
     if (named)
@@ -249,8 +271,12 @@ static int find_first(const struct source *s, char *const *names, size_t count, 
     int r = named ? collect_named(s, named) : -ENOMEM;
     for (size_t i = 0; r == 0 && i < count; i++) {
         AUTOBUF struct buf normal = BUF_INIT(NORMAL_MAX_BYTES);
-        if (source_ignores(names[i]) || !source_is_first(names[i], names, count, languages) ||
-            normal_name(names[i], &normal) < 0 || is_named(named, buf_str(&normal)))
+        int is_first = source_ignores(names[i]) ? 0 : source_is_first(names[i], names, count, languages);
+        if (is_first > 0)
+            r = normal_name(names[i], &normal); /* as it could be taken, it has a normal form */
+        if (is_first < 0)
+            r = is_first;
+        if (r < 0 || is_first == 0 || is_named(named, buf_str(&normal)))
             continue;
         *ret_first = names[i];
         ++*ret_count;
@@ -335,9 +361,11 @@ int source_read(int dirfd, const char *path, const struct languages *languages, 
 
 static int add_uploaded(struct source *s, const struct bundle_file *f, struct why *why) {
     AUTOBUF struct buf normal = BUF_INIT(NORMAL_MAX_BYTES);
-    if (strchr(f->path, '/') || source_ignores(f->path) || normal_name(f->path, &normal) < 0)
+    int r = strchr(f->path, '/') || source_ignores(f->path) ? -EINVAL : normal_name(f->path, &normal);
+    if (r < 0 && !why_is_trouble(r))
         return why_set(why, -EINVAL, "not a name of an announcement's file");
-    int r = bundle_add(&s->files, buf_str(&normal), f->content);
+    if (r == 0)
+        r = bundle_add(&s->files, buf_str(&normal), f->content);
     return r < 0 ? refuse_file(f->path, r, why) : 0;
 }
 

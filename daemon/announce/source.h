@@ -30,10 +30,11 @@ struct languages {
 
 /* Dot files, backups, partial uploads, and what file managers leave behind. */
 bool source_ignores(const char *name);
-/* True where name is the first file of an announcement of its own (not a translation of another one in names). */
-bool source_is_first(const char *name, char *const *names, size_t count, const struct languages *languages);
-/* The language of a translation of stem, or "" where name is none. Points into static or given memory of languages. */
-const char *source_translation(const char *name, const char *stem, const struct languages *languages);
+/* 1 where name is the first file of an announcement of its own (not a translation of another one in names), else 0; or
+ * -ENOMEM: nobody knows. */
+int source_is_first(const char *name, char *const *names, size_t count, const struct languages *languages);
+/* The language of a translation of stem, or "" where name is none; static, or languages' own. -ENOMEM: nobody knows. */
+int source_translation(const char *name, const char *stem, const struct languages *languages, const char **ret);
 
 /* Reads path (relative to dirfd): a file with what belongs to it, or a folder. -ENOENT …, with why. */
 int source_read(int dirfd, const char *path, const struct languages *languages, struct source *ret, struct why *why);

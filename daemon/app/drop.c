@@ -73,7 +73,7 @@ static int look_into(struct drop *d, const char *list, const struct languages *l
     bool quiet = now - newest >= DROP_QUIET_SECONDS;
     if (newest && !quiet)
         wait_for(d, DROP_QUIET_SECONDS - (now - newest));
-    for (size_t i = 0; quiet && i < count && !d->path[0]; i++) {
+    for (size_t i = 0; r == 0 && quiet && i < count && !d->path[0]; i++) {
         struct stat st;
         if (source_ignores(names[i]))
             continue;
@@ -81,7 +81,11 @@ static int look_into(struct drop *d, const char *list, const struct languages *l
             wait_for(d, DROP_TROUBLE_SECONDS); /* perhaps it is gone */
             continue;
         }
-        bool first = S_ISDIR(st.st_mode) || source_is_first(names[i], names, count, languages);
+        int first = S_ISDIR(st.st_mode) ? 1 : source_is_first(names[i], names, count, languages);
+        if (first < 0) {
+            r = first;
+            continue;
+        }
         time_t age = now - st.st_ctime;
         if (!first && age < orphan_seconds) {
             wait_for(d, orphan_seconds - age);
@@ -99,7 +103,7 @@ static int look_into(struct drop *d, const char *list, const struct languages *l
         (void)snprintf(d->list, sizeof d->list, "%s", list); /* names of lists are shorter */
     }
     files_free_names(names, count);
-    return 0;
+    return r;
 }
 
 static int step_look(struct drop *d) {
@@ -152,16 +156,21 @@ static int keep_translations(struct drop *d, const struct languages *languages) 
     for (size_t i = 0; i < d->name_count; i++) {
         char *pair[] = {first, all[i]};
         /* Beside the first file it is none of its own; alone it would be. */
-        bool ours = !source_ignores(all[i]) && strcmp(all[i], first) != 0 &&
-                    !source_is_first(all[i], pair, COUNT_OF(pair), languages) &&
-                    source_is_first(all[i], &pair[1], 1, languages);
-        if (ours)
+        int ours = 0;
+        if (!source_ignores(all[i]) && strcmp(all[i], first) != 0) {
+            int beside = source_is_first(all[i], pair, COUNT_OF(pair), languages);
+            ours = beside ? beside : source_is_first(all[i], &pair[1], 1, languages);
+            ours = beside > 0 ? 0 : ours;
+        }
+        if (ours < 0)
+            r = ours;
+        if (ours > 0)
             all[kept++] = all[i];
         else
             free(all[i]);
     }
     d->name_count = kept;
-    return 0;
+    return r;
 }
 
 static int step_read(struct drop *d) {

@@ -102,7 +102,7 @@ int text_fold(struct view v, struct buf *to) {
 int text_convert(struct view v, const char *charset, struct buf *to) {
     iconv_t cd = iconv_open("UTF-8", charset);
     if (cd == (iconv_t)-1)
-        return -EINVAL;
+        return -errno;
     char *in = (char *)v.ptr;
     size_t left = v.len;
     int r = 0;

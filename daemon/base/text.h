@@ -29,7 +29,8 @@ int text_nfc(struct view v, struct buf *to);
 /* Full case folding, then NFC: the form in which two spellings are compared. -EILSEQ on invalid UTF-8. */
 int text_fold(struct view v, struct buf *to);
 
-/* Converts from charset (an iconv name) to UTF-8, appended to `to`. -EINVAL unknown charset, -EILSEQ bad input. */
+/* Converts from charset (an iconv name) to UTF-8, appended to `to`. -EINVAL unknown charset, -EILSEQ bad input; what the
+ * machine lacks as it is. */
 int text_convert(struct view v, const char *charset, struct buf *to);
 /* Reads the text of a file that people made: strips a BOM; UTF-16 by its BOM; UTF-8 when valid; else
  * windows-1252. *ret_charset is a static name ("UTF-8", "UTF-16", "windows-1252"). -EILSEQ where it is none of these

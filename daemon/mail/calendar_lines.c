@@ -18,7 +18,7 @@ int calendar_unfold(struct view file, struct buf *to, const char **ret_charset, 
     if (view_starts(file, "\xff\xfe") || view_starts(file, "\xfe\xff")) {
         int r = text_read(file, &utf16, &utf_16);
         if (r < 0)
-            return r == -ENOMEM ? r : why_set(why, -EINVAL, "the calendar file's characters cannot be read");
+            return r != -EILSEQ ? r : why_set(why, -EINVAL, "the calendar file's characters cannot be read");
         file = buf_view(&utf16);
     }
     struct view line;

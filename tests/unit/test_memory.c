@@ -1,14 +1,8 @@
-/* Whichever allocation fails while a message is built and filled, the caller is told, and nothing leaks.
- * Linked with --wrap for the allocating functions. */
-#include <errno.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdlib.h>
+/* Whichever allocation fails while a message is built and filled, or an announcement's files are gathered, the caller is
+ * told, and nothing leaks. Linked with --wrap for the allocating functions. */
+#include "unit.h"
 
-#include <cmocka.h>
-
+#include "announce/source.h"
 #include "mail/address.h"
 #include "mail/message.h"
 
@@ -130,10 +124,92 @@ static void test_address(void **state) {
     }
 }
 
+static const char *const codes[] = {"de", "fr"};
+static const struct languages languages = {(char *const *)codes, COUNT_OF(codes)};
+
+/* What a name is, as one word: an error is no answer. */
+static int ask_name(const char *name, char *const *names, size_t count) {
+    const char *language = NULL;
+    int first = source_is_first(name, names, count, &languages);
+    int r = first < 0 ? first : source_translation(name, "Städte", &languages, &language);
+    return r < 0 ? r : first << 1 | (language[0] != '\0');
+}
+
+/* No name is taken for a file that means nothing, nor for one that it does not belong to. */
+static void test_names(void **state) {
+    (void)state;
+    enum { FIRST = 2, TRANSLATION = 1 };
+    static const char *const names[] = {"Sta\u0308dte.md", "Städte.fr.md", "plan.pdf"};
+    static const int want[] = {FIRST, TRANSLATION, 0};
+    for (size_t i = 0; i < COUNT_OF(names); i++)
+        for (long n = 0;; n++) {
+            has_failed = false;
+            left = n;
+            int got = ask_name(names[i], (char *const *)names, COUNT_OF(names));
+            left = -1;
+            unit_int(names[i], got, has_failed ? -ENOMEM : want[i]);
+            if (!has_failed) {
+                unit_int(names[i], n > 0, true);
+                break;
+            }
+        }
+}
+
+static int read_source(const char *path, const char *want_files) {
+    struct source s;
+    struct why why;
+    int r = source_read(AT_FDCWD, path, &languages, &s, &why);
+    if (r < 0)
+        return r;
+    long failing = left;
+    left = -1;
+    AUTOBUF struct buf got = BUF_INIT(1000);
+    for (size_t i = 0; i < s.files.count; i++)
+        buf_printf(&got, "%s ", s.files.files[i].path);
+    unit_str(path, buf_str(&got), want_files);
+    source_done(&s);
+    left = failing;
+    return 0;
+}
+
+/* Nothing that belongs to an announcement is left out, whether it lies beside it or in its folder. */
+static void test_source(void **state) {
+    const char *folder = *state;
+    static const struct {
+        const char *name, *content;
+    } files[] = {{"Sta\u0308dte.md", "attach = plan.pdf\n---\n![x](Bu\u0308hne.png)\n"},
+                 {"Städte.fr.md", "attach = plan\xe9.pdf\n---\nx\n"}, /* windows-1252 */
+                 {"plan.pdf", "x"},
+                 {"plané.pdf", "x"},
+                 {"Bu\u0308hne.png", "x"}};
+    for (size_t i = 0; i < COUNT_OF(files); i++) {
+        AUTOFREE char *path = unit_path(folder, files[i].name);
+        assert_int_equal(files_write_new(AT_FDCWD, path, view_of(files[i].content), 0600), 0);
+    }
+    AUTOFREE char *text = unit_path(folder, files[0].name);
+    const char *const paths[] = {text, folder};
+    static const char *const want[] = {"Städte.md Städte.fr.md Bühne.png plan.pdf plané.pdf ",
+                                       "Bühne.png Städte.md Städte.fr.md plan.pdf plané.pdf "};
+    for (size_t i = 0; i < COUNT_OF(paths); i++)
+        for (long n = 0;; n++) {
+            has_failed = false;
+            left = n;
+            int r = read_source(paths[i], want[i]);
+            left = -1;
+            unit_int(paths[i], r, has_failed ? -ENOMEM : 0);
+            if (!has_failed) {
+                assert_true(n > 20);
+                break;
+            }
+        }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_message),
         cmocka_unit_test(test_address),
+        cmocka_unit_test(test_names),
+        cmocka_unit_test_setup_teardown(test_source, unit_folder, unit_folder_gone),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
