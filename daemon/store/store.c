@@ -107,17 +107,21 @@ static void add_times(struct store *s, const struct store_times *more) {
     (void)pthread_mutex_unlock(&s->lock);
 }
 
-/* Runs a job's step in a savepoint of its own. A negative answer of this function breaks the transaction. */
-static int run_step(struct store *s, struct store_job *job, struct store_times *times) {
-    int r = db_savepoint(s->db);
-    if (r < 0)
-        return r;
+static void run_timed(struct store *s, struct store_job *job, struct store_times *times) {
     int64_t begun = clock_mono_usec(), cpu = cpu_usec();
     db_slice_begin(s->db, SLICE_USEC);
     job->result = job->step(job, s->db);
     db_slice_begin(s->db, -1);
     note(&times->step_usec, clock_mono_usec() - begun);
     note(&times->step_cpu_usec, cpu_usec() - cpu);
+}
+
+/* Runs a job's step in a savepoint of its own. A negative answer of this function breaks the transaction. */
+static int run_step(struct store *s, struct store_job *job, struct store_times *times) {
+    int r = db_savepoint(s->db);
+    if (r < 0)
+        return r;
+    run_timed(s, job, times);
     if (db_failure(s->db))
         return db_failure(s->db);
     if (job->result < 0)
@@ -156,17 +160,25 @@ static bool stays_open(struct store *s, const struct round *round) {
     return clock_mono_usec() < s->chain_until_usec;
 }
 
-static int run_round(struct store *s, struct round *round) {
-    struct store_times times = {0};
+static int run_transaction(struct store *s, struct round *round, struct store_job *slice, struct store_times *times) {
     int r = db_in_transaction(s->db) ? 0 : db_begin(s->db);
     if (r < 0)
         return r;
     for (struct store_job *job = round->urgent.first; job && r == 0; job = job->next)
-        r = run_step(s, job, &times);
-    if (r == 0 && round->slice)
-        r = run_step(s, round->slice, &times);
-    if (r < 0 || !stays_open(s, round))
-        r = end_transaction(s, r, &times);
+        r = run_step(s, job, times);
+    if (r == 0 && slice)
+        r = run_step(s, slice, times);
+    return r < 0 || !stays_open(s, round) ? end_transaction(s, r, times) : r;
+}
+
+static int run_round(struct store *s, struct round *round) {
+    struct store_times times = {0};
+    struct store_job *apart = round->slice && round->slice->apart ? round->slice : NULL;
+    int r = 0;
+    if (!apart || round->urgent.first || s->chain)
+        r = run_transaction(s, round, apart ? NULL : round->slice, &times);
+    if (r == 0 && apart)
+        run_timed(s, apart, &times);
     add_times(s, &times);
     return r;
 }

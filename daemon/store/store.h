@@ -31,6 +31,7 @@ struct store_job {
     void (*done)(struct store_job *job, int result);
     struct why why;            /* for whoever fails */
     struct store_chain *chain; /* NULL for none */
+    bool apart;                /* of NORMAL and BULK: the step runs outside of any transaction (db_copy_step()) */
     struct store_job *next;    /* the store's own, once submitted */
     /* the store's own */
     int result;

@@ -259,8 +259,97 @@ static void settings_survive_reopening(void **state) {
     assert_int_equal(pragma(f, "PRAGMA user_version"), 3);
 }
 
+static struct db_copy *begin_copy(const struct fixture *f, const char *path) {
+    struct db_copy *copy = NULL;
+    struct why why;
+    if (db_copy_begin(f->db, path, &why, &copy) < 0)
+        fail_msg("%s", why.what);
+    return copy;
+}
+
+/* Some hundred pages. */
+static void fill(const struct fixture *f) {
+    assert_int_equal(db_begin(f->db), 0);
+    for (int i = 0; i < 6000; i++)
+        fixture_member(f->db, 1, i, "de", 1);
+    assert_int_equal(db_commit(f->db), 0);
+}
+
+/* What is committed while a copy is made is in it, also of pages that were copied before. */
+static void a_copy_is_the_store_at_its_end(void **state) {
+    struct fixture *f = *state;
+    char path[128];
+    struct stat st;
+    struct why why;
+    (void)snprintf(path, sizeof path, "%s/copy.db", f->folder);
+    fill(f);
+    struct db_copy *copy = begin_copy(f, path);
+    assert_int_equal(stat(path, &st), 0);
+    assert_int_equal(st.st_mode & 07777, 0600);
+    int slices = 0, r;
+    do {
+        db_slice_begin(f->db, 0);
+        r = db_copy_step(copy);
+        db_slice_begin(f->db, -1);
+        if (r == 1)
+            assert_int_equal(db_run(f->db, "INSERT INTO meta VALUES (?, 1)", NULL, "d", slices++), 0);
+    } while (r == 1);
+    assert_int_equal(r, 0);
+    assert_true(slices > 3);
+    assert_null(db_copy_end(copy));
+    assert_int_equal(db_run(f->db, "INSERT INTO meta VALUES ('later', 1)", NULL, ""), 0);
+    assert_int_equal(db_copy_check(path, &why), 0);
+    char wal[160];
+    (void)snprintf(wal, sizeof wal, "%s-wal", path);
+    assert_int_equal(access(wal, F_OK), -1); /* one file alone */
+    struct db *opened = NULL;
+    assert_int_equal(db_open(path, &why, &opened), 0);
+    assert_int_equal(fixture_int(opened, "SELECT count(*) FROM subscriber"), 6000);
+    assert_int_equal(fixture_int(opened, "SELECT count(*) FROM meta WHERE value = 1 AND key <> 'later'"), slices);
+    assert_int_equal(fixture_int(opened, "SELECT count(*) FROM meta WHERE key = 'later'"), 0);
+    (void)db_close(opened);
+    assert_int_equal(db_copy_begin(f->db, path, &why, &copy), -EEXIST);
+}
+
+static void a_copy_that_is_given_up_harms_nothing(void **state) {
+    struct fixture *f = *state;
+    char path[128];
+    (void)snprintf(path, sizeof path, "%s/copy.db", f->folder);
+    fill(f);
+    struct db_copy *copy = begin_copy(f, path);
+    db_slice_begin(f->db, 0);
+    assert_int_equal(db_copy_step(copy), 1);
+    db_slice_begin(f->db, -1);
+    assert_null(db_copy_end(copy));
+    assert_null(db_copy_end(NULL));
+    fixture_reopen(f);
+    assert_int_equal(fixture_int(f->db, "SELECT count(*) FROM subscriber"), 6000);
+}
+
+static void a_damaged_copy_is_found(void **state) {
+    struct fixture *f = *state;
+    char path[128];
+    struct why why;
+    (void)snprintf(path, sizeof path, "%s/copy.db", f->folder);
+    fill(f);
+    struct db_copy *copy = begin_copy(f, path);
+    assert_int_equal(db_copy_step(copy), 0); /* without a slice, to the end */
+    assert_null(db_copy_end(copy));
+    assert_int_equal(db_copy_check(path, &why), 0);
+    int fd = open(path, O_RDWR | O_CLOEXEC);
+    assert_true(fd >= 0);
+    char zero[4096] = {0};
+    assert_int_equal(pwrite(fd, zero, sizeof zero, 4096 * 20), sizeof zero);
+    (void)close(fd);
+    assert_int_equal(db_copy_check(path, &why), -EILSEQ);
+    assert_non_null(strstr(why.what, "damaged"));
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
+        FIXTURE_TEST(a_copy_is_the_store_at_its_end),
+        FIXTURE_TEST(a_copy_that_is_given_up_harms_nothing),
+        FIXTURE_TEST(a_damaged_copy_is_found),
         FIXTURE_TEST(settings_hold),
         FIXTURE_TEST(settings_survive_reopening),
         FIXTURE_TEST(binds_and_reads),

@@ -273,6 +273,39 @@ static void trouble_passes(void **state) {
     assert_string_equal(journal, "foreuv");
 }
 
+/* Outside of any transaction, while others commit in between; a chain that is open ends before it. */
+static int step_apart(struct store_job *job, struct db *db) {
+    struct test_job *t = (struct test_job *)job;
+    if (db_in_transaction(db))
+        return -EINVAL;
+    usleep(1000);
+    return --t->rounds > 0 ? STORE_MORE : t->answer;
+}
+
+static void a_job_stands_apart(void **state) {
+    struct house *h = *state;
+    struct store_chain chain = {0};
+    journal[0] = '\0';
+    struct test_job link = JOB(STORE_BULK, 'l', .sql = "INSERT INTO meta VALUES ('l', 1)"),
+                    apart = JOB(STORE_BULK, 'a', .rounds = 50),
+                    wrong = JOB(STORE_BULK, 'w', .rounds = 1, .answer = -EPERM),
+                    urgent = JOB(STORE_URGENT, 'u', .sql = "INSERT INTO meta VALUES ('u', 1)");
+    apart.job.step = wrong.job.step = step_apart;
+    apart.job.apart = wrong.job.apart = true;
+    link.job.chain = &chain;
+    store_submit(h->store, &link.job);
+    run_all(h);
+    store_submit(h->store, &apart.job);
+    store_submit(h->store, &wrong.job);
+    usleep(5000);
+    store_submit(h->store, &urgent.job);
+    run_all(h);
+    assert_int_equal(apart.result, 0);
+    assert_int_equal(wrong.result, -EPERM);
+    assert_true(strchr(journal, 'u') < strchr(journal, 'a'));
+    assert_int_equal(count_meta(h), 2);
+}
+
 static uint64_t commits(struct house *h) {
     struct store_times times;
     store_times(h->store, &times);
@@ -426,6 +459,7 @@ static void an_idle_store_sleeps(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(jobs_run_and_tell, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_job_stands_apart, setup, teardown),
         cmocka_unit_test_setup_teardown(lanes_keep_their_order, setup, teardown),
         cmocka_unit_test_setup_teardown(urgent_work_overtakes_a_long_one, setup, teardown),
         cmocka_unit_test_setup_teardown(urgent_work_may_take_several_turns, setup, teardown),
