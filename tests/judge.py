@@ -9,6 +9,7 @@ What must hold at every moment, whatever happened to the daemon or its disk:
   list    the recipients are those of the list (but who left before it was gathered), each once, and the counters of the announcement are
           what the rows say
   store   who is delivered is in the ledger
+  told    an announcement that is over has its notice to each coordinator, one that is not has none
   ledger  who is in the ledger is delivered, or claimed or in doubt: nothing goes out that was not claimed durably before. Somebody
           who was in doubt may have got it and yet be deferred, refused or left out at the second attempt: they were claimed again, the
           relay then said no, or they had left meanwhile
@@ -78,6 +79,7 @@ class Judge:
         self.state_dir = house.config["daemon"]["state-dir"]
         self.people, self.number, self.hold = set(people), number, hold
         self.ledger = Ledger(sink)
+        self.coordinators = len(house.config["list workshops"].get("coordinators", "").split())
         self.doubts = collections.Counter()  # address -> how often it was in doubt
         self.may_leave = set()  # who may be left out, for they left
         self.most_claimed = 0
@@ -104,6 +106,8 @@ class Judge:
         equal(db.execute("SELECT count(*) FROM delivery WHERE announcement = ?", (self.number,)).fetchone()[0], len(rows), "each once")
         strangers = rows.keys() - self.people
         check(not strangers, f"{len(strangers)} who are not on the list: {sorted(strangers)[:5]}")
+        told = db.execute("SELECT count(*) FROM notice WHERE kind = 'finished' AND announcement = ?", (self.number,)).fetchone()[0]
+        equal(told, self.coordinators if state == DONE else 0, "notices that it is over")
         if state in (SENDING, PAUSED, DONE, STOPPED):
             equal(counters, [count[0] + count[1], count[2], count[3], count[4], count[5], count[6]], "the counters")
             equal((sum(counters), len(rows)), (total, total), "the six sums, and the rows")

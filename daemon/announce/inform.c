@@ -31,12 +31,15 @@ static const char *fresh_message_id(struct buf *to) {
     return buf_str(to);
 }
 
-static struct words *words_of(const struct conf *conf, const char *language) {
+/* 0 without words where there are none: what they were for is left out. */
+static int words_of(const struct conf *conf, const char *language, struct words **ret) {
     struct why why;
-    struct words *words = NULL;
-    if (words_load(conf->templates_local, conf->templates, language, &why, &words) < 0)
+    int r = words_load(conf->templates_local, conf->templates, language, &why, ret);
+    if (r < 0 && !why_is_trouble(r)) {
         log_why(LOG_ERR, "words-missing", &why);
-    return words;
+        r = 0;
+    }
+    return r;
 }
 
 static void language_name(const struct words *words, const char *code, struct buf *to) {
@@ -118,6 +121,8 @@ static int add_text(const struct inform *i, const char *kind, int64_t announceme
     int r = notice_mail_compose(i->conf, words, &n, &mail);
     if (r == 0)
         r = buf_error(&mail);
+    if (why_is_trouble(r))
+        return r;
     if (r < 0) {
         log_error("notice-not-composed", LOG_TEXT("kind", kind), LOG_TEXT("reason", strerror(-r)));
         return 0;
@@ -159,16 +164,16 @@ static int add_previews(const struct inform *i, const char *kind, int64_t announ
 
 int inform_proof(const struct inform *i, int64_t id, struct intake_result *r, const struct reach *reach) {
     const struct conf_strings *coordinators = &r->list->coordinators;
-    struct words *words = coordinators->count ? words_of(i->conf, r->head.languages[0]) : NULL;
+    struct words *words = NULL;
+    int error = coordinators->count ? words_of(i->conf, r->head.languages[0], &words) : 0;
     if (!words)
-        return 0;
+        return error;
     AUTOBUF struct buf subject = BUF_INIT(4096), text = BUF_INIT(TEXT_MAX_BYTES), facts = BUF_INIT(TEXT_MAX_BYTES),
                        number = BUF_INIT(32);
     buf_printf(&number, "%lld", (long long)id);
     words_format(words, "notice.proof-subject", r->subject, buf_str(&number), NULL, &subject);
     inform_say_facts(r, reach, i->conf, words, &facts);
     words_format(words, "notice.proof-text", buf_str(&facts), buf_str(&number), NULL, &text);
-    int error = 0;
     for (size_t c = 0; error == 0 && c < coordinators->count; c++)
         error = add_text(i, "proof", id, r->list->sender, r->list, coordinators->items[c], words, buf_str(&subject),
                          buf_view(&text));
@@ -204,23 +209,25 @@ static int tell_coordinators(const struct inform *i, const char *kind, int64_t i
 }
 
 int inform_rejected(const struct inform *i, const struct conf_list *list, const char *file, struct view reason) {
-    struct words *words = words_of(i->conf, list->languages.items[0]);
+    struct words *words = NULL;
+    int r = words_of(i->conf, list->languages.items[0], &words);
     if (!words)
-        return 0;
+        return r;
     AUTOBUF struct buf subject = BUF_INIT(4096), text = BUF_INIT(TEXT_MAX_BYTES);
     AUTOFREE char *because = view_dup(reason);
     words_format(words, "notice.rejected-subject", file, NULL, NULL, &subject);
     words_format(words, "notice.rejected-text", file, because, NULL, &text);
-    int r = tell_coordinators(i, "rejected", 0, list, words, buf_str(&subject), buf_view(&text));
+    r = tell_coordinators(i, "rejected", 0, list, words, buf_str(&subject), buf_view(&text));
     (void)words_free(words);
     return r;
 }
 
 int inform_finished(const struct inform *i, const struct conf_list *list, const struct announcement_row *row,
                     struct view not_delivered) {
-    struct words *words = words_of(i->conf, list->languages.items[0]);
+    struct words *words = NULL;
+    int r = words_of(i->conf, list->languages.items[0], &words);
     if (!words)
-        return 0;
+        return r;
     AUTOBUF struct buf subject = BUF_INIT(4096), text = BUF_INIT(TEXT_MAX_BYTES), got = BUF_INIT(32),
                        all = BUF_INIT(32), counts = BUF_INIT(4096), id = BUF_INIT(32);
     const struct {
@@ -250,7 +257,7 @@ int inform_finished(const struct inform *i, const struct conf_list *list, const 
         buf_puts(&text, "\n\n");
         words_format(words, "notice.finished-not", names, buf_str(&id), NULL, &text);
     }
-    int r = tell_coordinators(i, "finished", row->id, list, words, buf_str(&subject), buf_view(&text));
+    r = tell_coordinators(i, "finished", row->id, list, words, buf_str(&subject), buf_view(&text));
     (void)words_free(words);
     return r;
 }
@@ -258,16 +265,16 @@ int inform_finished(const struct inform *i, const struct conf_list *list, const 
 int inform_alert(const struct inform *i, const char *key, const char *a1, const char *a2) {
     if (i->conf->alert.count == 0 || i->conf->sender_count == 0)
         return 0;
-    struct words *words = words_of(i->conf, i->conf->language);
+    struct words *words = NULL;
+    int r = words_of(i->conf, i->conf->language, &words);
     if (!words)
-        return 0;
+        return r;
     AUTOBUF struct buf subject = BUF_INIT(4096), text = BUF_INIT(TEXT_MAX_BYTES), name = BUF_INIT(128);
     buf_printf(&name, "notice.%s-subject", key);
     words_format(words, buf_str(&name), a1, a2, NULL, &subject);
     buf_clear(&name);
     buf_printf(&name, "notice.%s-text", key);
     words_format(words, buf_str(&name), a1, a2, NULL, &text);
-    int r = 0;
     for (size_t c = 0; r == 0 && c < i->conf->alert.count; c++)
         r = add_text(i, "alert", 0, &i->conf->senders[0], NULL, i->conf->alert.items[c], words, buf_str(&subject),
                      buf_view(&text));

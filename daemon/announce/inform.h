@@ -1,6 +1,6 @@
 /* What the daemon tells people by mail: proofs, rejections and results to a list's coordinators, alerts to the admin.
  * Composes the mails and puts them among the notices, in a step on the store's thread. A mail that cannot be composed
- * is logged and left out: nothing waits for it. */
+ * is logged and left out: nothing waits for it; what why_is_trouble() says is returned, and tried again by the caller. */
 #pragma once
 #include <stdint.h>
 
@@ -19,7 +19,7 @@ struct words;
 
 struct inform {
     const struct conf *conf;
-    const struct keyring *keys;
+    const struct keyring *keys; /* for proofs and tests; else may be NULL */
     struct db *db;
     int64_t now_usec;
 };

@@ -1,6 +1,5 @@
-/* Jobs that write system mail about what dispatch reports: results to coordinators, alerts to the admin. */
+/* A job that writes system mail about what dispatch reports: alerts to the admin. */
 #pragma once
-#include <stdint.h>
 
 struct conf;
 struct dispatch;
@@ -14,5 +13,4 @@ struct informing {
     struct dispatch *dispatch;
 };
 
-void informing_finished(const struct informing *i, int64_t announcement);
 void informing_alert(const struct informing *i, const char *key, const char *a1, const char *a2);

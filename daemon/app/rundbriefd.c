@@ -93,17 +93,15 @@ static void fail(struct daemon *d, const struct why *why, int code) {
 
 /* ---- what dispatch reports ----------------------------------------------------------------------------------- */
 
-static struct informing informing_of(const struct daemon *d) {
-    return (struct informing){d->store, d->conf, d->keys, d->dispatch};
-}
-
 static void on_finished(void *user, int64_t announcement) {
-    const struct informing i = informing_of(user);
-    informing_finished(&i, announcement);
+    struct daemon *d = user;
+    (void)announcement;
+    dispatch_notices(d->dispatch);
 }
 
 static void on_alert(void *user, const char *key, const char *a1, const char *a2) {
-    const struct informing i = informing_of(user);
+    const struct daemon *d = user;
+    const struct informing i = {d->store, d->conf, d->keys, d->dispatch};
     informing_alert(&i, key, a1, a2);
 }
 

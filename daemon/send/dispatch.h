@@ -29,7 +29,7 @@ struct spool;
 struct store;
 
 struct dispatch_handlers {
-    /* An announcement is over; its row says how. */
+    /* An announcement is over; its row says how, and notices tell its coordinators. */
     void (*on_finished)(void *user, int64_t announcement);
     /* The admin must know: key is one of [notice] alert-… (templates/en/words.ini), a1 and a2 its words. */
     void (*on_alert)(void *user, const char *key, const char *a1, const char *a2);

@@ -228,7 +228,7 @@ void dispatch_settle_quiet(struct dispatch *d, int64_t *when) {
         if (!s->active && !s->failed)
             dispatch_forget(d, s);
         else if (s->active && s->exhausted && !s->settled && !d->stopping)
-            s->settling = dispatch_under_way(d, stages_settle(&d->stages, s->id, dispatch_resends_doubt(d)));
+            s->settling = dispatch_under_way(d, stages_settle(&d->stages, s->id, d->conf));
     }
 }
 

@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "conf/conf.h"
 #include "mail/filter.h"
+#include "send/ending.h"
 #include "send/relays.h"
 #include "send/sending.h"
 #include "send/work.h"
@@ -39,7 +40,8 @@ struct stage {
         } gather;
         struct sending_loading load;
         struct {
-            bool resend, finished;
+            struct ending ending;
+            bool finished;
         } settle;
         struct {
             unsigned max;
@@ -213,21 +215,23 @@ int stages_load(const struct stages *s, struct sending *sending) {
 static int step_settle(struct store_job *job, struct db *db) {
     struct stage *g = stage_of(job);
     int64_t now = clock_now_usec();
-    int r = delivery_settle(db, g->id, now, g->settle.resend, &g->settle.finished);
-    return r == STORE_DONE && g->settle.finished ? announcement_finish(db, g->id, now) : r;
+    bool resend = g->settle.ending.conf->in_doubt == CONF_IN_DOUBT_RESEND;
+    int r = delivery_settle(db, g->id, now, resend, &g->settle.finished);
+    return r == STORE_DONE && g->settle.finished ? ending_step(&g->settle.ending, db, g->id, now) : r;
 }
 
 static void on_settle(struct work *w, int result) {
     struct stage *g = (struct stage *)w;
+    ending_done(&g->settle.ending);
     g->stages.on->on_settled(g->stages.user, g->id, result, result == 0 && g->settle.finished);
     free(g);
 }
 
-int stages_settle(const struct stages *s, int64_t id, bool resend_in_doubt) {
+int stages_settle(const struct stages *s, int64_t id, struct conf *conf) {
     struct stage *g = stage_new(s, id);
     if (!g)
         return -ENOMEM;
-    g->settle.resend = resend_in_doubt;
+    ending_init(&g->settle.ending, conf);
     work_submit(s->works, &g->work, STORE_NORMAL, step_settle, on_settle);
     return 0;
 }

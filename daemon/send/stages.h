@@ -50,8 +50,8 @@ int stages_survey(const struct stages *s);
 /* From scheduled, or going on with what a restart cut off, to sending. */
 int stages_gather(const struct stages *s, const struct announcement_row *row, int64_t give_up_usec);
 int stages_load(const struct stages *s, struct sending *sending);
-/* Finishes it where nothing is left to be tried. */
-int stages_settle(const struct stages *s, int64_t id, bool resend_in_doubt);
+/* Finishes it where nothing is left to be tried (send/ending.h). */
+int stages_settle(const struct stages *s, int64_t id, struct conf *conf);
 int stages_claim_notices(const struct stages *s, unsigned max);
 int stages_load_usage(const struct stages *s, struct conf *conf);
 /* Writes what daily limits count (send/relays.h), and moves it after the clock jumped. */
