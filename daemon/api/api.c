@@ -32,6 +32,7 @@ static const struct route routes[] = {
     {HTTP_GET, "/v1/export/**", 0, false, route_export, NULL},
     {HTTP_POST, "/v1/privacy", JSON_BODY_MAX, false, route_privacy, NULL},
     {HTTP_GET, "/v1/metrics", 0, false, route_metrics, NULL},
+    {HTTP_GET, "/v1/backup", 0, false, route_backup, NULL},
     {HTTP_GET, "/v1/doctor", 0, false, route_doctor, NULL},
     {HTTP_GET, "/v1/test-token", 0, false, route_test_token, NULL},
 };

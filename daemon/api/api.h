@@ -17,6 +17,7 @@
  * POST /v1/subscribers                  {"do": "add|change|change-address|leave|remove|restore", ...}
  * GET  /v1/export/ADDRESS              everything held on a person
  * POST /v1/privacy                      {"do": "erase|suppress|unsuppress", "address", "reason"}
+ * GET  /v1/backup                       a copy of the store, for admins
  * GET  /v1/doctor                       what is wrong, for admins; ?quick=1
  * GET  /v1/test-token?list=NAME         for previews
  *

@@ -33,5 +33,6 @@ void route_change_subscriber(struct call *c);
 void route_export(struct call *c);
 void route_privacy(struct call *c);
 void route_metrics(struct call *c);
+void route_backup(struct call *c);
 void route_doctor(struct call *c);
 void route_test_token(struct call *c);

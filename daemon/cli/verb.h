@@ -68,5 +68,6 @@ int verb_unsuppress(struct cli *cli, int argc, char **argv);
 int verb_key(struct cli *cli, int argc, char **argv);
 int verb_token(struct cli *cli, int argc, char **argv);
 int verb_completion(struct cli *cli, int argc, char **argv);
+int verb_backup(struct cli *cli, int argc, char **argv);
 int verb_doctor(struct cli *cli, int argc, char **argv);
 int verb_not_served(struct cli *cli, int argc, char **argv);
