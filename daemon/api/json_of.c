@@ -31,6 +31,7 @@ json_t *json_of_announcement(const struct announcement_row *row) {
     json_set_moment(o, "released", row->released_usec);
     json_set_moment(o, "started", row->started_usec);
     json_set_moment(o, "finished", row->finished_usec);
+    json_set_moment(o, "purged", row->purged_usec);
     return o;
 }
 

@@ -6,6 +6,7 @@
 #include "api/call.h"
 #include "api/json_of.h"
 #include "api/route.h"
+#include "base/clock.h"
 #include "base/number.h"
 #include "conf/conf.h"
 #include "store/announcement.h"
@@ -35,6 +36,15 @@ static int on_row(void *user, const struct delivery_row *row) {
     return error < 0 ? error : r->page.len > PAGE_BYTES ? 1 : 0;
 }
 
+static int refuse_purged(const struct announcement_row *row, struct why *why) {
+    AUTOBUF struct buf date = BUF_INIT(64);
+    clock_print_utc(&date, row->purged_usec);
+    (void)why_set(why, -ESTALE, "who got announcement %lld was removed on %.10s, as [retention] says",
+                  (long long)row->id, buf_str(&date));
+    why_todo(why, "How many got it: rundbrief status %lld", (long long)row->id);
+    return -ESTALE;
+}
+
 static int step_page(struct store_job *job, struct db *db) {
     struct call *c = (struct call *)job;
     struct report *r = c->state;
@@ -46,6 +56,8 @@ static int step_page(struct store_job *job, struct db *db) {
             return found;
         if (found == 0 || !(list ? rights_on_list(&c->rights, list) : c->rights.all))
             return why_set(&job->why, -ENOENT, "there is no announcement %lld", (long long)r->id);
+        if (row.purged_usec)
+            return refuse_purged(&row, &job->why);
     }
     /* One slice is one page: the next one is fetched when this one was read. */
     int more = delivery_report(db, r->id, r->not_delivered, &r->cursor, on_row, r);

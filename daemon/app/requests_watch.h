@@ -20,3 +20,5 @@ struct requests_watch_parts {
 int requests_watch_new(const struct requests_watch_parts *parts, void (*on_first)(void *user, int result), void *user,
                        struct why *why, struct requests_watch **ret);
 struct requests_watch *requests_watch_free(struct requests_watch *w);
+/* Looks once more, and at what is old enough to go where that was not looked at for a day. */
+void requests_watch_look(struct requests_watch *w);

@@ -22,6 +22,7 @@
 #include "app/incoming.h"
 #include "app/informing.h"
 #include "app/requests_watch.h"
+#include "app/retention_watch.h"
 #include "base/clock.h"
 #include "base/files.h"
 #include "base/log.h"
@@ -51,6 +52,7 @@ struct daemon {
     struct dispatch *dispatch;
     struct incoming *incoming;
     struct requests_watch *requests;
+    struct retention_watch *retention;
     struct api *api;
     struct loop_source *store_wake, *signals[3];
     bool stopping;
@@ -176,6 +178,9 @@ static void begin_serving(struct daemon *d) {
     int fd = r == 0 ? listen_on(d->conf->socket, &why) : r;
     if (fd >= 0)
         fd = api_new(&api, fd, &why, &d->api);
+    const struct retention_watch_parts retention = {d->loop, d->store, d->spool, d->keys, &d->conf, d->requests};
+    if (fd >= 0 && (fd = retention_watch_new(&retention, &d->retention)) < 0)
+        (void)why_set(&why, fd, "cannot set a timer: %s", strerror(-fd));
     if (fd < 0) {
         fail(d, &why, EX_OSERR);
         return;
@@ -353,6 +358,7 @@ static int prepare(struct daemon *d, struct why *why) {
 
 static void close_parts(struct daemon *d) {
     d->api = api_free(d->api);
+    d->retention = retention_watch_free(d->retention);
     d->requests = requests_watch_free(d->requests);
     if (d->incoming)
         incoming_stop(d->incoming);

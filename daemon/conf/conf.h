@@ -105,6 +105,8 @@ struct conf {
     /* [web] */
     const char *web_listen;          /* "127.0.0.1:8025", or "systemd" for a socket handed over */
     struct conf_strings web_proxies; /* IP addresses whose X-Forwarded-For is believed */
+    /* [retention] */
+    int64_t keep_deliveries_usec, keep_gone_usec, keep_notices_usec, keep_rejected_usec;
     /* [bounce] */
     const char *return_path; /* PREFIX@DOMAIN, ASCII; "": the sender's address is the plain return path */
 

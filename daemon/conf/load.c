@@ -147,9 +147,7 @@ static struct place *find_place(struct whole *whole, enum section section, const
 static void check_head(struct loading *l, const struct place *place, const struct place *before, bool surplus_name) {
     const struct section_row *row = &section_rows[place->section];
     struct why why;
-    if (row->later)
-        (void)why_set(&why, -EINVAL, "not supported yet");
-    else if (surplus_name) {
+    if (surplus_name) {
         (void)why_set(&why, -EINVAL, "this section takes no name");
         why_todo(&why, "Write [%s]", row->word);
     } else if (row->name && !place->name[0]) {
@@ -192,7 +190,7 @@ static int on_head(struct loading *l, unsigned line, struct view head) {
     if (before && !before->line && !row->name) { /* stands alone, and was not there yet */
         before->line = line;
         check_head(l, before, NULL, name.len > 0);
-        l->current = row->later ? SKIPPED : (size_t)(before - l->whole->places);
+        l->current = (size_t)(before - l->whole->places);
         return 0;
     }
     size_t index_before = before ? (size_t)(before - l->whole->places) : 0;
@@ -200,7 +198,7 @@ static int on_head(struct loading *l, unsigned line, struct view head) {
     if (!place)
         return -ENOMEM;
     check_head(l, place, before ? &l->whole->places[index_before] : NULL, !row->name && name.len > 0);
-    l->current = row->later ? SKIPPED : (size_t)(place - l->whole->places);
+    l->current = (size_t)(place - l->whole->places);
     return 0;
 }
 

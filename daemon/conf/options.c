@@ -54,7 +54,10 @@ const struct section_row section_rows[SECTION_COUNT] = {
                           .max = 1,
                           .help = "How long to wait for a mail server. The defaults are those of RFC 5321 §4.5.3.2; "
                                   "shorter ones send mails twice."},
-    [SECTION_RETENTION] = {.word = "retention", .max = 1, .later = true, .help = "How long records are kept."},
+    [SECTION_RETENTION] = {.word = "retention",
+                           .max = 1,
+                           .help = "How long records are kept. What is older is removed once a day, and at each start; "
+                                   "docs/PRIVACY.md says what else is kept, and why."},
 };
 
 static const char *const in_doubt_words[] = {[CONF_IN_DOUBT_RESEND] = "resend", [CONF_IN_DOUBT_HOLD] = "hold", NULL};
@@ -72,6 +75,9 @@ static const char *const release_words[] = {[CONF_RELEASE_HOLD] = "hold", [CONF_
 #define TIMEOUT(field)                                                                                                 \
     .section = SECTION_TIMEOUTS, .offset = offsetof(struct conf, field), .type = OPTION_DURATION, .min = USEC_PER_SEC, \
     .max = USEC_PER_HOUR
+#define RETENTION(field)                                                                                               \
+    .section = SECTION_RETENTION, .offset = offsetof(struct conf, field), .type = OPTION_DURATION,                     \
+    .min = 30 * USEC_PER_DAY, .max = 36500 * USEC_PER_DAY
 #define SENDER(field) .section = SECTION_SENDER, .offset = offsetof(struct conf_sender, field), .type = OPTION_TEXT
 #define RELAY(field) .section = SECTION_RELAY, .offset = offsetof(struct conf_relay, field)
 #define DESTINATION(field) .section = SECTION_DESTINATION, .offset = offsetof(struct conf_destination, field)
@@ -262,6 +268,17 @@ const struct option option_rows[] = {
     {TIMEOUT(timeout_end_usec), .key = "end", .fallback = "10m", .help = "The answer to a whole mail."},
     {TIMEOUT(timeout_stop_usec), .key = "stop", .fallback = "1m",
      .help = "A daemon that is told to stop waits so long for answers. systemd's TimeoutStopSec must be longer."},
+
+    {RETENTION(keep_deliveries_usec), .key = "deliveries", .fallback = "730d",
+     .help = "Who got an announcement, when, and what the server said; and its texts and files. Counted from its end; "
+             "how many got it stays."},
+    {RETENTION(keep_gone_usec), .key = "after-leaving", .fallback = "1095d",
+     .help =
+         "Who left, or was removed, and what shows why they had been written to. Then they are erased; a keyed hash "
+         "of the address keeps imports from bringing them back."},
+    {RETENTION(keep_notices_usec), .key = "notices", .fallback = "90d",
+     .help = "Mail of the daemon's own: proofs, tests, results, alerts."},
+    {RETENTION(keep_rejected_usec), .key = "rejected", .fallback = "90d", .help = "Files in the spool's rejected/."},
 };
 const size_t option_count = COUNT_OF(option_rows);
 

@@ -29,7 +29,6 @@ struct section_row {
     const char *name; /* what NAME is called: "NAME", "DOMAIN"; NULL: the section stands alone, and once */
     int (*check_name)(struct view name, struct why *why);
     size_t max;          /* how many of them */
-    bool later;          /* known, but nothing serves it yet */
     const char *example; /* a NAME for the sample */
     bool commented;      /* the sample shows it commented out as a whole */
     const char *help;    /* paragraphs for the sample, wrapped by the printer */

@@ -44,6 +44,7 @@ void conf_dump(const struct conf *conf, struct buf *to) {
     print_section(SECTION_BOUNCE, "", conf, false, to);
     print_section(SECTION_RETRY, "", conf, false, to);
     print_section(SECTION_TIMEOUTS, "", conf, false, to);
+    print_section(SECTION_RETENTION, "", conf, false, to);
 }
 
 void conf_dump_list(const struct conf *conf, const struct conf_list *list, struct buf *to) {
@@ -126,8 +127,6 @@ void conf_print_sample(struct buf *to) {
         const struct section_row *row = &section_rows[s];
         size_t count;
         const struct option *rows = options_of(s, &count);
-        if (row->later)
-            continue;
         buf_puts(to, "\n\n");
         print_comment(view_of(row->help), to);
         buf_printf(to, "%s[%s%s%s]\n", row->commented ? "#" : "", row->word, row->name ? " " : "",

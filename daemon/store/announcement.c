@@ -51,7 +51,7 @@ int announcement_insert(struct db *db, struct announcement_row *row) {
     "id, name, list_name, subject, why, by, event_uid, list, state, resume_state, identity, event_sequence, "          \
     "event_end, "                                                                                                      \
     "created, send_at, send_until, released, started, finished, total, pending, delivered, deferred, refused, "        \
-    "in_doubt, left_out, only_text"
+    "in_doubt, left_out, only_text, purged"
 
 /* Strings are the statement's. */
 static void read_row(const struct row *row, struct announcement_row *ret) {
@@ -82,6 +82,7 @@ static void read_row(const struct row *row, struct announcement_row *ret) {
         .in_doubt = row_uint(row, 24),
         .left_out = row_uint(row, 25),
         .only = row_text(row, 26),
+        .purged_usec = row_int(row, 27),
     };
     struct view identity = row_view(row, 10);
     if (identity.len == sizeof ret->identity)

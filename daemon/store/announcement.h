@@ -34,7 +34,8 @@ struct announcement_row {
     enum announcement_state state, resume_state;
     uint8_t identity[32];
     unsigned event_sequence;
-    int64_t event_end_usec, created_usec, send_at_usec, send_until_usec, released_usec, started_usec, finished_usec;
+    int64_t event_end_usec, created_usec, send_at_usec, send_until_usec, released_usec, started_usec, finished_usec,
+        purged_usec; /* when its rows of delivery were removed, or 0 */
     uint64_t total, pending, delivered, deferred, refused, in_doubt, left_out;
 };
 

@@ -319,7 +319,8 @@ int delivery_verify(struct db *db, int64_t announcement) {
     int r = tally_flush(db);
     if (r == 0)
         r = db_get_int(db,
-                       "SELECT NOT (total = n AND pending = n0 AND delivered = n2 AND deferred = n3 AND refused = n4 "
+                       "SELECT purged = 0 AND NOT (total = n AND pending = n0 AND delivered = n2 AND deferred = n3 AND "
+                       "refused = n4 "
                        "AND in_doubt = n5 AND left_out = n6 AND early = 0 AND total = pending + delivered + deferred "
                        "+ refused + in_doubt + left_out) "
                        "FROM announcement, (SELECT count(*) n, count(*) FILTER (WHERE state IN (0, 1)) n0, "

@@ -98,5 +98,6 @@ typedef int delivery_on_row(void *user, const struct delivery_row *row);
 /* From after *cursor, until the slice is over (STORE_MORE) or the end (STORE_DONE). */
 int delivery_report(struct db *db, int64_t announcement, bool not_delivered, int64_t *cursor, delivery_on_row *on_row,
                     void *user);
-/* Recounts and compares with the counters; for tests and doctor. -EILSEQ where they differ. */
+/* Recounts and compares with the counters, where the rows are still there; for tests and doctor. -EILSEQ where they
+ * differ. */
 int delivery_verify(struct db *db, int64_t announcement);

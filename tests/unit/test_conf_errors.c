@@ -41,7 +41,9 @@ static void heads(void **state) {
         {VIEW("[destination localhost]\n"),
          "t.ini:7: [destination localhost]: “localhost” is not a mail domain. Write it as domain.example, an "
          "international name as its xn-- form\n"},
-        {VIEW("[retention]\ndays = 4\n"), "t.ini:7: [retention]: not supported yet\n"},
+        {VIEW("[retention]\nnotices = 29d\nrejected = 36501d\n"),
+         "t.ini:8: [retention] notices: “29d” is out of bounds. Give 30d to 36500d\n"
+         "t.ini:9: [retention] rejected: “36501d” is out of bounds. Give 30d to 36500d\n"},
         {VIEW("[sender a b]\nname = X\naddress = x@partner.example\npublic-url = https://a.example\n"),
          "t.ini:7: [sender a b]: “a b” is not a name. Use at most 60 letters, digits, dots, hyphens and underscores\n"},
     };

@@ -1,0 +1,152 @@
+#include "people/retention.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/files.h"
+#include "base/number.h"
+#include "people/privacy.h"
+#include "spool/spool.h"
+#include "store/db.h"
+#include "store/suppression.h"
+#include "trust/code.h"
+
+#include "base/banned.h"
+
+enum { NOTICES, DELIVERIES, GONE, REJECTED, OVER };
+enum { TIME_LEN = 20 };
+
+/* --- Announcements that are over ----------------------------------------------------------------------------- */
+
+/* The bundle first: cut off in between, the rows are found once more. */
+static int begin_announcement(struct retention *r, struct db *db, int64_t now_usec) {
+    char path[64];
+    int found = retention_next_announcement(db, now_usec - r->deliveries_usec, r->announcement, &r->announcement);
+    if (found <= 0)
+        return found;
+    (void)snprintf(path, sizeof path, "announcements/%lld", (long long)r->announcement); /* fits: a number */
+    int error = files_remove_tree(r->spool->dirfd, path);
+    return error < 0 ? error : 1;
+}
+
+static int purge_deliveries(struct retention *r, struct db *db, int64_t now_usec) {
+    int found = begin_announcement(r, db, now_usec);
+    if (found <= 0)
+        return found;
+    int more = retention_deliveries(db, r->announcement, now_usec, &r->deliveries);
+    if (more == STORE_MORE)
+        r->announcement--; /* found once more */
+    else if (more == STORE_DONE)
+        r->announcements++;
+    return more < 0 ? more : STORE_MORE;
+}
+
+/* --- Who left ------------------------------------------------------------------------------------------------ */
+
+/* System mail to the address is not theirs as a subscriber, and ends by itself. */
+static int erase(struct retention *r, struct db *db, int64_t now_usec) {
+    AUTOARENA struct arena arena = {0};
+    uint8_t hash[ERASURE_HASH_BYTES];
+    struct person p;
+    bool was;
+    int e = person_get(db, r->gone.subscriber, &arena, &p);
+    if (e <= 0)
+        return e;
+    e = erasure_person(db, p.id);
+    if (e == -EBUSY)
+        return 0; /* tomorrow */
+    if (e == 0)
+        e = suppression_clear(db, p.address_key, &was);
+    const struct erasure erasure = {.at_usec = now_usec, .by = "retention", .reason = "left long ago"};
+    if (e == 0) {
+        code_address_hash(r->keys, view_of(p.address_key), hash);
+        e = erasure_mark(db, hash, &erasure);
+    }
+    r->people += e == 0;
+    return e;
+}
+
+static int purge_gone(struct retention *r, struct db *db, int64_t now_usec) {
+    int e;
+    while ((e = retention_next_gone(db, now_usec - r->gone_usec, &r->gone)) == 1) {
+        e = r->gone.everywhere ? erase(r, db, now_usec) : retention_consent(db, &r->gone, &r->entries);
+        if (e < 0)
+            return e;
+        if (db_slice_over(db))
+            return STORE_MORE;
+    }
+    return e;
+}
+
+/* --- Rejected files ------------------------------------------------------------------------------------------ */
+
+/* Most names begin with the time; of others, moving them in changed the inode. */
+static bool is_old(int dirfd, const char *name, int64_t keep_usec) {
+    int64_t at;
+    struct stat st;
+    if (strlen(name) > TIME_LEN && clock_parse_utc(view_make(name, TIME_LEN), &at) == 0)
+        return at < clock_now_usec() - keep_usec;
+    return fstatat(dirfd, name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+           st.st_ctime < time(NULL) - (time_t)(keep_usec / USEC_PER_SEC);
+}
+
+static int purge_rejected(struct retention *r, struct db *db) {
+    if (!r->folder) {
+        int fd = files_open_dir(r->spool->dirfd, "rejected");
+        r->folder = fd < 0 ? NULL : fdopendir(fd);
+        if (fd >= 0 && !r->folder)
+            (void)close(fd); /* only read from */
+        if (!r->folder)
+            return fd < 0 ? fd : -ENOMEM;
+    }
+    for (const struct dirent *e; (e = readdir(r->folder));) {
+        if (e->d_name[0] == '.' || !is_old(dirfd(r->folder), e->d_name, r->rejected_usec))
+            continue;
+        r->rejected += files_remove_tree(dirfd(r->folder), e->d_name) == 0; /* the next time tries again */
+        if (db_slice_over(db))
+            return STORE_MORE;
+    }
+    return STORE_DONE;
+}
+
+/* --- The job ------------------------------------------------------------------------------------------------- */
+
+static int step(struct store_job *job, struct db *db) {
+    struct retention *r = (struct retention *)job;
+    int64_t now_usec = clock_now_usec();
+    int e = 0;
+    switch (r->phase) {
+    case NOTICES: e = retention_notices(db, now_usec - r->notices_usec, &r->notices); break;
+    case DELIVERIES: e = purge_deliveries(r, db, now_usec); break;
+    case GONE: e = purge_gone(r, db, now_usec); break;
+    case REJECTED: e = purge_rejected(r, db); break;
+    case OVER:
+        if (retention_removed_any(r))
+            db_scrub(db);
+        return STORE_DONE;
+    }
+    r->phase += e == STORE_DONE;
+    return e < 0 ? e : STORE_MORE;
+}
+
+void retention_init(struct retention *r) {
+    r->job.lane = STORE_BULK;
+    r->job.step = step;
+}
+
+void retention_done(struct retention *r) {
+    if (r->folder)
+        (void)closedir(r->folder); /* only read from */
+    r->folder = NULL;
+}
+
+bool retention_removed_any(const struct retention *r) {
+    return r->notices || r->announcements || r->people || r->entries || r->rejected;
+}
