@@ -90,10 +90,11 @@ int retention_next_gone(struct db *db, int64_t before_usec, struct retention_gon
 
 int retention_consent(struct db *db, const struct retention_gone *gone, uint64_t *ret_count) {
     int64_t nameless = 0, removed = 0;
+    /* +list: found by the person, not among all who left the list */
     int r =
         db_run(db,
                "UPDATE consent SET subscriber = 0, at = at - at % ?, origin = '', basis = '', evidence = '', request "
-               "= NULL WHERE subscriber = ? AND list = ? AND what = 'left'",
+               "= NULL WHERE subscriber = ? AND +list = ? AND what = 'left'",
                &nameless, "iii", USEC_PER_DAY, gone->subscriber, gone->list);
     if (r == 0)
         r = db_run(db, "DELETE FROM consent WHERE subscriber = ? AND list = ?", &removed, "ii", gone->subscriber,
