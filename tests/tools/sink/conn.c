@@ -50,6 +50,8 @@ void conn_wake(struct conn *c) {
 }
 
 void conn_watch(struct conn *c, uint32_t events) {
+    if (c->full)
+        events = (events & ~(uint32_t)EPOLLIN) | EPOLLRDHUP;
     struct epoll_event e = {.events = events, .data.ptr = c};
     if (c->events != events && epoll_ctl(epfd, c->events ? EPOLL_CTL_MOD : EPOLL_CTL_ADD, c->fd, &e) < 0)
         die("epoll: %s", strerror(errno));

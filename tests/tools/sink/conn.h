@@ -26,6 +26,7 @@ struct conn {
     unsigned long number, accepted;
     SSL *ssl;
     bool handshake, active, dead, endless, tls, authenticated, greeted, has_mail, bdat_last, bdat_failed, body_ruled;
+    bool full; /* reads no more: whoever writes to it comes to an end before the message does */
     uint32_t events;
     enum mode mode;
     struct bytes in, out;

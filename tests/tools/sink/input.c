@@ -25,6 +25,7 @@ static bool body_rule(struct conn *c, size_t bytes) {
         return false;
     c->body_ruled = true;
     reply_as_told(c, r, "250 2.0.0 early");
+    c->full = r->action == ACTION_say;
     return c->mode == MODE_DEAF;
 }
 
@@ -191,9 +192,11 @@ static ssize_t pull(struct conn *c) {
 }
 
 void input_read(struct conn *c) {
+    if (c->full)
+        conn_drop(c); /* nothing else wakes it */
     if (c->handshake)
         tls_step(c);
-    while (!c->dead && !c->handshake) {
+    while (!c->dead && !c->handshake && !c->full) {
         ssize_t n = pull(c);
         if (n < 0)
             conn_drop(c);

@@ -67,7 +67,7 @@ static const char help[] =
     "  after=  only when the connection has had N messages accepted\n"
     "  bytes=  at body: when so many octets have come\n"
     "  ACTION  NNN TEXT     replies with that; a 421 closes; 2xx and 3xx go on as if all were well\n"
-    "          say TEXT     writes just that, with \\r \\n \\xHH\n"
+    "          say TEXT     writes just that, with \\r \\n \\xHH; at body it reads no more then\n"
     "          extra TEXT   the normal reply, and then that in the same packet\n"
     "          delay MS     the normal reply, later\n"
     "          split        the normal reply, octet by octet\n"
@@ -260,7 +260,7 @@ int main(int argc, char **argv) {
                 struct conn *c = events[i].data.ptr;
                 if (events[i].events & EPOLLOUT)
                     conn_wake(c);
-                if (events[i].events & (EPOLLIN | EPOLLHUP | EPOLLERR))
+                if (events[i].events & (EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR))
                     input_read(c);
             }
         }
