@@ -99,28 +99,39 @@ static void on_wake(void *user) {
         finish(c, result);
 }
 
-static int start_thread(struct copying *c) {
+static int start_thread(struct copying *c, void *(*run)(void *)) {
     pthread_t thread;
     sigset_t all, before;
     (void)sigfillset(&all); /* signals are the loop's; these calls fail for bad arguments only */
     (void)pthread_sigmask(SIG_SETMASK, &all, &before);
-    int r = -pthread_create(&thread, NULL, read_through, c);
+    int r = -pthread_create(&thread, NULL, run, c);
     (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
     if (r == 0)
         (void)pthread_detach(thread); /* a thread that is joinable, once */
     return r;
 }
 
+static void *remove_thread(void *user) {
+    destroy(user);
+    return NULL;
+}
+
+/* To remove a big file takes its time, which the loop has not. */
+static void destroy_apart(struct copying *c) {
+    if (start_thread(c, remove_thread) < 0)
+        destroy(c);
+}
+
 static void on_copied(struct store_job *job, int result) {
     struct copying *c = (struct copying *)job;
     if (c->abandoned) { /* set on this thread only */
-        destroy(c);
+        destroy_apart(c);
         return;
     }
     c->why = job->why;
     c->state = COPYING_READING;
     if (result == 0)
-        result = start_thread(c);
+        result = start_thread(c, read_through);
     if (result < 0)
         finish(c, result);
 }
@@ -183,7 +194,7 @@ struct copying *copying_free(struct copying *c) {
     c->abandoned = !alone;
     (void)pthread_mutex_unlock(&c->lock);
     if (alone)
-        destroy(c);
+        destroy_apart(c);
     return NULL;
 }
 

@@ -19,7 +19,7 @@ struct store;
 typedef void copying_on_done(void *user, int result, const struct why *why);
 int copying_new(struct loop *loop, struct store *store, struct spool *spool, const char *state_dir,
                 copying_on_done *on_done, void *user, struct why *why, struct copying **ret);
-/* Wherever it stands; removes the copy. NULL is fine. */
+/* Wherever it stands; the copy goes soon after. NULL is fine. */
 struct copying *copying_free(struct copying *c);
 /* Once it is done. */
 const char *copying_path(const struct copying *c);
