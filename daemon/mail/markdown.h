@@ -42,6 +42,7 @@ struct markdown_options {
     /* The width in pixels to show an image at, which Outlook asks for; 0 for its own. May be NULL. */
     unsigned (*image_width)(void *user, const char *file);
     void *user;
+    bool is_rtl;            /* addresses that are shown keep their own direction */
     const char *cid_domain; /* images become src="cid:img1@cid_domain"; NULL: src="file" as given (previews) */
 };
 

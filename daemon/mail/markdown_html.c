@@ -53,8 +53,16 @@ static void put_element(struct writing *w, const char *name, const char *style, 
     put(w, ">");
 }
 
+/* A link that shows its own address: <https://town.example/>. */
+static bool shows_itself(const struct tree_node *link) {
+    const struct tree_node *url = link->url->first, *text = link->first;
+    return url && text && !url->next && !text->next && url->kind == TREE_TEXT && text->kind == TREE_TEXT &&
+           text->text.len && text->text.len <= url->text.len &&
+           view_eq(view_slice(url->text, url->text.len - text->text.len, text->text.len), text->text);
+}
+
 static void put_link(struct writing *w, const struct tree_node *link) {
-    put(w, "<a href=\"");
+    put(w, w->options->is_rtl && shows_itself(link) ? "<a dir=\"ltr\" href=\"" : "<a href=\"");
     for (const struct tree_node *n = link->url->first; n; n = n->next) {
         AUTOBUF struct buf b = BUF_INIT(MARKDOWN_TEXT_MAX_BYTES * 6);
         if (n->kind == TREE_FIELD)

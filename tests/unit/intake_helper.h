@@ -20,7 +20,7 @@ static const char intake_settings[] =
     "organisation = Netzwerk Städtepartnerschaften\npostal-address = Rathausplatz 1, 31134 Hildesheim\n"
     "imprint-url = https://partnerschaften.example/impressum\n"
     "privacy-url = https://partnerschaften.example/datenschutz\n"
-    "[list twins]\nsender = office\ntitle = Städtepartnerschaften\nlanguages = de, en, fr, it, pl, uk\n"
+    "[list twins]\nsender = office\ntitle = Städtepartnerschaften\nlanguages = de, ar, en, fr, he, it, pl, uk\n"
     "coordinators = vera@coordinators.example\n"
     "[list lisbon]\nsender = office\ntitle = Lissabon\nlanguages = de\ntimezone = Europe/Lisbon\n";
 

@@ -255,7 +255,7 @@ static void kinds_of_mails(void **state) {
          {{"a.png", VIEW(PIXEL)}, {"b.pdf", VIEW("%PDF-1.7\n")}},
          "mixed(alternative(plain related(html png)) calendar pdf)"},
     };
-    static const char *const languages[] = {"de", "en", "fr", "it", "pl", "uk"};
+    static const char *const languages[] = {"de", "ar", "en", "fr", "he", "it", "pl", "uk"};
     for (size_t i = 0; i < COUNT_OF(cases); i++)
         for (size_t l = 0; l < COUNT_OF(languages); l++)
             for (int preview = 0; preview < 2; preview++) {
@@ -491,13 +491,13 @@ static void subjects_with_fields(void **state) {
         bool preview;
     } cases[] = {
         {"a field", "[announcement]\nsubject = Für {{name}} & alle\n" BODY, "Für Vera Müller & alle",
-         ">Für Vera Müller &amp; alle</h1>"},
+         ">Für Vera Müller &amp; alle</span></h1>"},
         {"a span", "[announcement]\nsubject = Treffen{{#attr.ort}} in {{attr.ort}}{{/attr.ort}}\n" BODY,
-         "Treffen in Hildesheim", ">Treffen in Hildesheim</h1>"},
+         "Treffen in Hildesheim", ">Treffen in Hildesheim</span></h1>"},
         {"a preview", "[announcement]\nsubject = Für {{name}}\n" BODY, "[Test] Für Vera Müller",
-         ">Für Vera Müller</h1>", true},
+         ">Für Vera Müller</span></h1>", true},
         {"an event without a title", HEAD "[event]\nstart = 2.9.2025\n" BODY, "Neues aus den Städten",
-         ">Neues aus den Städten</h1>"},
+         ">Neues aus den Städten</span></h1>"},
         {"said in the text", HEAD "---\n{{salutation}}, {{subject}}!\n", "Neues aus den Städten",
          "Neues aus den Städten!"},
     };

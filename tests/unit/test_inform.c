@@ -12,7 +12,7 @@
 #include "store/reach.h"
 #include "trust/token.h"
 
-static const char *const languages[] = {"de", "en", "fr", "it", "pl", "uk"};
+static const char *const languages[] = {"de", "ar", "en", "fr", "he", "it", "pl", "uk"};
 
 struct house {
     char *folder;

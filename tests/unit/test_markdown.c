@@ -360,6 +360,31 @@ static void styles_and_previews(void **state) {
     markdown_done(&m);
 }
 
+/* Only what shows itself is no text of the language around it. */
+static void addresses_keep_their_direction(void **state) {
+    struct fixture *f = *state;
+    static const struct {
+        const char *source, *want;
+    } cases[] = {
+        {"<https://x.example/>", "<p><a dir=\"ltr\" href=\"https://x.example/\">https://x.example/</a></p>\n"},
+        {"<a@x.example>", "<p><a dir=\"ltr\" href=\"mailto:a@x.example\">a@x.example</a></p>\n"},
+        {"[שלום](https://x.example/)", "<p><a href=\"https://x.example/\">שלום</a></p>\n"},
+        {"[https://x.example/ **b**](https://x.example/)",
+         "<p><a href=\"https://x.example/\">https://x.example/ <strong>b</strong></a></p>\n"},
+    };
+    struct markdown_options rtl = options;
+    rtl.is_rtl = true;
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        struct template_fault fault;
+        struct markdown m;
+        AUTOBUF struct buf html = BUF_INIT(1 << 20);
+        assert_int_equal(markdown_render(view_of(cases[i].source), &f->root, &rtl, &m, &fault), 0);
+        merge_show(&m.html, &html);
+        assert_string_equal(buf_str(&html), cases[i].want);
+        markdown_done(&m);
+    }
+}
+
 static int fault_of(struct fixture *f, struct view source, struct template_fault *fault) {
     struct markdown m;
     int r = markdown_render(source, &f->root, &options, &m, fault);
@@ -503,6 +528,7 @@ int main(void) {
         cmocka_unit_test(other_scripts),
         cmocka_unit_test(headings_below_a_heading),
         cmocka_unit_test(styles_and_previews),
+        cmocka_unit_test(addresses_keep_their_direction),
         cmocka_unit_test(faults),
         cmocka_unit_test(caps_hold_on_both_sides),
         cmocka_unit_test(a_file_name_has_a_cap),

@@ -27,7 +27,7 @@ static struct pages *load(const char *local) {
 
 static void every_page_is_shown_in_every_language(void **state) {
     (void)state;
-    static const char *const languages[] = {"de", "en", "fr", "it", "pl", "uk"};
+    static const char *const languages[] = {"de", "ar", "en", "fr", "he", "it", "pl", "uk"};
     struct pages *pages = load("");
     for (size_t i = 0; i < COUNT_OF(languages); i++)
         for (enum page_kind kind = 0; kind < PAGE_KINDS; kind++)
@@ -42,7 +42,8 @@ static void every_page_is_shown_in_every_language(void **state) {
                 buf_printf(&name, "%s %d %d", languages[i], (int)kind, named);
                 const char *n = buf_str(&name);
                 unit_int(n, pages_render(pages, &page, &html), 0);
-                buf_printf(&expected, "<html lang=\"%s\" dir=\"ltr\">", languages[i]);
+                bool rtl = strcmp(languages[i], "ar") == 0 || strcmp(languages[i], "he") == 0;
+                buf_printf(&expected, "<html lang=\"%s\" dir=\"%s\">", languages[i], rtl ? "rtl" : "ltr");
                 unit_int(n, strstr(buf_str(&html), buf_str(&expected)) != NULL, true);
                 bool form = kind == PAGE_ASK || kind == PAGE_DONE || kind == PAGE_UNAVAILABLE;
                 unit_int(n, strstr(buf_str(&html), "<form method=\"post\" action=\"../u/T\">") != NULL, form);

@@ -158,7 +158,7 @@ static void check_facts(const char *language, const struct words *words) {
     has(&m.plain, "Rathaus & Markt\n");
     has(&m.plain, "Netzwerk <Städte & Dörfer>\n");
     has(&m.plain, "  https://partnerschaften.example/funding?a=1&b=2\n");
-    has(&m.html, "Finanzierung &quot;&lt;2025&gt;&quot;</h1>");
+    has(&m.html, "Finanzierung &quot;&lt;2025&gt;&quot;</span></h1>");
     has(&m.html, "Rathaus &amp; Markt");
     has(&m.html, "Netzwerk &lt;Städte &amp; Dörfer&gt;");
     has(&m.html, "href=\"https://partnerschaften.example/funding?a=1&amp;b=2\"");
@@ -195,11 +195,37 @@ static void html_keeps_the_rules(void **state) {
     in_every_language(check_html_rules);
 }
 
+/* Mirrored where the language runs from right to left; numbers and addresses run from left to right in it. */
+static void right_to_left(void **state) {
+    (void)state;
+    static const char *const languages[] = {"ar", "he", "de"};
+    for (size_t i = 0; i < COUNT_OF(languages); i++) {
+        struct made m;
+        make(&m, languages[i], with_event, "", false);
+        bool rtl = i < 2;
+        assert_int_equal(occurrences(&m.html, rtl ? "dir=\"rtl\"" : "dir=\"ltr\""), rtl ? 3 : 5);
+        has(&m.html,
+            rtl ? "class=\"leaf\" width=\"72\" valign=\"top\" aria-hidden=\"true\" style=\"padding:20px 20px 20px 0;\""
+                : "class=\"leaf\" width=\"72\" valign=\"top\" aria-hidden=\"true\" style=\"padding:20px 0 20px "
+                  "20px;\"");
+        has(&m.html, "<a dir=\"ltr\" href=\"tel:");
+        has(&m.html, "<a dir=\"ltr\" href=\"mailto:");
+        assert_int_equal(occurrences(&m.plain, "\n  \u200e+49 511 000000\n"), rtl);
+        assert_int_equal(occurrences(&m.plain, "\u200evera@verein.example\u200e"), rtl);
+        static const char *const overrides[] = {"\u202a", "\u202b", "\u202d", "\u202e", "\u2066", "\u2067", "\u2068"};
+        for (size_t k = 0; k < COUNT_OF(overrides); k++) {
+            has_not(&m.plain, overrides[k]);
+            has_not(&m.html, overrides[k]);
+        }
+        done(&m);
+    }
+}
+
 static void what_is_absent_leaves_no_trace(void **state) {
     (void)state;
     struct made m;
     make(&m, "de", without_event, "", false);
-    has(&m.html, "Der Betreff</h1>");
+    has(&m.html, "Der Betreff</span></h1>");
     static const char *const labels[] = {"Wann", "Wo\n", "Kontakt", "Mehr dazu", "Kalenderdatei"};
     for (size_t i = 0; i < COUNT_OF(labels); i++) {
         has_not(&m.html, labels[i]);
@@ -216,7 +242,7 @@ static void contact_without_event_follows_the_text(void **state) {
     struct made m;
     make(&m, "de", "[announcement]\nsubject = S\n[contact]\nname = Anna\n---\n{{salutation}},\n\nT.\n", "", false);
     has(&m.plain, "T.\n\nKontakt\n  Anna\n\n---");
-    has(&m.html, "Kontakt</span><br>Anna</p>");
+    has(&m.html, "Kontakt</span><br><span dir=\"auto\">Anna</span></p>");
     has_not(&m.html, "tel:");
     has_not(&m.html, "mailto:");
     done(&m);
@@ -246,6 +272,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(facts_are_in_both_parts),
         cmocka_unit_test(html_keeps_the_rules),
+        cmocka_unit_test(right_to_left),
         cmocka_unit_test(what_is_absent_leaves_no_trace),
         cmocka_unit_test(contact_without_event_follows_the_text),
         cmocka_unit_test(colour_and_logo_come_from_the_sender),
