@@ -113,6 +113,7 @@ static void turn(void *user) {
     dispatch_settle_quiet(d, &when);
     if (d->survey_wanted && !d->surveying) {
         d->survey_wanted = false;
+        dispatch_flush(d); /* what waits there falls due, too */
         d->surveying = dispatch_under_way(d, stages_survey(&d->stages));
     }
     flush_due(d, now, &when);
@@ -241,8 +242,8 @@ void dispatch_set_conf(struct dispatch *d, struct conf *conf) {
     struct conf *before = d->conf;
     d->conf = conf_ref(conf);
     letters_set_conf(&d->letters, conf);
-    if (relays_set_conf(d->relays, d->conf) < 0 ||
-        destinations_configure(d->destinations, d->conf, clock_mono_usec()) < 0)
+    int r = relays_set_conf(d->relays, d->conf);
+    if (destinations_configure(d->destinations, d->conf, clock_mono_usec()) < 0 || r < 0)
         log_error("out-of-memory");
     (void)conf_unref(before);
     for (struct sending *s = d->sendings; s; s = s->next)

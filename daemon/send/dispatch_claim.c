@@ -119,6 +119,7 @@ static void claim_for(struct dispatch *d, struct sending *s, unsigned sharers, i
     size_t n = destinations_shut(d->destinations, dispatch_has_hands_full(d), DISPATCH_NEAR_USEC, now, shut);
     s->claiming = dispatch_under_way(d, claimer_claim(d->claimer, s, max, dispatch_resends_doubt(d), shut, n));
     s->asked = s->claiming ? max : 0;
+    s->reopened = false;
 }
 
 void dispatch_claim_more(struct dispatch *d, int64_t now, int64_t *when) {
@@ -139,7 +140,7 @@ void dispatch_on_claimed(void *user, struct sending *s, int result, struct items
     struct dispatch *d = user;
     s->claiming = false;
     s->asked = 0;
-    s->exhausted = result < 0 || !more;
+    s->exhausted = result < 0 || (!more && !s->reopened);
     d->claimed_since |= items->count > 0;
     for (size_t i = 0; i < shut_count; i++) {
         destination_shut_done(d->destinations, &shut[i]);

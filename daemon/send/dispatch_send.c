@@ -29,8 +29,10 @@ static void cannot_write(struct dispatch *d, struct item *item, int error) {
     }
     log_error("mail-not-written", LOG_TEXT("reason", strerror(-error)));
     dispatch_give_back(d, item);
-    if (s)
+    if (s) {
         s->exhausted = true; /* not in a circle */
+        s->reopened = false;
+    }
     dispatch_try_later(d);
 }
 

@@ -160,12 +160,11 @@ static void on_settled(void *user, int64_t id, int result, bool finished) {
     struct dispatch *d = user;
     struct sending *s = dispatch_find(d, id);
     s->settling = false;
-    s->settled = true;
     if (result < 0)
         dispatch_try_later(d);
     if (finished) {
         log_info("announcement-finished", LOG_NUM("announcement", id));
-        dispatch_forget(d, s);
+        s->active = false; /* forgotten when it is quiet: it may have been reopened meanwhile, and be claiming */
         d->handlers->on_finished(d->user, id);
     }
     dispatch_wake(d);
@@ -228,7 +227,7 @@ void dispatch_settle_quiet(struct dispatch *d, int64_t *when) {
         if (!s->active && !s->failed)
             dispatch_forget(d, s);
         else if (s->active && s->exhausted && !s->settled && !d->stopping)
-            s->settling = dispatch_under_way(d, stages_settle(&d->stages, s->id, d->conf));
+            s->settling = s->settled = dispatch_under_way(d, stages_settle(&d->stages, s->id, d->conf));
     }
 }
 

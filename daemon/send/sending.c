@@ -106,4 +106,5 @@ bool sending_is_quiet(const struct sending *s) {
 
 void sending_reopen(struct sending *s) {
     s->exhausted = s->settled = false;
+    s->reopened = true;
 }

@@ -33,7 +33,8 @@ struct sending {
     bool loading, loaded, claiming, settling;
     bool failed;    /* could not be loaded: held, with the reason */
     bool exhausted; /* the last claim found nothing more to claim now */
-    bool settled;   /* asked since then whether it is over: it is not yet */
+    bool reopened;  /* since that claim was asked for: it may not have seen all that there is */
+    bool settled;   /* asked since then whether it is over */
     bool resting;   /* its mails make room for another's: nothing is claimed until they are gone */
 
     struct items waiting;

@@ -32,10 +32,10 @@ struct house {
     struct spool *spool;
     struct store *store;
     struct loop *loop;
-    struct loop_source *wake, *tick, *deadline;
+    struct loop_source *wake, *tick, *deadline, *pester;
     struct dispatch *dispatch;
     int64_t ids[ANNOUNCEMENTS_MAX];
-    unsigned announced, finished;
+    unsigned announced, finished, pesters;
     struct buf alerts;
     bool (*enough)(struct house *h);
     int64_t begun_usec;
@@ -777,6 +777,59 @@ static void a_pause_pauses_and_a_resume_goes_on(void **state) {
     tear_down(h);
 }
 
+/* The store is held until the next claim waits behind the pause; it runs before the resume. */
+static int step_pause_and_resume(struct store_job *job, struct db *db) {
+    struct move *m = (struct move *)job;
+    if (m->resume)
+        return announcement_resume(db, m->h->ids[0], &job->why);
+    (void)usleep(100000);
+    m->resume = true;
+    int r = announcement_pause(db, m->h->ids[0], "test", &job->why);
+    return r < 0 ? r : STORE_MORE;
+}
+
+static void a_claim_that_met_a_pause_forgets_nobody(void **state) {
+    (void)state;
+    struct house *h = build(RULES("--delay", "1"), "", "", NULL, NULL);
+    struct move *m = calloc(1, sizeof *m);
+    unsigned people;
+    assert_non_null(m);
+    add_people(h, "a", "p", "people.example", 1000);
+    announce(h, "a");
+    start(h);
+    run_until(h, hundred_are_out, 20);
+    *m = (struct move){.job = {.lane = STORE_NORMAL, .step = step_pause_and_resume, .done = on_moved}, .h = h};
+    store_submit(h->store, &m->job);
+    run_until(h, all_finished, 20);
+    stop(h);
+    assert_int_equal(ledger(h, 0, &people), 1000);
+    assert_int_equal(people, 1000);
+    tear_down(h);
+}
+
+static void on_pester(void *user) {
+    struct house *h = user;
+    if (h->pesters++ % 5 == 0)
+        dispatch_announcement(h->dispatch, h->ids[0]);
+    loop_post(h->pester);
+}
+
+static void one_that_is_looked_at_again_while_it_ends_ends(void **state) {
+    (void)state;
+    struct house *h = build(RULES(), "", "", NULL, NULL);
+    add_people(h, "a", "p", "people.example", 20);
+    announce(h, "a");
+    start(h);
+    assert_int_equal(loop_add_post(h->loop, on_pester, h, &h->pester), 0);
+    loop_post(h->pester);
+    run_until(h, all_finished, 20);
+    run_for(h, 50000);
+    h->pester = loop_remove(h->pester);
+    stop(h);
+    check_sums(h, (struct sums){.delivered = 20, .state = ANNOUNCEMENT_DONE});
+    tear_down(h);
+}
+
 static void a_stop_of_an_announcement_ends_it(void **state) {
     (void)state;
     struct house *h = build(RULES("--delay", "1"), "", "", NULL, NULL);
@@ -881,6 +934,8 @@ int main(void) {
         cmocka_unit_test(what_is_overdue_and_cannot_be_sent_makes_no_busy_loop),
         cmocka_unit_test(announcements_share),
         cmocka_unit_test(a_pause_pauses_and_a_resume_goes_on),
+        cmocka_unit_test(a_claim_that_met_a_pause_forgets_nobody),
+        cmocka_unit_test(one_that_is_looked_at_again_while_it_ends_ends),
         cmocka_unit_test(a_stop_of_an_announcement_ends_it),
         cmocka_unit_test(a_reload_moves_to_another_relay),
         cmocka_unit_test(an_address_beyond_ascii_needs_its_relay),
