@@ -79,13 +79,13 @@ int delivery_unclaim(struct db *db, int64_t announcement, int64_t subscriber, en
     int r = state_of_announcement(db, announcement, &state);
     if (r < 0)
         return r;
-    if (state == ANNOUNCEMENT_STOPPED)
+    if (state == ANNOUNCEMENT_STOPPED && from != DELIVERY_IN_DOUBT)
         return leave_out_claimed(db, announcement, subscriber);
     int64_t changed = 0;
     r = db_run(db,
-               "UPDATE delivery SET state = ?, attempts = attempts - 1, "
-               "first_claim = CASE attempts WHEN 1 THEN NULL ELSE first_claim END "
-               "WHERE announcement = ? AND subscriber = ? AND state = 1",
+               "UPDATE delivery SET state = ?1, attempts = attempts - 1, "
+               "first_claim = CASE ?1 WHEN 0 THEN NULL ELSE first_claim END "
+               "WHERE announcement = ?2 AND subscriber = ?3 AND state = 1",
                &changed, "dii", (int)from, announcement, subscriber);
     if (r == 0 && !changed)
         return -ESTALE;
@@ -104,7 +104,7 @@ int delivery_put_off(struct db *db, int64_t announcement, int64_t subscriber, en
     int r = state_of_announcement(db, announcement, &state);
     if (r < 0)
         return r;
-    if (state == ANNOUNCEMENT_STOPPED)
+    if (state == ANNOUNCEMENT_STOPPED && from != DELIVERY_IN_DOUBT)
         return leave_out_claimed(db, announcement, subscriber);
     /* first_claim stays: the mail's Date is fixed. */
     r = db_run(db,

@@ -60,7 +60,7 @@ enum { CLAIMS_MAX = 1000 };
 int delivery_claim(struct db *db, int64_t announcement, int64_t now_usec, unsigned max, bool resend_in_doubt,
                    struct claims *ret);
 /* Gives an unsent claim back as it was (no attempt counted); where the announcement was stopped meanwhile it is left
- * out. */
+ * out, but what was in doubt stays so. */
 int delivery_unclaim(struct db *db, int64_t announcement, int64_t subscriber, enum delivery_state from);
 /* The same, but deferred (or still in doubt) until due_usec: it has to wait for its turn. */
 int delivery_put_off(struct db *db, int64_t announcement, int64_t subscriber, enum delivery_state from,

@@ -385,10 +385,17 @@ static void one_that_is_put_off_waits_for_its_turn(void **state) {
     assert_int_equal(c.items[0].first_claim_usec, 4000);
     assert_true(c.items[1].subscriber == people[1] && c.items[1].attempts == 1);
     claims_done(&c);
+    assert_int_equal(delivery_unclaim(db, id, people[0], DELIVERY_DEFERRED), 0);
+    assert_int_equal(delivery_claim(db, id, 8000, 9, true, &c), 0);
+    assert_int_equal(c.count, 1);
+    assert_int_equal(c.items[0].first_claim_usec, 4000); /* the mail's Date */
+    claims_done(&c);
     struct why why;
     assert_int_equal(announcement_stop(db, id, "no", 7000, &why), 0);
     assert_int_equal(delivery_put_off(db, id, people[0], DELIVERY_DEFERRED, 9000, "waits"), 0);
     ASSERT_COUNTERS(db, id, 3, 1, 1, 0, 0, 0, 1);
+    assert_int_equal(delivery_unclaim(db, id, people[1], DELIVERY_IN_DOUBT), 0);
+    ASSERT_COUNTERS(db, id, 3, 0, 1, 0, 0, 1, 1); /* it may have been sent */
 }
 
 static void the_last_code_is_told(void **state) {
