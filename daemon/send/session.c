@@ -410,10 +410,3 @@ unsigned session_in_flight(const struct session *s) {
     return s->dialogue ? dialogue_in_flight(s->dialogue) : 0;
 }
 
-const struct conf_relay *session_relay(const struct session *s) {
-    return s->relay;
-}
-
-bool session_offers_smtputf8(const struct session *s) {
-    return s->connection && s->connected && connection_capabilities(s->connection)->smtputf8;
-}

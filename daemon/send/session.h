@@ -73,6 +73,4 @@ void session_quit(struct session *s);
 /* Closes the connection now; every message gets its answer. */
 void session_abort(struct session *s);
 unsigned session_in_flight(const struct session *s);
-const struct conf_relay *session_relay(const struct session *s);
-bool session_offers_smtputf8(const struct session *s);
 bool session_is_ready(const struct session *s);
