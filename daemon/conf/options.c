@@ -170,7 +170,7 @@ const struct option option_rows[] = {
     {RELAY(in_flight), .key = "in-flight", .type = OPTION_COUNT, .min = 1, .max = 100, .fallback = "4",
      .help =
          "How many mails may be under way on one connection before the first is answered. After a crash at most 2 × "
-         "connections × in-flight mails are in doubt."},
+         "connections × in-flight mails are in doubt, and those whose answers were just being written down."},
     {RELAY(pipelining), .key = "pipelining", .type = OPTION_WORD, .words = pipelining_words, .fallback = "offered",
      .help = "With none, one command at a time, even where the server offers more. For servers that lose commands, as "
              "chasquid before 1.13 does."},
@@ -260,9 +260,11 @@ const struct option option_rows[] = {
              "after twice as long each time, but at the latest after this time."},
 
     {TIMEOUT(timeout_connect_usec), .key = "connect", .fallback = "1m",
-     .help = "The connection itself, with TLS and login."},
-    {TIMEOUT(timeout_greeting_usec), .key = "greeting", .fallback = "5m", .help = "The server's first line."},
-    {TIMEOUT(timeout_command_usec), .key = "command", .fallback = "5m", .help = "The answer to MAIL and RCPT."},
+     .help = "The server's name is found, and the connection made."},
+    {TIMEOUT(timeout_greeting_usec), .key = "greeting", .fallback = "5m",
+     .help = "The server's first line; of smtps:// with TLS before it."},
+    {TIMEOUT(timeout_command_usec), .key = "command", .fallback = "5m",
+     .help = "The answer to MAIL, RCPT, and all that comes before them: EHLO, each step of TLS and of the login."},
     {TIMEOUT(timeout_data_usec), .key = "data", .fallback = "2m", .help = "The answer to DATA."},
     {TIMEOUT(timeout_block_usec), .key = "block", .fallback = "3m", .help = "The server takes more of a mail."},
     {TIMEOUT(timeout_end_usec), .key = "end", .fallback = "10m", .help = "The answer to a whole mail."},

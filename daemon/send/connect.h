@@ -7,8 +7,8 @@
  *         someone took STARTTLS away.
  * SECRET  The first line of password-file is read for each connection and wiped; where systemd's
  *         $CREDENTIALS_DIRECTORY holds a file of the same name, that one.
- * LIMITS  The greeting has [timeouts] greeting, TCP and TLS have connect, and each step after that command; an EHLO
- *         reply of more than HELLO_LINES_MAX lines is refused. */
+ * LIMITS  Name and TCP have [timeouts] connect, the greeting (of smtps:// with TLS before it) has greeting, and each
+ *         step after that command; an EHLO reply of more than HELLO_LINES_MAX lines is refused. */
 #pragma once
 #include <stdbool.h>
 #include <stddef.h>

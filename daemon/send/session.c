@@ -140,8 +140,10 @@ static void transmit(struct session *s) {
 static void watch(struct session *s) {
     bool more = !s->cannot_write && dialogue_output(s->dialogue).len > 0;
     uint32_t events = EPOLLIN | (more ? EPOLLOUT : 0);
-    if (events != s->events && loop_set_io(s->io, events) < 0)
+    if (events != s->events && loop_set_io(s->io, events) < 0) {
         lose(s, "out of memory");
+        loop_post(s->post);
+    }
     s->events = events;
 }
 
@@ -230,6 +232,8 @@ static enum state step_busy(struct session *s) {
 }
 
 static enum state step_quitting(struct session *s) {
+    if (!s->lost && dialogue_is_over(s->dialogue))
+        lose_by_fault(s); /* it could not even say so */
     s->quiet |= s->lost;
     return s->lost ? STATE_CLOSED : STATE_QUITTING;
 }
