@@ -8,7 +8,9 @@
 #include <sys/wait.h>
 
 #include "base/clock.h"
+#include "base/encode.h"
 #include "base/log.h"
+#include "fixed_keys.h"
 #include "mail/words.h"
 #include "people/import.h"
 #include "store/db.h"
@@ -16,6 +18,7 @@
 #include "store/store.h"
 #include "store/subscription.h"
 #include "store/suppression.h"
+#include "trust/code.h"
 
 enum { LIST = 7 };
 
@@ -573,16 +576,58 @@ static void a_process_that_dies_leaves_nothing(void **state) {
     }
 }
 
+/* The first piece is in, and nobody was erased; then somebody of the second is. */
+static void erased_ones_are_left_out(void **state) {
+    struct house *h = *state;
+    struct client c;
+    struct import_options o = options();
+    struct keyring *keys = fixed_keys();
+    static const char text[] = "email\na@town.example\nb@town.example\nB@TOWN.example\nc@town.example\n";
+    static char mark[256];
+    uint8_t hash[32];
+    AUTOBUF struct buf hex = BUF_INIT(128);
+    code_address_hash(keys, VIEW("b@town.example"), hash);
+    encode_hex(&hex, hash, sizeof hash);
+    (void)snprintf(mark, sizeof mark, "INSERT INTO erased VALUES (x'%s', 86400000000, 'vera', 'letter')",
+                   buf_str(&hex));
+    o.keys = keys;
+    begin(h, &c, &o, view_of(text), strlen("email\na@town.example\n"));
+    while (c.pieces < 1)
+        turn(h);
+    (void)query(h, mark);
+    while (!c.over)
+        turn(h);
+    assert_int_equal(c.result, 0);
+    assert_true(c.told->rows == 4 && c.told->added == 2 && c.told->left_out == 2 && c.told->erased == 2);
+    assert_string_equal(c.told->problems[0].text, "left out: erased on 1970-01-02");
+    assert_int_equal(c.told->problems[0].line, 3);
+    (void)import_free(c.import);
+    assert_int_equal(query(h, "SELECT count(*) FROM subscriber WHERE address_key = 'b@town.example'"), 0);
+    o.dry_run = true;
+    run(h, &c, &o, view_of(text), 4096);
+    assert_true(c.told->known == 2 && c.told->erased == 2);
+    (void)import_free(c.import);
+    (void)keyring_free(keys);
+}
+
 int main(void) {
 #define HOUSE_TEST(name) cmocka_unit_test_setup_teardown(name, open_house, close_house)
     const struct CMUnitTest tests[] = {
-        HOUSE_TEST(an_export_of_excel),         HOUSE_TEST(other_exports),
-        HOUSE_TEST(a_bad_row_refuses_the_file), HOUSE_TEST(a_file_may_be_no_table),
-        HOUSE_TEST(options_are_checked),        HOUSE_TEST(trials_write_nothing),
-        HOUSE_TEST(people_who_left_stay_away),  HOUSE_TEST(remarks_leave_room_for_faults),
-        HOUSE_TEST(one_import_at_a_time),       HOUSE_TEST(an_upload_that_ends_is_swept),
-        HOUSE_TEST(closing_the_store_ends_it),  HOUSE_TEST(a_failing_disk),
-        HOUSE_TEST(a_hundred_thousand_rows),    HOUSE_TEST(a_process_that_dies_leaves_nothing),
+        HOUSE_TEST(an_export_of_excel),
+        HOUSE_TEST(other_exports),
+        HOUSE_TEST(a_bad_row_refuses_the_file),
+        HOUSE_TEST(a_file_may_be_no_table),
+        HOUSE_TEST(options_are_checked),
+        HOUSE_TEST(trials_write_nothing),
+        HOUSE_TEST(erased_ones_are_left_out),
+        HOUSE_TEST(people_who_left_stay_away),
+        HOUSE_TEST(remarks_leave_room_for_faults),
+        HOUSE_TEST(one_import_at_a_time),
+        HOUSE_TEST(an_upload_that_ends_is_swept),
+        HOUSE_TEST(closing_the_store_ends_it),
+        HOUSE_TEST(a_failing_disk),
+        HOUSE_TEST(a_hundred_thousand_rows),
+        HOUSE_TEST(a_process_that_dies_leaves_nothing),
     };
     return cmocka_run_group_tests(tests, load, unload);
 }
