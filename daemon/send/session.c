@@ -413,4 +413,3 @@ void session_abort(struct session *s) {
 unsigned session_in_flight(const struct session *s) {
     return s->dialogue ? dialogue_in_flight(s->dialogue) : 0;
 }
-
