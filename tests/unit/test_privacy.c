@@ -223,6 +223,32 @@ static void the_files_forget(void **state) {
     assert_true(found_in(f->path, "person124@town.example") > 0);
 }
 
+/* A copy that is under way neither keeps the log from being cut off, nor takes along who was erased meanwhile. */
+static void a_copy_forgets_too(void **state) {
+    struct fixture *f = *state;
+    struct why why;
+    struct db_copy *copy = NULL;
+    char to[128], wal[128];
+    (void)snprintf(to, sizeof to, "%s/copy.db", f->folder);
+    (void)snprintf(wal, sizeof wal, "%s-wal", f->path);
+    assert_int_equal(db_begin(f->db), 0);
+    for (int i = 1; i <= 3000; i++)
+        (void)fixture_member(f->db, LIST, i, "de", 1);
+    assert_int_equal(db_commit(f->db), 0);
+    assert_int_equal(db_copy_begin(f->db, to, &why, &copy), 0);
+    db_slice_begin(f->db, 0);
+    assert_int_equal(db_copy_step(copy), 1);
+    assert_int_equal(db_begin(f->db), 0);
+    assert_int_equal(erase(f->db, "person7@town.example", &why), 0);
+    assert_int_equal(db_commit(f->db), 0);
+    assert_int_equal(found_in(wal, "person7@town.example"), 0);
+    db_slice_begin(f->db, -1);
+    assert_int_equal(db_copy_step(copy), 0);
+    (void)db_copy_end(copy);
+    assert_int_equal(found_in(to, "person7@town.example"), 0);
+    assert_true(found_in(to, "person8@town.example") > 0);
+}
+
 static int count_delivery(void *user, const struct dossier_delivery *d) {
     assert_string_equal(d->name, "workshop");
     assert_string_equal(d->state, "pending");
@@ -281,6 +307,7 @@ int main(void) {
         FIXTURE_TEST(reasons),
         FIXTURE_TEST(suppressing),
         FIXTURE_TEST(the_files_forget),
+        FIXTURE_TEST(a_copy_forgets_too),
         FIXTURE_TEST(dossiers),
     };
     return cmocka_run_group_tests(tests, load, unload);
