@@ -288,8 +288,10 @@ static int start(struct db *db, const char *sql, bool keep, const char *letters,
         return db->failure;
     struct row *row = NULL;
     int r = prepare(db, sql, &row);
-    if (r == 0)
-        r = bind(row, keep, letters, args);
+    if (r < 0)
+        return r;
+    assert(row);
+    r = bind(row, keep, letters, args);
     if (r < 0)
         return r;
     row->busy = true;
