@@ -30,8 +30,8 @@ enum event_state { IDLE, ARMED, PENDING };
 struct loop {
     sd_event *event;
     enum event_state state;
-    bool stirred;                         /* a timer was set since sd-event was armed: it does not know yet */
-    int fd;                               /* our epoll */
+    bool stirred; /* a timer was set or removed since sd-event was armed: it does not know yet */
+    int fd;       /* our epoll */
     struct loop_source *batch[BATCH_MAX]; /* being served; removed ones are NULL */
     int batch_count;
     struct loop_source *posts, **posts_end; /* posted, in order */
@@ -215,6 +215,8 @@ struct loop_source *loop_remove(struct loop_source *s) {
         unpost(s);
     if (s->events)
         (void)epoll_ctl(s->loop->fd, EPOLL_CTL_DEL, s->fd, NULL); /* fails where it was closed: then it is out too */
+    if (s->kind == KIND_TIMER && s->source && loop_timer_is_set(s))
+        s->loop->stirred = true; /* else sd-event would wake for it, once */
     (void)sd_event_source_disable_unref(s->source);
     if (s->kind == KIND_WAKE && s->fd >= 0)
         (void)close(s->fd); /* an eventfd holds nothing that could be lost */

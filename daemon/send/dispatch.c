@@ -74,9 +74,19 @@ static void check_stopped(struct dispatch *d, int64_t now, int64_t *when) {
     on_stopped(d->on_stopped_user);
 }
 
+/* Wall clock: when to survey. Where nothing is left that could be overdue, nobody wakes for it. */
+static int64_t survey_due(struct dispatch *d) {
+    int64_t due = d->due_usec;
+    if (!d->sendings && !d->unseen && d->notices_exhausted && d->notices_claimed == 0)
+        d->overdue_usec = 0;
+    pace_sooner(&due, d->overdue_usec);
+    return due;
+}
+
 static void set_timer(struct dispatch *d, int64_t now, int64_t when) {
-    if (d->due_usec) {
-        int64_t wait = d->due_usec - clock_now_usec();
+    int64_t due = survey_due(d);
+    if (due) {
+        int64_t wait = due - clock_now_usec();
         pace_sooner(&when, now + (wait > 0 ? wait : 0));
     }
     /* One that is set too early is left to fire: most often it moves a little with each message. */
@@ -125,8 +135,9 @@ static void turn(void *user) {
 
 static void on_timer(void *user) {
     struct dispatch *d = user;
-    if (d->trouble || (d->due_usec && d->due_usec <= clock_now_usec())) {
-        d->due_usec = 0;
+    int64_t due = survey_due(d);
+    if (d->trouble || (due && due <= clock_now_usec())) {
+        d->due_usec = d->overdue_usec = 0;
         d->survey_wanted = true;
         if (d->unstarted)
             dispatch_start(d);

@@ -41,6 +41,8 @@ struct dispatch {
 
     bool started, unstarted /* it failed, and is tried again */, surveying, survey_wanted;
     int64_t due_usec;      /* wall clock: when to survey again; 0 for no reason */
+    int64_t overdue_usec;  /* the same, for what was due and may not have been possible to send */
+    bool unseen;           /* the survey did not reach all that are live */
     bool anew;             /* then with everything that was given up for now */
     int64_t reopened_usec; /* when something due last had everything looked at again */
     bool claimed_since;    /* then */

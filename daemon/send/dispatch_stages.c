@@ -133,7 +133,7 @@ static void look_again(struct dispatch *d, int64_t wall) {
     d->reopened_usec = now;
     d->claimed_since = false;
     dispatch_look_anew(d);
-    pace_sooner(&d->due_usec, wall + DISPATCH_OVERDUE_USEC);
+    d->overdue_usec = wall + DISPATCH_OVERDUE_USEC;
 }
 
 static void on_survey(void *user, const struct survey *v, int result) {
@@ -149,6 +149,8 @@ static void on_survey(void *user, const struct survey *v, int result) {
     for (size_t i = 0; i < v->count; i++)
         take_row(d, &v->rows[i], due, wall);
     leave_others(d, v);
+    d->unseen = v->count == STAGES_LIVE_MAX;
+    d->overdue_usec = 0;
     if (due)
         look_again(d, wall);
     else

@@ -1,5 +1,5 @@
 /* Dispatch with a real store, real mails and a real server that misbehaves as told: what becomes of the people. */
-#include "send/dispatch.h"
+#include "send/dispatch_inside.h"
 
 #include "unit.h"
 
@@ -673,6 +673,22 @@ static void an_idle_one_does_not_wake(void **state) {
     tear_down(h);
 }
 
+/* What takes longer than a moment has others looked for meanwhile; in the end there is nothing to look for, but for
+ * the days at which it would have been given up. */
+static void when_all_is_over_no_survey_is_due(void **state) {
+    (void)state;
+    struct house *h = build(RULES(), "", "rate = 10/s", NULL, NULL);
+    add_people(h, "a", "p", "people.example", 25);
+    announce(h, "a");
+    start(h);
+    run_until(h, all_finished, 20);
+    run_for(h, 200000);
+    assert_int_equal(h->dispatch->overdue_usec, 0);
+    assert_true(h->dispatch->due_usec == 0 || h->dispatch->due_usec > clock_now_usec() + 3600 * USEC_PER_SEC);
+    stop(h);
+    tear_down(h);
+}
+
 static void a_resting_relay_makes_no_busy_loop(void **state) {
     (void)state;
     struct house *h = build(RULES("--on", "mail 550 5.7.1 not you"), "", "", NULL, NULL);
@@ -930,6 +946,7 @@ int main(void) {
         cmocka_unit_test(a_slow_destination_holds_up_nobody_else),
         cmocka_unit_test(a_stop_leaves_nothing_claimed),
         cmocka_unit_test(an_idle_one_does_not_wake),
+        cmocka_unit_test(when_all_is_over_no_survey_is_due),
         cmocka_unit_test(a_resting_relay_makes_no_busy_loop),
         cmocka_unit_test(what_is_overdue_and_cannot_be_sent_makes_no_busy_loop),
         cmocka_unit_test(announcements_share),

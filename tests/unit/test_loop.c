@@ -80,6 +80,35 @@ static void test_unset_timer_does_not_fire(void **state) {
     assert_int_equal(f->calls_b, 0);
 }
 
+static void on_ready_remove_b(void *user, int fd, uint32_t events) {
+    struct fixture *f = user;
+    (void)fd, (void)events;
+    f->a = loop_remove(f->a);
+    f->b = loop_remove(f->b);
+}
+
+/* A sleep is a switch that was wanted: here one, until the loop stops. */
+static void test_a_removed_timer_does_not_wake(void **state) {
+    struct fixture *f = *state;
+    struct loop_source *stop;
+    struct rusage before, after;
+    int fds[2];
+    assert_int_equal(pipe2(fds, O_CLOEXEC | O_NONBLOCK), 0);
+    assert_int_equal(write(fds[1], "x", 1), 1);
+    assert_int_equal(loop_add_io(f->loop, fds[0], EPOLLIN, on_ready_remove_b, f, &f->a), 0);
+    assert_int_equal(loop_add_timer(f->loop, on_count_b, f, &f->b), 0);
+    assert_int_equal(loop_add_timer(f->loop, on_stop, f, &stop), 0);
+    loop_set_timer(f->b, clock_mono_usec() + 100000);
+    loop_set_timer(stop, clock_mono_usec() + 300000);
+    assert_int_equal(getrusage(RUSAGE_THREAD, &before), 0);
+    assert_int_equal(loop_run(f->loop), 7);
+    assert_int_equal(getrusage(RUSAGE_THREAD, &after), 0);
+    assert_int_equal(f->calls_b, 0);
+    assert_in_range(after.ru_nvcsw - before.ru_nvcsw, 0, 1);
+    (void)loop_remove(stop);
+    (void)close(fds[0]), (void)close(fds[1]);
+}
+
 static void on_remove_itself(void *user) {
     struct fixture *f = user;
     f->a = loop_remove(f->a);
@@ -473,6 +502,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_timer, setup, teardown),
         cmocka_unit_test_setup_teardown(test_unset_timer_does_not_fire, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_a_removed_timer_does_not_wake, setup, teardown),
         cmocka_unit_test_setup_teardown(test_removal_inside_callback, setup, teardown),
         cmocka_unit_test_setup_teardown(test_post, setup, teardown),
         cmocka_unit_test_setup_teardown(test_a_post_cannot_keep_the_loop, setup, teardown),
