@@ -173,7 +173,7 @@ const struct option option_rows[] = {
          "connections × in-flight mails are in doubt, and those whose answers were just being written down."},
     {RELAY(pipelining), .key = "pipelining", .type = OPTION_WORD, .words = pipelining_words, .fallback = "offered",
      .help = "With none, one command at a time, even where the server offers more. For servers that lose commands, as "
-             "chasquid before 1.13 does."},
+             "chasquid 1.11 does."},
     {RELAY(rate), .key = "rate", .type = OPTION_RATE, .min = 1, .max = 1000000, .zero = "none", .fallback = "none",
      .example = "100/s",
      .help =
