@@ -175,7 +175,8 @@ int fields_tree(const struct fields_given *g, struct arena *a, struct value *ret
     (void)value_set(a, &root, "attr", *g->attr);
     set_text(a, &root, "language", words_language(g->words));
     set_text(a, &root, "dir", words_dir(g->words));
-    (void)value_set(a, &root, "rtl", (struct value){.kind = VALUE_BOOL, .truth = words_dir(g->words)[0] == 'r'});
+    (void)value_set(a, &root, "right_to_left",
+                    (struct value){.kind = VALUE_BOOL, .truth = words_dir(g->words)[0] == 'r'});
     (void)value_set(a, &root, "preview", (struct value){.kind = VALUE_BOOL, .truth = g->preview});
     (void)value_set(a, &root, "list", list_map(g->list, words_language(g->words), a));
     (void)value_set(a, &root, "sender", sender_map(g->list, g->logo, a));
