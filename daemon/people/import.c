@@ -18,7 +18,10 @@
 enum phase { OPENING, READING, FINISHING, FAILING, SETTLING, OVER };
 
 /* Between looks at the slice. */
-enum { PORTION_BYTES = 4096 };
+enum {
+    PORTION_BYTES = 4096,
+    SLICE_BYTES = 4 * PORTION_BYTES, /* what a job changed is kept in memory, to be undone, until its slice ends */
+};
 
 struct import {
     struct store_job job;     /* first */
@@ -67,6 +70,7 @@ static int step_open(struct import *im, struct db *db) {
 }
 
 static int step_read(struct import *im, struct db *db) {
+    size_t begun = im->piece_at;
     im->next = READING;
     while (im->piece_at < im->piece.len) {
         struct view portion = view_slice(buf_view(&im->piece), im->piece_at, PORTION_BYTES);
@@ -76,7 +80,7 @@ static int step_read(struct import *im, struct db *db) {
         if (r < 0)
             return r;
         im->piece_at += portion.len;
-        if (store_slice_over(db))
+        if (store_slice_over(db) || im->piece_at - begun >= SLICE_BYTES)
             break;
     }
     int r = import_rows_flush(&im->rows);
