@@ -1,35 +1,16 @@
-#include "unit.h"
+#include "all_words.h"
 
 #include <stdio.h>
 
-#include "mail/words.h"
 #include "people/columns.h"
 
-static struct words *all[16];
-static size_t count;
 static struct columns_reader reader;
 
 static int load(void **state) {
-    (void)state;
-    char **codes;
-    size_t n;
-    struct why why;
-    if (words_languages("", "templates", &codes, &n) < 0 || n > COUNT_OF(all))
-        return -1;
-    for (count = 0; count < n; count++)
-        if (words_load("", "templates", codes[count], &why, &all[count]) < 0)
-            return -1;
-    files_free_names(codes, n);
+    int r = load_all_words(state);
     reader = (struct columns_reader){
-        .words = (const struct words *const *)all, .words_count = count, .timezone = "Europe/Berlin"};
-    return 0;
-}
-
-static int unload(void **state) {
-    (void)state;
-    for (; count; count--)
-        (void)words_free(all[count - 1]);
-    return 0;
+        .words = (const struct words *const *)all_words, .words_count = all_words_count, .timezone = "Europe/Berlin"};
+    return r;
 }
 
 /* A row from "a|b|c". */
@@ -200,5 +181,5 @@ int main(void) {
         cmocka_unit_test(rows),
         cmocka_unit_test(damaged_rows),
     };
-    return cmocka_run_group_tests(tests, load, unload);
+    return cmocka_run_group_tests(tests, load, free_all_words);
 }

@@ -1,9 +1,9 @@
+#include "filter_unit.h"
 #include "store_helper.h"
 
 #include <errno.h>
 
 #include "base/number.h"
-#include "mail/filter.h"
 #include "store/delivery.h"
 #include "store/store.h"
 #include "store/tally.h"
@@ -110,15 +110,6 @@ static void the_audience_is_who_it_should_be(void **state) {
     assert_int_equal(delivery_gather(db, id, LIST, languages, 2, NULL), -ESTALE);
 }
 
-static struct filter *only_those(const char *text) {
-    static const struct filter_language language = {.templates_local = "", .templates = "", .zone = "UTC"};
-    struct filter *f;
-    struct filter_fault fault;
-    if (filter_read(view_of(text), &language, &f, &fault) < 0)
-        fail_msg("%s: %s", text, fault.key);
-    return f;
-}
-
 /* What a filter looks at is the person's, and the tags those of this list. */
 static void a_filter_bounds_the_audience(void **state) {
     struct fixture *f = *state;
@@ -137,7 +128,7 @@ static void a_filter_bounds_the_audience(void **state) {
     int64_t id = fixture_announcement(db, LIST, until);
     assert_int_equal(announcement_taken_in(db, id, false), 0);
     assert_int_equal(announcement_begin_gathering(db, id, 3000, 5000), 0);
-    struct filter *only = only_those("language = fr or tag has funding");
+    struct filter *only = filter_of("language = fr or tag has funding");
     assert_int_equal(delivery_gather(db, id, LIST, languages, 2, only), STORE_DONE);
     (void)filter_free(only);
     char to[16];
@@ -158,7 +149,7 @@ static void a_filter_that_reaches_nobody_is_cut_too(void **state) {
     int64_t id = fixture_announcement(db, LIST, until);
     assert_int_equal(announcement_taken_in(db, id, false), 0);
     assert_int_equal(announcement_begin_gathering(db, id, 3000, 5000), 0);
-    struct filter *only = only_those("language = xx");
+    struct filter *only = filter_of("language = xx");
     int slices = 1;
     for (db_slice_begin(db, 0); delivery_gather(db, id, LIST, languages, 2, only) == STORE_MORE; slices++)
         db_slice_begin(db, 0);

@@ -1,37 +1,12 @@
 /* Filters: a table of filters and people, what is wrong with others and where, and that a frozen one means the same. */
-#include "unit.h"
+#include "all_words.h"
 
 #include <stdio.h>
 
 #include "mail/filter.h"
-#include "mail/words.h"
-
-static struct words *all[16];
-static size_t count;
-
-static int load(void **state) {
-    (void)state;
-    char **codes;
-    size_t n;
-    struct why why;
-    if (words_languages("", "templates", &codes, &n) < 0 || n > COUNT_OF(all))
-        return -1;
-    for (; count < n; count++)
-        if (words_load("", "templates", codes[count], &why, &all[count]) < 0)
-            return -1;
-    files_free_names(codes, n);
-    return 0;
-}
-
-static int unload(void **state) {
-    (void)state;
-    while (count)
-        (void)words_free(all[--count]);
-    return 0;
-}
 
 static int read_filter(const char *text, struct filter **ret, struct filter_fault *fault) {
-    const struct filter_language language = {(const struct words *const *)all, count, "", "templates", "Europe/Berlin"};
+    const struct filter_language language = {ALL_WORDS, "", "templates", "Europe/Berlin"};
     return filter_read(view_of(text), &language, ret, fault);
 }
 
@@ -346,5 +321,5 @@ int main(void) {
         cmocka_unit_test(people_are_meant),        cmocka_unit_test(faults_say_where),     cmocka_unit_test(caps_hold),
         cmocka_unit_test(what_nobody_has_is_told), cmocka_unit_test(damage_is_not_thawed),
     };
-    return cmocka_run_group_tests(tests, load, unload);
+    return cmocka_run_group_tests(tests, load_all_words, free_all_words);
 }

@@ -1,4 +1,4 @@
-#include "unit.h"
+#include "all_words.h"
 
 #include <poll.h>
 #include <signal.h>
@@ -11,7 +11,6 @@
 #include "base/encode.h"
 #include "base/log.h"
 #include "fixed_keys.h"
-#include "mail/words.h"
 #include "people/import.h"
 #include "store/db.h"
 #include "store/person.h"
@@ -22,29 +21,9 @@
 
 enum { LIST = 7 };
 
-static struct words *all[16];
-static size_t word_count;
-
 static int load(void **state) {
-    (void)state;
-    char **codes;
-    size_t n;
-    struct why why;
     log_set_level(LOG_CRIT);
-    if (words_languages("", "templates", &codes, &n) < 0 || n > COUNT_OF(all))
-        return -1;
-    for (; word_count < n; word_count++)
-        if (words_load("", "templates", codes[word_count], &why, &all[word_count]) < 0)
-            return -1;
-    files_free_names(codes, n);
-    return 0;
-}
-
-static int unload(void **state) {
-    (void)state;
-    for (; word_count; word_count--)
-        (void)words_free(all[word_count - 1]);
-    return 0;
+    return load_all_words(state);
 }
 
 /* --- A house with a store, and a client that uploads ------------------------------------------------------------- */
@@ -161,8 +140,8 @@ static struct import_options options(void) {
                                    .basis = "consent",
                                    .evidence = "sign-up sheets",
                                    .timezone = "Europe/Berlin",
-                                   .words = (const struct words *const *)all,
-                                   .words_count = word_count};
+                                   .words = (const struct words *const *)all_words,
+                                   .words_count = all_words_count};
 }
 
 static void begin(struct house *h, struct client *c, const struct import_options *o, struct view text, size_t piece) {
@@ -629,5 +608,5 @@ int main(void) {
         HOUSE_TEST(a_hundred_thousand_rows),
         HOUSE_TEST(a_process_that_dies_leaves_nothing),
     };
-    return cmocka_run_group_tests(tests, load, unload);
+    return cmocka_run_group_tests(tests, load, free_all_words);
 }

@@ -1,46 +1,21 @@
+#include "all_words.h"
 #include "store_helper.h"
 
 #include <errno.h>
 
 #include "base/cleanup.h"
-#include "mail/words.h"
 #include "people/member.h"
 #include "store/suppression.h"
 
 enum { LIST = 7 };
-static struct words *all[16];
-static size_t word_count;
-
-static int load(void **state) {
-    (void)state;
-    char **codes;
-    size_t n;
-    struct why why;
-    if (words_languages("", "templates", &codes, &n) < 0 || n > COUNT_OF(all))
-        return -1;
-    for (; word_count < n; word_count++)
-        if (words_load("", "templates", codes[word_count], &why, &all[word_count]) < 0)
-            return -1;
-    files_free_names(codes, n);
-    return 0;
-}
-
-static int unload(void **state) {
-    (void)state;
-    for (; word_count; word_count--)
-        (void)words_free(all[word_count - 1]);
-    return 0;
-}
 
 static struct member_act act(int64_t now) {
     return (struct member_act){.by = "vera", .basis = "consent", .evidence = "asked at the fair", .now_usec = now};
 }
 
-#define WORDS (const struct words *const *)all, word_count
-
 static int add(struct db *db, const char *address, bool again, const struct member_act *a, struct why *why) {
     bool is_new;
-    return member_add(db, LIST, view_of(address), NULL, 0, WORDS, again, a, why, &is_new);
+    return member_add(db, LIST, view_of(address), NULL, 0, ALL_WORDS, again, a, why, &is_new);
 }
 
 static struct member_record show(struct db *db, const char *address, struct arena *arena) {
@@ -75,7 +50,7 @@ static void adding(void **state) {
                                           {"language", "Deutsch"},
                                           {"attr.Ort", "Bonn"}};
     assert_int_equal(
-        member_add(f->db, LIST, VIEW("Vera <Vera@Town.example>"), fields, 5, WORDS, false, &a, &why, &is_new), 0);
+        member_add(f->db, LIST, VIEW("Vera <Vera@Town.example>"), fields, 5, ALL_WORDS, false, &a, &why, &is_new), 0);
     assert_true(is_new);
     struct person p = show(f->db, "vera@town.example", &arena).person;
     assert_string_equal(p.address, "Vera@town.example");
@@ -89,8 +64,8 @@ static void adding(void **state) {
     assert_int_equal(add(f->db, "VERA@town.example", false, &a, &why), -ESTALE);
     assert_string_equal(why.what, "this person is on the list already");
     /* another list, fields kept */
-    assert_int_equal(member_add(f->db, LIST + 1, VIEW("vera@town.example"), NULL, 0, WORDS, false, &a, &why, &is_new),
-                     0);
+    assert_int_equal(
+        member_add(f->db, LIST + 1, VIEW("vera@town.example"), NULL, 0, ALL_WORDS, false, &a, &why, &is_new), 0);
     assert_false(is_new);
     assert_string_equal(show(f->db, "vera@town.example", &arena).person.family_name, "Müller");
     assert_string_equal(show(f->db, "vera@town.example", &arena).person.address, "Vera@town.example");
@@ -135,7 +110,7 @@ static void changing(void **state) {
         {{{"attr.", "x"}}, 1, -EINVAL, "attr.: this is no name for a field of your own"},
     };
     for (size_t i = 0; i < COUNT_OF(cases); i++) {
-        int r = member_change(f->db, VIEW("vera@town.example"), cases[i].fields, cases[i].count, WORDS, &a, &why);
+        int r = member_change(f->db, VIEW("vera@town.example"), cases[i].fields, cases[i].count, ALL_WORDS, &a, &why);
         if (r != cases[i].result)
             fail_msg("case %zu: %d, %s", i, r, why.what);
         struct member_record m = show(f->db, "vera@town.example", &arena);
@@ -145,7 +120,8 @@ static void changing(void **state) {
     assert_string_equal(p.language, "fr");
     assert_string_equal(p.title, "");
     assert_string_equal(p.attributes, "tags\ta, b\n");
-    assert_int_equal(member_change(f->db, VIEW("nobody@town.example"), cases[0].fields, 1, WORDS, &a, &why), -ENOENT);
+    assert_int_equal(member_change(f->db, VIEW("nobody@town.example"), cases[0].fields, 1, ALL_WORDS, &a, &why),
+                     -ENOENT);
 }
 
 static void changing_the_address(void **state) {
@@ -178,8 +154,8 @@ static void tagging(void **state) {
     struct member_act a = act(1000);
     bool is_new;
     assert_int_equal(add(f->db, "vera@town.example", false, &a, &why), 0);
-    assert_int_equal(member_add(f->db, LIST + 1, VIEW("vera@town.example"), NULL, 0, WORDS, false, &a, &why, &is_new),
-                     0);
+    assert_int_equal(
+        member_add(f->db, LIST + 1, VIEW("vera@town.example"), NULL, 0, ALL_WORDS, false, &a, &why, &is_new), 0);
     const struct view vera = VIEW("VERA@town.example");
     assert_int_equal(member_tag(f->db, LIST, vera, VIEW("funding, +board"), &a, &why), 0);
     assert_int_equal(member_tag(f->db, LIST, vera, VIEW("-Funding"), &a, &why), 0);
@@ -239,7 +215,7 @@ static void leaving_everything(void **state) {
     bool is_new;
     struct view v = VIEW("vera@town.example");
     for (uint32_t list = 1; list <= 3; list++)
-        assert_int_equal(member_add(f->db, list, v, NULL, 0, WORDS, false, &a, &why, &is_new), 0);
+        assert_int_equal(member_add(f->db, list, v, NULL, 0, ALL_WORDS, false, &a, &why, &is_new), 0);
     assert_int_equal(member_remove(f->db, 2, v, &a, &why), 0);
     assert_int_equal(member_leave(f->db, 0, v, "letter", &a, &why), 0);
     struct member_record m = show(f->db, "vera@town.example", &arena);
@@ -261,5 +237,5 @@ int main(void) {
         FIXTURE_TEST(leaving_and_coming_back),
         FIXTURE_TEST(leaving_everything),
     };
-    return cmocka_run_group_tests(tests, load, unload);
+    return cmocka_run_group_tests(tests, load_all_words, free_all_words);
 }

@@ -1,20 +1,11 @@
 /* Whom a filter reaches: counted in slices, with what nobody has. */
+#include "filter_unit.h"
 #include "store_helper.h"
 
-#include "mail/filter.h"
 #include "store/reach.h"
 #include "store/store.h"
 
 enum { LIST = 7 };
-
-static struct filter *only_those(const char *text) {
-    static const struct filter_language language = {.templates_local = "", .templates = "", .zone = "UTC"};
-    struct filter *f;
-    struct filter_fault fault;
-    if (filter_read(view_of(text), &language, &f, &fault) < 0)
-        fail_msg("%s: %s", text, fault.key);
-    return f;
-}
 
 static void people_and_languages_are_counted(void **state) {
     struct fixture *f = *state;
@@ -27,7 +18,7 @@ static void people_and_languages_are_counted(void **state) {
     assert_int_equal(r.members, 9);
     assert_int_equal(r.census.active, 9);
     reach_done(&r);
-    struct filter *only = only_those("language = fr");
+    struct filter *only = filter_of("language = fr");
     assert_int_equal(reach_count(f->db, LIST, only, &r), STORE_DONE);
     assert_int_equal(r.members, 9);
     assert_int_equal(r.census.active, 3);
@@ -50,7 +41,7 @@ static void slices_end_though_nobody_is_reached(void **state) {
                             NULL, ""),
                      0);
     assert_int_equal(db_commit(f->db), 0);
-    struct filter *only = only_those("ctiy = y or tag has z");
+    struct filter *only = filter_of("ctiy = y or tag has z");
     struct reach r = {.members = 0};
     int slices = 1;
     for (db_slice_begin(f->db, 0); reach_count(f->db, LIST, only, &r) == STORE_MORE; slices++)
