@@ -19,6 +19,7 @@
 #include "base/number.h"
 #include "schema_2_sql.h"
 #include "schema_3_sql.h"
+#include "schema_4_sql.h"
 #include "schema_sql.h"
 #include "store/tally.h"
 #include "store/wal.h"
@@ -47,7 +48,7 @@ struct db {
 };
 
 /* Forward only; number n brings version n - 1 to n. */
-static const char *const migrations[] = {schema_sql, schema_2_sql, schema_3_sql};
+static const char *const migrations[] = {schema_sql, schema_2_sql, schema_3_sql, schema_4_sql};
 enum { VERSION = COUNT_OF(migrations) };
 
 static int errno_of(struct db *db, int code) {

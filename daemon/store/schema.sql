@@ -1,4 +1,4 @@
--- The store, version 1; schema_2.sql and schema_3.sql bring it further. Times are microseconds since the epoch, UTC. Ids
+-- The store, version 1; schema_2.sql and its successors bring it further. Times are microseconds since the epoch, UTC. Ids
 -- of subscribers and announcements are never used again: AUTOINCREMENT, with the epoch in the bits above 40 (meta
 -- 'epoch'); those of subscribers are given out by person_next_id(), which keeps them in sqlite_sequence too, once for
 -- many.
