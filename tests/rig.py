@@ -20,12 +20,22 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 BUILD = os.path.join(ROOT, os.environ.get("RB_BUILD", "build"))
 TOOLS = os.path.join(ROOT, "build", "tools")
 SKIP = 77
+
+
+def on_end(number, frame):
+    """Whoever is told to end ends its house too: atexit."""
+    sys.exit(128 + number)
+
+
+if threading.current_thread() is threading.main_thread():
+    signal.signal(signal.SIGTERM, on_end)
 
 
 def skip(why):
