@@ -274,7 +274,7 @@ static int render_body(struct compiling *g) {
         .image_style = "max-width:100%;height:auto",
         .rule_style = "border:0;border-top:1px solid #d5dae0;margin:24px 0",
         .is_rtl = words_dir(c->words)[0] == 'r',
-        .heading_shift = 1, /* the template's own heading is the first */
+        .heading_top = 2, /* the template's own heading is the first */
         .links_title = words_get(c->words, "mail.links-title"),
         .image_width = compiled_image_width,
         .user = g,

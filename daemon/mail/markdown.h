@@ -37,7 +37,7 @@ struct markdown {
 struct markdown_options {
     const char *link_style, *heading_style, *paragraph_style;
     const char *list_style, *quote_style, *code_style, *image_style, *rule_style;
-    unsigned heading_shift;  /* 1: # becomes h2, for texts below a heading */
+    unsigned heading_top;    /* 2: the highest heading becomes h2, for texts below a heading; 0: # is h1 */
     const char *links_title; /* "Links:" in the language */
     /* The width in pixels to show an image at, which Outlook asks for; 0 for its own. May be NULL. */
     unsigned (*image_width)(void *user, const char *file);

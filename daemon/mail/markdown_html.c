@@ -7,6 +7,7 @@
 struct writing {
     const struct markdown_options *options;
     struct merge *to;
+    unsigned highest; /* level of a heading, 1 to 6 */
 };
 
 static void put(struct writing *w, const char *s) {
@@ -142,7 +143,7 @@ static void put_code_block(struct writing *w, const struct tree_node *n) {
 
 static void put_heading(struct writing *w, const struct tree_node *n) {
     static const char *const names[] = {"h1", "h1", "h2", "h3", "h4", "h5", "h6"};
-    unsigned level = n->level + w->options->heading_shift;
+    unsigned top = w->options->heading_top, level = top ? n->level - w->highest + top : n->level;
     put_element(w, names[level < COUNT_OF(names) ? level : COUNT_OF(names) - 1], w->options->heading_style, n);
     put(w, "\n");
 }
@@ -187,7 +188,16 @@ static void put_children(struct writing *w, const struct tree_node *parent, bool
         put_node(w, n, is_tight);
 }
 
+static unsigned highest_heading(const struct tree_node *parent) {
+    unsigned highest = parent->kind == TREE_HEADING ? parent->level : 6;
+    for (const struct tree_node *n = parent->first; n; n = n->next) {
+        unsigned below = highest_heading(n);
+        highest = below < highest ? below : highest;
+    }
+    return highest;
+}
+
 void markdown_write_html(const struct tree *t, const struct markdown_options *options, struct merge *to) {
-    struct writing w = {options, to};
+    struct writing w = {options, to, highest_heading(t->root)};
     put_children(&w, t->root, false);
 }

@@ -316,13 +316,19 @@ static void other_scripts(void **state) {
 
 static void headings_below_a_heading(void **state) {
     struct fixture *f = *state;
-    const struct markdown_options below = {.heading_shift = 1};
+    const struct markdown_options below = {.heading_top = 2};
     struct template_fault fault;
     struct markdown m;
     AUTOBUF struct buf html = BUF_INIT(1 << 20);
     assert_int_equal(markdown_render(VIEW("# a\n## b\n##### e\n###### f\n"), &f->root, &below, &m, &fault), 0);
     merge_show(&m.html, &html);
     assert_string_equal(buf_str(&html), "<h2>a</h2>\n<h3>b</h3>\n<h6>e</h6>\n<h6>f</h6>\n");
+    markdown_done(&m);
+    /* Whichever sign the writer likes best: no level is left out, in lists and quotes neither. */
+    buf_clear(&html);
+    assert_int_equal(markdown_render(VIEW("### c\n> ## b\n\n###### f\n"), &f->root, &below, &m, &fault), 0);
+    merge_show(&m.html, &html);
+    assert_string_equal(buf_str(&html), "<h3>c</h3>\n<blockquote>\n<h2>b</h2>\n</blockquote>\n<h6>f</h6>\n");
     markdown_done(&m);
 }
 
