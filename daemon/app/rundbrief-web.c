@@ -188,7 +188,7 @@ int main(int argc, char **argv) {
     (void)signal(SIGPIPE, SIG_IGN);                                           /* cannot fail for a signal that exists */
 
     struct conf *conf;
-    if (conf_load(config, on_conf_error, NULL, &conf) < 0)
+    if (conf_load_for_door(config, on_conf_error, NULL, &conf) < 0)
         return EX_CONFIG;
     int code = run(conf, first, handed);
     (void)conf_unref(conf);

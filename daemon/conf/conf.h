@@ -133,6 +133,8 @@ int conf_parse_frozen(struct view text, const char *path, conf_on_error *on_erro
 /* conf_load(), and what can only be known on this machine: secrets' rights, folders, templates of every language, the
  * time zone where the system's is UTC, the CA files. All errors of both kinds, in the order of lines. */
 int conf_load_for_machine(const char *path, conf_on_error *on_error, void *user, struct conf **ret);
+/* conf_load() for a door, which may stand on a host without the daemon: senders and relays may be missing. */
+int conf_load_for_door(const char *path, conf_on_error *on_error, void *user, struct conf **ret);
 
 /* After a reload: reports each option that differs and needs a restart to count; the number of them. */
 size_t conf_needs_restart(const struct conf *running, const struct conf *loaded, conf_on_error *on_option, void *user);

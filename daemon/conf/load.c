@@ -407,8 +407,6 @@ static int read_text(struct loading *l, struct view text) {
     return r;
 }
 
-enum reading { READ_TEXT, READ_FROZEN, READ_FOR_MACHINE };
-
 /* zone: what counts where [daemon] timezone is not given. */
 static int parse(struct view text, const char *path, const char *zone, enum reading reading, conf_on_error *on_error,
                  void *user, struct conf **ret) {
@@ -423,7 +421,7 @@ static int parse(struct view text, const char *path, const char *zone, enum read
         if (r == 0 && !conf->timezone[0])
             conf->timezone = arena_strdup(&l.whole->arena, zone);
         if (r == 0)
-            r = relate(l.whole, reading == READ_FROZEN, &l.complaints);
+            r = relate(l.whole, reading, &l.complaints);
         if (r == 0 && reading == READ_FOR_MACHINE)
             machine_check(l.whole, &l.complaints);
     }
@@ -469,4 +467,8 @@ int conf_load(const char *path, conf_on_error *on_error, void *user, struct conf
 
 int conf_load_for_machine(const char *path, conf_on_error *on_error, void *user, struct conf **ret) {
     return load(path, READ_FOR_MACHINE, on_error, user, ret);
+}
+
+int conf_load_for_door(const char *path, conf_on_error *on_error, void *user, struct conf **ret) {
+    return load(path, READ_FOR_DOOR, on_error, user, ret);
 }

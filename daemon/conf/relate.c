@@ -154,11 +154,11 @@ static uint32_t id_of_name(const char *name) {
     return (uint32_t)hash[0] << 24 | (uint32_t)hash[1] << 16 | (uint32_t)hash[2] << 8 | hash[3];
 }
 
-static void relate_list(struct whole *whole, struct conf_list *list, bool frozen, struct complaints *c) {
+static void relate_list(struct whole *whole, struct conf_list *list, enum reading reading, struct complaints *c) {
     const struct conf *conf = &whole->conf;
     const struct place *place = place_of(whole, list);
     choose_sender(whole, list, place, c);
-    if (!frozen)
+    if (reading != READ_FROZEN)
         find_relays(whole, list, c);
     if (!list->title[0])
         list->title = list->name;
@@ -192,32 +192,32 @@ static void check_ids(const struct whole *whole, struct complaints *c) {
     }
 }
 
-static void check_counts(const struct conf *conf, bool frozen, struct complaints *c) {
+static void check_counts(const struct conf *conf, enum reading reading, struct complaints *c) {
     struct why why;
-    if (conf->sender_count == 0) {
+    if (conf->sender_count == 0 && reading != READ_FOR_DOOR) {
         (void)why_set(&why, -EINVAL, "there is no [sender NAME], so nobody could write");
         complain(c, NULL, 0, NULL, &why);
     }
-    if (conf->relay_count == 0 && !frozen) {
+    if (conf->relay_count == 0 && reading != READ_FROZEN && reading != READ_FOR_DOOR) {
         (void)why_set(&why, -EINVAL, "there is no [relay NAME], so nothing could be sent");
         complain(c, NULL, 0, NULL, &why);
     }
-    if (conf->list_count == 0 && frozen) {
+    if (conf->list_count == 0 && reading == READ_FROZEN) {
         (void)why_set(&why, -EINVAL, "there is no [list NAME]");
         complain(c, NULL, 0, NULL, &why);
     }
 }
 
-int relate(struct whole *whole, bool frozen, struct complaints *c) {
+int relate(struct whole *whole, enum reading reading, struct complaints *c) {
     struct conf *conf = &whole->conf;
-    check_counts(conf, frozen, c);
+    check_counts(conf, reading, c);
     relate_daemon(whole, c);
     for (size_t i = 0; i < conf->sender_count; i++)
         relate_sender(&conf->senders[i], &whole->arena);
     for (size_t i = 0; i < conf->relay_count; i++)
         relate_relay(whole, &conf->relays[i], &whole->arena, c);
     for (size_t i = 0; i < conf->list_count; i++)
-        relate_list(whole, &conf->lists[i], frozen, c);
+        relate_list(whole, &conf->lists[i], reading, c);
     check_ids(whole, c);
     return arena_failed(&whole->arena) ? -ENOMEM : 0;
 }

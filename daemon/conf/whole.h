@@ -35,6 +35,14 @@ const struct place *place_of(const struct whole *whole, const void *item);
 /* The place of a section that stands alone. */
 const struct place *place_alone(const struct whole *whole, enum section section);
 
-/* Relations between options: references, collisions, what rules out what. Fills in what follows from others. `frozen`
- * for a bundle's settings. -ENOMEM. */
-int relate(struct whole *whole, bool frozen, struct complaints *c);
+/* Who reads, and so what must be there. */
+enum reading {
+    READ_TEXT,
+    READ_FROZEN,      /* a bundle's settings: no relay */
+    READ_FOR_MACHINE, /* with what only the machine knows */
+    READ_FOR_DOOR,    /* a host that only has a door: neither sender nor relay */
+};
+
+/* Relations between options: references, collisions, what rules out what. Fills in what follows from others.
+ * -ENOMEM. */
+int relate(struct whole *whole, enum reading reading, struct complaints *c);
