@@ -9,7 +9,7 @@ test="$demo python3-prometheus-client rsync libcmocka-dev libgmime-3.0-dev strac
  libclang-rt-14-dev clang-format mandoc chromium fonts-noto-core nodejs"
 lint="clang-tidy cppcheck"
 deb="dpkg-dev debhelper lintian"
-bench="mlmmj sqlite3"
+bench="mlmmj sqlite3 wrk"
 want=
 for group; do
     case $group in build) want="$want $build" ;; demo) want="$want $demo" ;; test) want="$want $test" ;; lint) want="$want $lint" ;; deb) want="$want $deb" ;; bench) want="$want $bench" ;; *) echo "deps.sh: no group $group" >&2; exit 64 ;; esac

@@ -18,6 +18,7 @@ TARGETS = (
     ("import.sorted.ratio_to_sqlite3", AT_MOST, 1.0, "time of an import by that of sqlite3's .import, sorted"),
     ("import.shuffled.ratio_to_sqlite3", AT_MOST, 1.0, "  in another order"),
     ("startup.slower_msec", AT_MOST, None, "ms that a start is slower with many people"),
+    ("door.clicks.per_second", AT_LEAST, 2000, "durable opt-outs a second at the web door"),
     ("idle.system_calls", AT_MOST, 0, "system calls of an idle daemon"),
 )
 
