@@ -9,12 +9,12 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/statvfs.h>
 
 #include "base/files.h"
 #include "net/loop.h"
 #include "spool/spool.h"
 #include "store/db.h"
+#include "store/kept.h"
 #include "store/store.h"
 
 #include "base/banned.h"
@@ -136,30 +136,10 @@ static void on_copied(struct store_job *job, int result) {
         finish(c, result);
 }
 
-/* A full disk would stop the daemon itself. */
-static int check_room(const struct spool *spool, const char *state_dir, struct why *why) {
-    static const char *const names[] = {"store.db", "store.db-wal"};
-    struct statvfs fs;
-    struct stat st;
-    uint64_t needed = 0;
-    char path[PATH_MAX];
-    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
-        if (snprintf(path, sizeof path, "%s/%s", state_dir, names[i]) < (int)sizeof path && stat(path, &st) == 0)
-            needed += (uint64_t)st.st_size;
-    if (fstatvfs(spool->dirfd, &fs) < 0 || (uint64_t)fs.f_bavail * fs.f_frsize >= needed + COPYING_SPARE_BYTES)
-        return 0;
-    (void)why_set(why, -ENOSPC,
-                  "there is no room for a copy of the store: it takes %llu MiB, and 64 MiB must stay free",
-                  (unsigned long long)(needed >> 20) + 1);
-    why_where(why, "%s", spool->path);
-    why_todo(why, "Free space on this disk");
-    return -ENOSPC;
-}
-
 int copying_new(struct loop *loop, struct store *store, struct spool *spool, const char *state_dir,
                 copying_on_done *on_done, void *user, struct why *why, struct copying **ret) {
     char *folder = NULL;
-    int r = check_room(spool, state_dir, why);
+    int r = kept_check_room(state_dir, spool->path, 1, "there is no room for a copy of the store", why);
     if (r < 0)
         return r;
     struct copying *c = calloc(1, sizeof *c);

@@ -12,9 +12,6 @@ struct loop;
 struct spool;
 struct store;
 
-/* What must stay free on the disk beside a copy: the daemon lives there, too. */
-#define COPYING_SPARE_BYTES (UINT64_C(64) << 20)
-
 /* From the loop, once. 0; -ENOSPC where there is no room (nothing is left behind), -EILSEQ where the store is damaged. */
 typedef void copying_on_done(void *user, int result, const struct why *why);
 int copying_new(struct loop *loop, struct store *store, struct spool *spool, const char *state_dir,

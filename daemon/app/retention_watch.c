@@ -36,7 +36,7 @@ static void on_purged(struct store_job *job, int result) {
     else if (retention_removed_any(r))
         log_info("retention", LOG_NUM("people", r->people), LOG_NUM("entries", r->entries),
                  LOG_NUM("announcements", r->announcements), LOG_NUM("deliveries", r->deliveries),
-                 LOG_NUM("notices", r->notices), LOG_NUM("rejected", r->rejected));
+                 LOG_NUM("notices", r->notices), LOG_NUM("rejected", r->rejected), LOG_NUM("kept", r->kept));
     retention_done(&p->retention);
     free(p);
     w->running = false;
@@ -58,6 +58,7 @@ static void purge(struct retention_watch *w) {
     p->retention = (struct retention){
         .spool = w->parts.spool,
         .keys = w->parts.keys,
+        .state_dir = conf->state_dir,
         .notices_usec = conf->keep_notices_usec,
         .deliveries_usec = conf->keep_deliveries_usec,
         .gone_usec = conf->keep_gone_usec,

@@ -347,6 +347,7 @@ static int prepare(struct daemon *d, struct why *why) {
     if (r < 0)
         return why_set(why, r, "cannot prepare the event loop: %s", strerror(-r));
     r = open_parts(d, why);
+    loop_notify("EXTEND_TIMEOUT_USEC=3600000000"); /* a big store is copied and brought to a new version here */
     if (r == 0)
         r = store_open(d->conf->state_dir, on_store_wake, d, why, &d->store);
     if (r == 0)

@@ -15,12 +15,13 @@
 #include "people/privacy.h"
 #include "spool/spool.h"
 #include "store/db.h"
+#include "store/kept.h"
 #include "store/suppression.h"
 #include "trust/code.h"
 
 #include "base/banned.h"
 
-enum { NOTICES, DELIVERIES, GONE, REJECTED, OVER };
+enum { NOTICES, DELIVERIES, GONE, REJECTED, KEPT, OVER };
 enum { TIME_LEN = 20 };
 
 /* --- Announcements that are over ----------------------------------------------------------------------------- */
@@ -127,6 +128,7 @@ static int step(struct store_job *job, struct db *db) {
     case DELIVERIES: e = purge_deliveries(r, db, now_usec); break;
     case GONE: e = purge_gone(r, db, now_usec); break;
     case REJECTED: e = purge_rejected(r, db); break;
+    case KEPT: e = r->state_dir ? kept_sweep(r->state_dir, &r->kept) : 0; break;
     case OVER:
         if (retention_removed_any(r))
             db_scrub(db);
@@ -148,5 +150,5 @@ void retention_done(struct retention *r) {
 }
 
 bool retention_removed_any(const struct retention *r) {
-    return r->notices || r->announcements || r->people || r->entries || r->rejected;
+    return r->notices || r->announcements || r->people || r->entries || r->rejected || r->kept;
 }

@@ -7,6 +7,7 @@
  *             bringing them back (people/privacy.h); of who is still on another list, the record of the one that they
  *             left goes
  * rejected    files that could not be taken in go
+ * kept        copies of the store from before a migration or a restore go after KEPT_DAYS (store/kept.h)
  *
  * Each goes on where it was cut off. What was removed is overwritten (db_scrub()). */
 #pragma once
@@ -20,9 +21,10 @@ struct retention {
     struct store_job job; /* job.done by the caller; job.step by retention_init() */
     struct spool *spool;
     const struct keyring *keys;
+    const char *state_dir;                                           /* NULL: no copies are looked for */
     int64_t notices_usec, deliveries_usec, gone_usec, rejected_usec; /* how long they are kept */
     /* out */
-    uint64_t notices, announcements, deliveries, people, entries, rejected;
+    uint64_t notices, announcements, deliveries, people, entries, rejected, kept;
     /* its own */
     int phase;
     int64_t announcement; /* whose deliveries are being removed */

@@ -133,7 +133,24 @@ static int configure(struct db *db) {
     return exec(db, sql);
 }
 
-static int migrate(struct db *db, struct why *why) {
+/* In one transaction: whichever step fails, the store stays as it was, and the program that wrote it can go on. */
+static int bring_from(int version, struct db *db, struct why *why) {
+    char stamp[96];
+    (void)snprintf(stamp, sizeof stamp, "PRAGMA application_id = %d; PRAGMA user_version = %d; COMMIT", APPLICATION_ID,
+                   (int)VERSION); /* fits: two numbers */
+    int r = exec(db, "BEGIN");
+    for (; r == 0 && version < VERSION; version++)
+        r = exec(db, migrations[version]);
+    if (r == 0)
+        r = exec(db, stamp);
+    if (r < 0) {
+        (void)why_set(why, r, "cannot bring the store to version %d: %s", version, sqlite3_errmsg(db->handle));
+        (void)exec(db, "ROLLBACK"); /* where it could not, closing does */
+    }
+    return r;
+}
+
+static int migrate(struct db *db, db_before_migration *before, const char *folder, struct why *why) {
     int64_t version = 0, application = 0, tables = 0;
     int r = pragma_int(db, "PRAGMA user_version", &version);
     if (r == 0)
@@ -150,15 +167,11 @@ static int migrate(struct db *db, struct why *why) {
         why_todo(why, "Run the newer rundbrief that wrote it, or restore a backup");
         return -EPROTONOSUPPORT;
     }
-    for (; version < VERSION; version++) {
-        char stamp[96];
-        (void)snprintf(stamp, sizeof stamp, "PRAGMA application_id = %d; PRAGMA user_version = %d; COMMIT",
-                       APPLICATION_ID, (int)version + 1); /* fits: two numbers */
-        if ((r = exec(db, "BEGIN")) < 0 || (r = exec(db, migrations[version])) < 0 || (r = exec(db, stamp)) < 0)
-            return why_set(why, r, "cannot bring the store to version %d: %s", (int)version + 1,
-                           sqlite3_errmsg(db->handle));
-    }
-    return 0;
+    if (version == VERSION)
+        return 0;
+    if (version > 0 && before && (r = before(folder, db, (int)version, why)) < 0)
+        return r;
+    return bring_from((int)version, db, why);
 }
 
 /* Made here and not by SQLite, so that nobody else can read it (the WAL takes over its mode) and its name is durable.
@@ -178,6 +191,10 @@ static int create_file(const char *path) {
 static int prepare_transactions(struct db *db);
 
 int db_open(const char *path, struct why *why, struct db **ret) {
+    return db_open_with(path, NULL, NULL, why, ret);
+}
+
+int db_open_with(const char *path, db_before_migration *before, const char *folder, struct why *why, struct db **ret) {
     int r = create_file(path);
     if (r < 0) {
         (void)why_set(why, r, "cannot create the store: %s", strerror(-r));
@@ -198,10 +215,11 @@ int db_open(const char *path, struct why *why, struct db **ret) {
         (void)why_set(why, r, "another process has the store open");
     else if (r < 0)
         (void)why_set(why, r, "cannot open the store: %s", db->handle ? sqlite3_errmsg(db->handle) : strerror(-r));
-    else if ((r = migrate(db, why)) == 0 && (r = prepare_transactions(db)) < 0)
+    else if ((r = migrate(db, before, folder, why)) == 0 && (r = prepare_transactions(db)) < 0)
         (void)why_set(why, r, "cannot open the store: %s", strerror(-r));
     if (r < 0) {
-        why_where(why, "%s", path);
+        if (!why->where[0])
+            why_where(why, "%s", path);
         (void)db_close(db);
         return r;
     }

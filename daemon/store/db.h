@@ -16,6 +16,10 @@ struct db;
 struct row; /* a statement that stands on a row, or is ready to run */
 
 int db_open(const char *path, struct why *why, struct db **ret); /* migrates; see store.h for errors */
+/* `before` is called where an older store is about to be brought to the newest version, outside of any transaction, with
+ * the version that it has; where it fails the store stays as it is. NULL: nothing is. A migration is one transaction. */
+typedef int db_before_migration(const char *folder, struct db *db, int version, struct why *why);
+int db_open_with(const char *path, db_before_migration *before, const char *folder, struct why *why, struct db **ret);
 struct db *db_close(struct db *db);
 
 int db_begin(struct db *db);

@@ -1,13 +1,16 @@
 #include "store/store.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "base/cleanup.h"
 #include "base/clock.h"
@@ -16,6 +19,7 @@
 #include "base/number.h"
 #include "store/db.h"
 #include "store/epoch.h"
+#include "store/kept.h"
 
 #include "base/banned.h"
 
@@ -34,6 +38,7 @@ struct store {
     pthread_t thread;
     unsigned pending; /* the loop's */
     _Atomic int trouble;
+    int state_lock;
 
     pthread_mutex_t lock; /* guards what follows */
     pthread_cond_t work;
@@ -334,6 +339,27 @@ static int start_thread(struct store *s) {
     return r;
 }
 
+int store_lock(const char *state_dir, struct why *why) {
+    int fd = files_open_dir(AT_FDCWD, state_dir);
+    int r = fd < 0 ? fd : flock(fd, LOCK_EX | LOCK_NB) < 0 ? -errno : 0;
+    if (r == 0)
+        return fd;
+    if (fd >= 0)
+        (void)close(fd); /* nothing was written */
+    r = r == -EWOULDBLOCK ? -EBUSY : r;
+    (void)why_set(why, r, r == -EBUSY ? "another process has the store open" : "cannot lock the folder: %s",
+                  strerror(-r));
+    why_where(why, "%s", state_dir);
+    return r;
+}
+
+static void release(struct store *s) {
+    (void)db_close(s->db);
+    if (s->state_lock >= 0)
+        (void)close(s->state_lock); /* nothing was written */
+    free(s);
+}
+
 int store_open(const char *state_dir, store_wake *wake, void *user, struct why *why, struct store **ret) {
     int r = files_make_dirs(state_dir, 0700);
     if (r < 0) {
@@ -353,14 +379,15 @@ int store_open(const char *state_dir, store_wake *wake, void *user, struct why *
     for (int lane = STORE_URGENT; lane <= STORE_BULK; lane++)
         list_init(&s->lanes[lane]);
     list_init(&s->finished);
-    r = db_open(path, why, &s->db);
+    r = s->state_lock = store_lock(state_dir, why);
+    if (r >= 0)
+        r = db_open_with(path, kept_before_migration, state_dir, why, &s->db);
     if (r == 0 && ((r = epoch_apply(s->db)) < 0 || (r = start_thread(s)) < 0)) {
         (void)why_set(why, r, "cannot start the store: %s", strerror(-r));
         why_where(why, "%s", path);
     }
     if (r < 0) {
-        (void)db_close(s->db);
-        free(s);
+        release(s);
         return r;
     }
     *ret = s;
@@ -377,10 +404,9 @@ struct store *store_close(struct store *s) {
     (void)pthread_join(s->thread, NULL); /* our own thread, joined once */
     while (s->pending)
         store_dispatch(s);
-    (void)db_close(s->db);
     (void)pthread_cond_destroy(&s->work);
     (void)pthread_mutex_destroy(&s->lock);
-    free(s);
+    release(s);
     return NULL;
 }
 

@@ -56,7 +56,11 @@ struct store_times {
 /* Called on the store's thread to wake the loop; the loop then calls store_dispatch(). */
 typedef void store_wake(void *user);
 
-/* Opens or creates STATE_DIR/store.db, runs migrations, starts the thread. -EPROTONOSUPPORT for a newer version, -EBUSY
+/* Keeps every other daemon, and a restore, out of a state folder until the descriptor that it returns is closed. -EBUSY
+ * where another process has it. */
+int store_lock(const char *state_dir, struct why *why);
+/* Opens or creates STATE_DIR/store.db, keeps a copy (store/kept.h) and runs migrations where it is older, starts the
+ * thread. -EPROTONOSUPPORT for a newer version, -EBUSY
  * where another process has it. */
 int store_open(const char *state_dir, store_wake *wake, void *user, struct why *why, struct store **ret);
 /* Runs what is queued (no new jobs), closes, ends the thread; done callbacks are run too. NULL is fine. */
