@@ -19,6 +19,7 @@
 #include "spool/spool.h"
 #include "store/applied.h"
 #include "store/db.h"
+#include "store/delivery.h"
 #include "store/subscription.h"
 #include "trust/token.h"
 
@@ -47,36 +48,35 @@ static int leave_list(struct requests *r, const struct request *q, uint32_t list
 }
 
 /* The list through which the announcement came, where it is not the token's own. */
-static int list_of_delivery(struct requests *r, const struct request *q, int64_t subscriber, int64_t *ret_list) {
-    return q->announcement <= 0
-               ? 0
-               : db_get_int(r->db, "SELECT list FROM delivery WHERE announcement = ? AND subscriber = ?", ret_list,
-                            "ii", q->announcement, subscriber);
+static int list_of_delivery(struct requests *r, const struct request *q, int64_t subscriber, uint32_t *ret_list) {
+    return q->announcement <= 0 ? 0 : delivery_list_of(r->db, q->announcement, subscriber, ret_list);
 }
 
 static int leave(struct requests *r, const struct request *q, const struct token *t, int64_t at,
                  const char **ret_result) {
-    int64_t list = t->list, subscriber = (int64_t)t->subscriber;
+    uint32_t list = t->list;
+    int64_t subscriber = (int64_t)t->subscriber;
     bool did = false;
     int error = leave_list(r, q, t->list, subscriber, at, &did);
     if (error == 0)
         error = list_of_delivery(r, q, subscriber, &list);
-    if (error >= 0 && list != (int64_t)t->list)
-        error = leave_list(r, q, (uint32_t)list, subscriber, at, &did);
+    if (error >= 0 && list != t->list)
+        error = leave_list(r, q, list, subscriber, at, &did);
     *ret_result = did ? "left" : "nothing";
     return error < 0 ? error : 0;
 }
 
 static int undo(struct requests *r, const struct request *q, const struct token *t, int64_t at,
                 const char **ret_result) {
-    int64_t lists[2] = {t->list, t->list}, subscriber = (int64_t)t->subscriber;
+    uint32_t lists[2] = {t->list, t->list};
+    int64_t subscriber = (int64_t)t->subscriber;
     const struct consent consent = {.what = "undone", .how = "link", .origin = "web", .request = q->id};
     int error = list_of_delivery(r, q, subscriber, &lists[1]);
     if (error < 0)
         return error;
     *ret_result = "nothing";
     for (size_t i = 0; i < (lists[0] == lists[1] ? 1 : 2); i++) {
-        error = subscription_undo_leave(r->db, (uint32_t)lists[i], subscriber, at, REQUESTS_UNDO_USEC, &consent);
+        error = subscription_undo_leave(r->db, lists[i], subscriber, at, REQUESTS_UNDO_USEC, &consent);
         if (error == 0)
             *ret_result = "undone";
         else if (error != -ESTALE && error != -ETIME && error != -ENOENT)

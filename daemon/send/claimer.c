@@ -100,8 +100,7 @@ static int put_off(struct block *b, struct db *db) {
             b->claims.items[kept++] = *c;
             continue;
         }
-        int r = delivery_put_off(db, c->announcement, c->subscriber, c->from, destination_shut_turn(shut) + ahead,
-                                 CLAIMER_WAITS);
+        int r = delivery_put_off(db, c, destination_shut_turn(shut) + ahead, CLAIMER_WAITS);
         if (r < 0)
             return r;
         b->put_off++;

@@ -89,13 +89,11 @@ static int write_notice(struct db *db, const struct entry *e) {
 static int write_delivery(struct db *db, const struct entry *e) {
     const struct claim *c = &e->item->claim;
     switch (e->act) {
-    case ACT_GIVE_BACK: return delivery_unclaim(db, c->announcement, c->subscriber, c->from);
-    case ACT_PUT_OFF:
-        return delivery_put_off(db, c->announcement, c->subscriber, c->from, e->when_usec, e->outcome.text);
+    case ACT_GIVE_BACK: return delivery_unclaim(db, c);
+    case ACT_PUT_OFF: return delivery_put_off(db, c, e->when_usec, e->outcome.text);
     case ACT_OUTCOME: break;
     }
-    return delivery_record(db, c->announcement, c->subscriber, &e->outcome, e->now_usec, e->when_usec, e->relay,
-                           c->list, e->item->signed_now ? c->key_id : 0, c->signature);
+    return delivery_record(db, c, &e->outcome, e->now_usec, e->when_usec, e->relay, e->item->signed_now);
 }
 
 static bool counts(const struct entry *e) {

@@ -161,7 +161,7 @@ static int step_gather(struct store_job *job, struct db *db) {
         g->gather.begun = r == 0;
         return r < 0 ? r : STORE_MORE;
     }
-    r = delivery_gather(db, g->id, g->gather.list, g->gather.languages, g->gather.language_count, g->gather.only);
+    r = delivery_gather(db, g->id, &g->gather.list, 1, g->gather.languages, g->gather.language_count, g->gather.only);
     return r == STORE_DONE ? announcement_begin_sending(db, g->id) : r;
 }
 

@@ -3,6 +3,7 @@
 #include <errno.h>
 
 #include "store/announcement.h"
+#include "store/audience.h"
 #include "store/db.h"
 #include "store/store.h"
 #include "store/subscription.h"
@@ -10,7 +11,7 @@
 
 #include "base/banned.h"
 
-enum { PAGE = 500 };
+enum { PAGE = 500, TRIM_AT_ONCE = 4 };
 
 const char *delivery_state_name(enum delivery_state s) {
     switch (s) {
@@ -37,117 +38,142 @@ static enum delivery_state state_after(enum outcome_class class) {
     return DELIVERY_IN_DOUBT;
 }
 
-int delivery_record(struct db *db, int64_t announcement, int64_t subscriber, const struct outcome *outcome,
-                    int64_t now_usec, int64_t retry_usec, const char *relay, uint32_t list, uint8_t key_id,
-                    const uint8_t signature[64]) {
+/* Rows are written for claimed ones only: whoever was pending has none, or a claimed one. first_claim stays: the mail's
+ * Date is fixed. */
+#define WRITE(columns, values, changes)                                                                                \
+    "INSERT INTO delivery (announcement, subscriber, list, language, " columns ") VALUES (?1, ?2, ?3, ?4, " values     \
+    ") ON CONFLICT DO UPDATE SET " changes " WHERE state = 1"
+
+int delivery_record(struct db *db, const struct claim *c, const struct outcome *outcome, int64_t now_usec,
+                    int64_t retry_usec, const char *relay, bool keep_signature) {
     enum delivery_state to = state_after(outcome->class);
     bool due = retry_usec && (to == DELIVERY_DEFERRED || to == DELIVERY_IN_DOUBT);
     int64_t changed = 0;
     int r = db_run(db,
-                   "UPDATE delivery SET state = ?, due = ?, at = ?, code = ?, status = ?, text = ?, relay = ? "
-                   "WHERE announcement = ? AND subscriber = ? AND state = 1",
-                   &changed, "dzidtttii", (int)to, due ? retry_usec : 0, now_usec, (int)outcome->code, outcome->status,
-                   outcome->text, relay ? relay : "", announcement, subscriber);
+                   WRITE("state, due, at, code, status, text, relay, first_claim, attempts",
+                         "?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, 1",
+                         "state = ?5, due = ?6, at = ?7, code = ?8, status = ?9, text = ?10, relay = ?11"),
+                   &changed, "iiitdzidtttz", c->announcement, c->subscriber, (int64_t)c->list, c->language, (int)to,
+                   due ? retry_usec : INT64_C(0), now_usec, (int)outcome->code, outcome->status, outcome->text,
+                   relay ? relay : "", c->first_claim_usec);
     if (r == 0 && !changed)
         return -ESTALE;
     if (r == 0)
-        r = tally_move(db, announcement, DELIVERY_CLAIMED, (int)to, 1);
-    if (r == 0 && key_id)
-        r = subscription_keep_signature(db, list, subscriber, key_id, signature);
+        r = tally_move(db, c->announcement, DELIVERY_CLAIMED, (int)to, 1);
+    if (r == 0 && keep_signature)
+        r = subscription_keep_signature(db, c->list, c->subscriber, c->key_id, c->signature);
     return r;
-}
-
-static int state_of_announcement(struct db *db, int64_t announcement, int64_t *ret) {
-    return db_get_int(db, "SELECT state FROM announcement WHERE id = ?", ret, "i", announcement);
 }
 
 /* Of one that is on the wire no more. */
-static int leave_out_claimed(struct db *db, int64_t announcement, int64_t subscriber) {
+static int leave_out_claimed(struct db *db, const struct claim *c) {
+    int64_t changed = 0;
+    int r =
+        db_run(db,
+               WRITE("state, first_claim, attempts, text, at",
+                     "6, ?5, 1, 'stopped', (SELECT finished FROM announcement WHERE id = ?1)",
+                     "state = 6, due = NULL, text = excluded.text, at = excluded.at"),
+               &changed, "iiitz", c->announcement, c->subscriber, (int64_t)c->list, c->language, c->first_claim_usec);
+    if (r == 0 && !changed)
+        return -ESTALE;
+    return r < 0 ? r : tally_move(db, c->announcement, DELIVERY_CLAIMED, DELIVERY_LEFT_OUT, 1);
+}
+
+/* Whether it is to be left out and not to be given back. */
+static int is_stopped(struct db *db, const struct claim *c) {
+    int64_t state = 0;
+    int r = db_get_int(db, "SELECT state FROM announcement WHERE id = ?", &state, "i", c->announcement);
+    return r < 0 ? r : state == ANNOUNCEMENT_STOPPED && c->from != DELIVERY_IN_DOUBT;
+}
+
+int delivery_unclaim(struct db *db, const struct claim *c) {
+    int stopped = is_stopped(db, c);
+    if (stopped)
+        return stopped < 0 ? stopped : leave_out_claimed(db, c);
+    int64_t changed = 0;
+    int r = db_run(
+        db, WRITE("state", "?5", "state = ?5, attempts = attempts - 1, first_claim = iif(?5 = 0, NULL, first_claim)"),
+        &changed, "iiitd", c->announcement, c->subscriber, (int64_t)c->list, c->language, (int)c->from);
+    if (r == 0 && !changed)
+        return -ESTALE;
+    return r < 0 ? r : tally_move(db, c->announcement, DELIVERY_CLAIMED, (int)c->from, 1);
+}
+
+int delivery_put_off(struct db *db, const struct claim *c, int64_t due_usec, const char *why) {
+    int stopped = is_stopped(db, c);
+    if (stopped)
+        return stopped < 0 ? stopped : leave_out_claimed(db, c);
+    enum delivery_state to = c->from == DELIVERY_IN_DOUBT ? DELIVERY_IN_DOUBT : DELIVERY_DEFERRED;
     int64_t changed = 0;
     int r = db_run(db,
-                   "UPDATE delivery SET state = 6, due = NULL, text = 'stopped', at = (SELECT finished FROM "
-                   "announcement WHERE id = delivery.announcement) WHERE announcement = ? AND subscriber = ? AND "
-                   "state = 1",
-                   &changed, "ii", announcement, subscriber);
+                   WRITE("state, due, text, first_claim", "?5, ?6, ?7, ?8",
+                         "state = ?5, due = ?6, text = ?7, attempts = attempts - 1"),
+                   &changed, "iiitditz", c->announcement, c->subscriber, (int64_t)c->list, c->language, (int)to,
+                   due_usec, why, c->first_claim_usec);
     if (r == 0 && !changed)
         return -ESTALE;
-    return r < 0 ? r : tally_move(db, announcement, DELIVERY_CLAIMED, DELIVERY_LEFT_OUT, 1);
-}
-
-int delivery_unclaim(struct db *db, int64_t announcement, int64_t subscriber, enum delivery_state from) {
-    int64_t state = 0;
-    int r = state_of_announcement(db, announcement, &state);
-    if (r < 0)
-        return r;
-    if (state == ANNOUNCEMENT_STOPPED && from != DELIVERY_IN_DOUBT)
-        return leave_out_claimed(db, announcement, subscriber);
-    int64_t changed = 0;
-    r = db_run(db,
-               "UPDATE delivery SET state = ?1, attempts = attempts - 1, "
-               "first_claim = CASE ?1 WHEN 0 THEN NULL ELSE first_claim END "
-               "WHERE announcement = ?2 AND subscriber = ?3 AND state = 1",
-               &changed, "dii", (int)from, announcement, subscriber);
-    if (r == 0 && !changed)
-        return -ESTALE;
-    if (r == 0)
-        r = tally_move(db, announcement, DELIVERY_CLAIMED, (int)from, 1);
-    if (r == 0 && from == DELIVERY_PENDING && (r = tally_flush(db)) == 0)
-        r = db_run(db, "UPDATE announcement SET claim_cursor = min(claim_cursor, ?) WHERE id = ?", NULL, "ii",
-                   subscriber - 1, announcement);
-    return r;
-}
-
-int delivery_put_off(struct db *db, int64_t announcement, int64_t subscriber, enum delivery_state from,
-                     int64_t due_usec, const char *why) {
-    enum delivery_state to = from == DELIVERY_IN_DOUBT ? DELIVERY_IN_DOUBT : DELIVERY_DEFERRED;
-    int64_t state = 0, changed = 0;
-    int r = state_of_announcement(db, announcement, &state);
-    if (r < 0)
-        return r;
-    if (state == ANNOUNCEMENT_STOPPED && from != DELIVERY_IN_DOUBT)
-        return leave_out_claimed(db, announcement, subscriber);
-    /* first_claim stays: the mail's Date is fixed. */
-    r = db_run(db,
-               "UPDATE delivery SET state = ?, attempts = attempts - 1, due = ?, text = ? "
-               "WHERE announcement = ? AND subscriber = ? AND state = 1",
-               &changed, "ditii", (int)to, due_usec, why, announcement, subscriber);
-    if (r == 0 && !changed)
-        return -ESTALE;
-    return r < 0 ? r : tally_move(db, announcement, DELIVERY_CLAIMED, (int)to, 1);
+    return r < 0 ? r : tally_move(db, c->announcement, DELIVERY_CLAIMED, (int)to, 1);
 }
 
 /* --- Ends that are not outcomes ------------------------------------------------------------------------------- */
 
-static int claim_cursor(struct db *db, int64_t announcement, int64_t *ret) {
-    *ret = 0;
-    int r = tally_flush(db);
-    if (r == 0)
-        r = db_get_int(db, "SELECT claim_cursor FROM announcement WHERE id = ?", ret, "i", announcement);
-    return r < 0 ? r : 0;
+struct end {
+    enum delivery_state to;
+    const char *text;
+    int64_t now_usec;
+};
+
+/* Those given back. */
+static int end_rows(struct db *db, int64_t announcement, const struct end *end) {
+    for (;;) {
+        int64_t changed = 0;
+        int r = db_run(db,
+                       "UPDATE delivery SET state = ?1, text = ?2, at = ?3 WHERE announcement = ?4 AND subscriber IN "
+                       "(SELECT subscriber FROM delivery INDEXED BY delivery_pending WHERE announcement = ?4 AND state "
+                       "= 0 ORDER BY subscriber LIMIT ?5)",
+                       &changed, "dtiid", (int)end->to, end->text, end->now_usec, announcement, PAGE);
+        if (r == 0 && changed)
+            r = tally_move(db, announcement, DELIVERY_PENDING, (int)end->to, changed);
+        if (r < 0 || changed < PAGE)
+            return r;
+        if (db_slice_over(db))
+            return STORE_MORE;
+    }
 }
 
-/* Moves what is pending to a final state, page by page. */
+static int end_person(struct db *db, const struct audience_block *b, size_t place, const struct end *end) {
+    const struct audience_person *p = &b->people[place];
+    return db_run(db,
+                  "INSERT INTO delivery (announcement, subscriber, list, language, state, text, at) "
+                  "VALUES (?, ?, ?, ?, ?, ?, ?)",
+                  NULL, "iiitdti", b->announcement, p->subscriber, (int64_t)b->lists[p->list],
+                  b->languages[p->language], (int)end->to, end->text, end->now_usec);
+}
+
+/* Moves what is pending to a final state, block by block. */
 static int end_pending(struct db *db, int64_t announcement, enum delivery_state to, const char *text,
                        int64_t now_usec) {
-    int64_t cursor;
-    int r = claim_cursor(db, announcement, &cursor);
-    while (r == 0) {
-        int64_t last = INT64_MAX, changed = 0;
-        r = db_get_int(db,
-                       "SELECT subscriber FROM delivery WHERE announcement = ? AND subscriber > ? "
-                       "ORDER BY subscriber LIMIT 1 OFFSET ?",
-                       &last, "iid", announcement, cursor, PAGE - 1);
-        if (r >= 0)
-            r = db_run(db,
-                       "UPDATE delivery SET state = ?, text = ?, at = ? WHERE announcement = ? AND subscriber > ? AND "
-                       "subscriber <= ? AND state = 0",
-                       &changed, "dtiiii", (int)to, text, now_usec, announcement, cursor, last);
-        if (r == 0 && changed)
-            r = tally_move(db, announcement, DELIVERY_PENDING, (int)to, changed);
-        if (r < 0 || last == INT64_MAX)
-            return r;
-        cursor = last;
-        r = tally_claim_cursor(db, announcement, cursor);
+    const struct end end = {to, text, now_usec};
+    struct audience_block b;
+    int64_t cursor = 0;
+    int r = end_rows(db, announcement, &end);
+    if (r == 0)
+        r = audience_cursor(db, announcement, &cursor);
+    while (r == 0 && (r = audience_next(db, announcement, cursor, &b)) == 1) {
+        int64_t ended = 0;
+        r = 0;
+        for (size_t i = 0; i < b.count && r == 0; i++)
+            if (b.people[i].subscriber > cursor) {
+                r = end_person(db, &b, i, &end);
+                ended++;
+            }
+        if (r == 0)
+            r = tally_move(db, announcement, DELIVERY_PENDING, (int)to, ended);
+        cursor = audience_last(&b);
+        if (r == 0)
+            r = audience_claim(db, announcement, cursor, now_usec);
+        if (r == 0)
+            r = audience_trim(db, announcement, TRIM_AT_ONCE);
         if (r == 0 && db_slice_over(db))
             return STORE_MORE;
     }
@@ -159,11 +185,12 @@ int delivery_leave_out_pending(struct db *db, int64_t announcement, int64_t now_
 }
 
 int delivery_has_pending(struct db *db, int64_t announcement, bool *ret) {
-    int64_t cursor, found = 0;
-    int r = claim_cursor(db, announcement, &cursor);
-    if (r == 0)
-        r = db_get_int(db, "SELECT 1 FROM delivery WHERE announcement = ? AND subscriber > ? AND state = 0 LIMIT 1",
-                       &found, "ii", announcement, cursor);
+    int64_t found = 0;
+    int r = db_get_int(db,
+                       "SELECT EXISTS (SELECT 1 FROM delivery INDEXED BY delivery_pending WHERE announcement = ?1 AND "
+                       "state = 0) OR EXISTS (SELECT 1 FROM audience WHERE announcement = ?1 AND last > ifnull((SELECT "
+                       "max(upto) FROM claim_run WHERE announcement = ?1), 0))",
+                       &found, "i", announcement);
     if (r < 0)
         return r;
     *ret = found;
@@ -220,21 +247,26 @@ int delivery_settle(struct db *db, int64_t announcement, int64_t now_usec, bool 
         return r;
     bool work = false;
     r = has_work(db, announcement, resend_in_doubt, &work);
+    if (r == 0 && !work)
+        r = audience_drop(db, announcement);
     *ret_finished = r == 0 && !work;
     return r;
 }
 
 /* --- Start and timers ---------------------------------------------------------------------------------------- */
 
-static int doubt(struct db *db, int64_t announcement, int64_t subscriber, int64_t now_usec, bool resend) {
+#define IN_DOUBT_TEXT "'the daemon ended while this was being sent'"
+
+static int doubt_row(struct db *db, int64_t announcement, int64_t subscriber, int64_t due_usec, int64_t now_usec) {
     int r = db_run(db,
-                   "UPDATE delivery SET state = 5, due = CASE ? WHEN 1 THEN ? END, at = ?, code = 0, status = '', "
-                   "text = 'the daemon ended while this was being sent' WHERE announcement = ? AND subscriber = ?",
-                   NULL, "diiii", (int)resend, now_usec, now_usec, announcement, subscriber);
+                   "UPDATE delivery SET state = 5, due = ?, at = ?, code = 0, status = '', text = " IN_DOUBT_TEXT
+                   " WHERE announcement = ? AND subscriber = ?",
+                   NULL, "ziii", due_usec, now_usec, announcement, subscriber);
     return r < 0 ? r : tally_move(db, announcement, DELIVERY_CLAIMED, DELIVERY_IN_DOUBT, 1);
 }
 
-static int recover_claimed(struct db *db, int64_t now_usec, bool resend, uint64_t *ret_in_doubt) {
+/* Of those that were tried before, and given back. */
+static int recover_rows(struct db *db, int64_t due_usec, int64_t now_usec, uint64_t *ret_in_doubt) {
     for (;;) {
         struct {
             int64_t announcement, subscriber;
@@ -252,7 +284,7 @@ static int recover_claimed(struct db *db, int64_t now_usec, bool resend, uint64_
             found[count++].subscriber = row_int(row, 1);
         }
         for (size_t i = 0; i < count && r == 0; i++)
-            r = doubt(db, found[i].announcement, found[i].subscriber, now_usec, resend);
+            r = doubt_row(db, found[i].announcement, found[i].subscriber, due_usec, now_usec);
         *ret_in_doubt += r == 0 ? count : 0;
         if (r < 0 || count < PAGE)
             return r;
@@ -261,10 +293,48 @@ static int recover_claimed(struct db *db, int64_t now_usec, bool resend, uint64_
     }
 }
 
+static int doubt_person(struct db *db, const struct audience_block *b, size_t place, int64_t due_usec,
+                        int64_t now_usec) {
+    const struct audience_person *p = &b->people[place];
+    int64_t claimed_at = 0;
+    int r = audience_claimed_at(db, b->announcement, p->subscriber, &claimed_at);
+    if (r == 0)
+        r = db_run(db,
+                   "INSERT INTO delivery (announcement, subscriber, list, language, state, attempts, due, first_claim, "
+                   "at, text) VALUES (?, ?, ?, ?, 5, 1, ?, ?, ?, " IN_DOUBT_TEXT ")",
+                   NULL, "iiitzzi", b->announcement, p->subscriber, (int64_t)b->lists[p->list],
+                   b->languages[p->language], due_usec, claimed_at, now_usec);
+    return r < 0 ? r : tally_move(db, b->announcement, DELIVERY_CLAIMED, DELIVERY_IN_DOUBT, 1);
+}
+
+/* Of those that have no row yet: block by block, which goes when all of it was claimed. */
+static int recover_audience(struct db *db, int64_t announcement, int64_t due_usec, int64_t now_usec,
+                            uint64_t *ret_in_doubt) {
+    struct audience_block b;
+    uint16_t lacking[AUDIENCE_BLOCK];
+    size_t count = 0;
+    int64_t cursor = 0;
+    int r = audience_cursor(db, announcement, &cursor);
+    while (r == 0 && (r = audience_next(db, announcement, 0, &b)) == 1 && b.people[0].subscriber <= cursor) {
+        r = audience_lacking(db, &b, cursor, lacking, &count);
+        for (size_t i = 0; i < count && r == 0; i++)
+            r = doubt_person(db, &b, lacking[i], due_usec, now_usec);
+        *ret_in_doubt += r == 0 ? count : 0;
+        if (r < 0 || audience_last(&b) > cursor)
+            return r;
+        r = audience_trim(db, announcement, 1);
+        if (r == 0 && db_slice_over(db))
+            return STORE_MORE;
+    }
+    return r < 0 ? r : 0;
+}
+
 int delivery_recover(struct db *db, int64_t now_usec, bool resend, uint64_t *ret_in_doubt) {
-    int r = recover_claimed(db, now_usec, resend, ret_in_doubt);
+    int64_t due_usec = resend ? now_usec : 0, id = 0;
+    int r = recover_rows(db, due_usec, now_usec, ret_in_doubt);
+    while (r == 0 && (r = audience_next_announcement(db, id, &id)) == 1)
+        r = recover_audience(db, id, due_usec, now_usec, ret_in_doubt);
     while (r == 0) {
-        int64_t id = 0;
         r = tally_flush(db);
         if (r == 0)
             r = db_get_int(db, "SELECT id FROM announcement WHERE state = 8 AND pending > 0 LIMIT 1", &id, "");
@@ -314,21 +384,48 @@ int delivery_next_due(struct db *db, int64_t *ret_usec) {
     return r;
 }
 
+/* --- Proof ---------------------------------------------------------------------------------------------------- */
+
+/* How many have no row; -EILSEQ where somebody behind the cursor has one: they would be written to twice. */
+static int count_without_row(struct db *db, int64_t announcement, int64_t *ret) {
+    struct audience_block b;
+    uint16_t lacking[AUDIENCE_BLOCK];
+    size_t claimed, all;
+    int64_t cursor, after = 0;
+    int r = audience_cursor(db, announcement, &cursor);
+    *ret = 0;
+    while (r == 0 && (r = audience_next(db, announcement, after, &b)) == 1) {
+        size_t up_to_cursor = 0;
+        while (up_to_cursor < b.count && b.people[up_to_cursor].subscriber <= cursor)
+            up_to_cursor++;
+        r = audience_lacking(db, &b, cursor, lacking, &claimed);
+        if (r == 0)
+            r = audience_lacking(db, &b, INT64_MAX, lacking, &all);
+        if (r == 0 && all - claimed != b.count - up_to_cursor)
+            r = -EILSEQ;
+        *ret += (int64_t)all;
+        after = audience_last(&b);
+    }
+    return r;
+}
+
 int delivery_verify(struct db *db, int64_t announcement) {
-    int64_t wrong = 0;
+    int64_t wrong = 0, without_row = 0;
     int r = tally_flush(db);
     if (r == 0)
-        r = db_get_int(db,
-                       "SELECT purged = 0 AND NOT (total = n AND pending = n0 AND delivered = n2 AND deferred = n3 AND "
-                       "refused = n4 "
-                       "AND in_doubt = n5 AND left_out = n6 AND early = 0 AND total = pending + delivered + deferred "
-                       "+ refused + in_doubt + left_out) "
-                       "FROM announcement, (SELECT count(*) n, count(*) FILTER (WHERE state IN (0, 1)) n0, "
-                       "count(*) FILTER (WHERE state = 2) n2, count(*) FILTER (WHERE state = 3) n3, "
-                       "count(*) FILTER (WHERE state = 4) n4, count(*) FILTER (WHERE state = 5) n5, "
-                       "count(*) FILTER (WHERE state = 6) n6, count(*) FILTER (WHERE state = 0 AND subscriber <= "
-                       "(SELECT claim_cursor FROM announcement WHERE id = ?1)) early "
-                       "FROM delivery WHERE announcement = ?1) WHERE id = ?1",
-                       &wrong, "i", announcement);
+        r = count_without_row(db, announcement, &without_row);
+    if (r == 0)
+        r = db_get_int(
+            db,
+            "SELECT purged = 0 AND NOT (total = n + ?2 AND pending = n0 + ?2 AND delivered = n2 AND deferred "
+            "= n3 AND refused = n4 "
+            "AND in_doubt = n5 AND left_out = n6 AND total = pending + delivered + deferred "
+            "+ refused + in_doubt + left_out) "
+            "FROM announcement, (SELECT count(*) n, count(*) FILTER (WHERE state IN (0, 1)) n0, "
+            "count(*) FILTER (WHERE state = 2) n2, count(*) FILTER (WHERE state = 3) n3, "
+            "count(*) FILTER (WHERE state = 4) n4, count(*) FILTER (WHERE state = 5) n5, "
+            "count(*) FILTER (WHERE state = 6) n6 "
+            "FROM delivery WHERE announcement = ?1) WHERE id = ?1",
+            &wrong, "ii", announcement, without_row);
     return r < 0 ? r : wrong ? -EILSEQ : 0;
 }

@@ -1,5 +1,8 @@
 /* Deliveries: who is to get an announcement, who got it, who did not and why. Runs on the store's thread, in steps.
- * Every change keeps the counters of the announcement's row equal to what the rows say, in every transaction. */
+ * Every change keeps the counters of the announcement's row equal to what the rows say, in every transaction.
+ *
+ * Written once: who is to get it is in store/audience.h until there is an outcome, or an exception, to write a row of.
+ * A row is whole in itself; where all have rows the audience is empty. */
 #pragma once
 #include <stdbool.h>
 #include <stdint.h>
@@ -21,12 +24,14 @@ enum delivery_state {
 };
 const char *delivery_state_name(enum delivery_state s); /* "pending" … "left out" */
 
-/* Writes the audience of an announcement in state gathering: active members of the list, not suppressed, known before
- * now; in pages by subscriber id from the row's gather_cursor. languages: those the announcement is in, the first is
- * the fallback. only: whom of them it is for (mail/filter.h), or NULL. Returns STORE_MORE until all are written (then total and pending are final), the store's slice
- * permitting. */
-int delivery_gather(struct db *db, int64_t announcement, uint32_t list, const char *const *languages, size_t count,
-                    struct filter *only);
+/* Writes the audience of an announcement in state gathering: who is an active member of one of the lists (1 to
+ * AUDIENCE_LISTS_MAX, each once) and was known before it started, each person once, through the first of the lists that
+ * reaches them; who is suppressed is left out. In order of subscribers, from the row's gather_cursor. languages: those
+ * the announcement is in, the first is the fallback. only: whom of them it is for (mail/filter.h; tags are those of the
+ * list that is looked at), or NULL. Returns STORE_MORE until all are written (then total and pending are final), the
+ * store's slice permitting. */
+int delivery_gather(struct db *db, int64_t announcement, const uint32_t lists[], size_t list_count,
+                    const char *const *languages, size_t count, struct filter *only);
 
 /* What a claim tells about a recipient. Texts live in the claims' memory. */
 struct claim {
@@ -52,7 +57,7 @@ void claims_clear(struct claims *c); /* keeps the memory for the next */
 void claims_done(struct claims *c);
 
 /* Claims up to max recipients of an announcement that is sending: first deferred ones and (with resend_in_doubt) those
- * in doubt that are due, then pending ones in order of their ids. Whoever left, was removed or suppressed since is left
+ * in doubt that are due, then pending ones in order of their ids, those given back before the others. Whoever left, was removed or suppressed since is left
  * out instead, with the reason. 1: ask again for more, 0: nothing more can be claimed now. Past send_until, and where
  * it is not sending, nothing is claimed; see delivery_settle(). Looks at a bounded number of rows: 1 may come with
  * fewer than max, even with none. ret must be empty. */
@@ -60,17 +65,15 @@ enum { CLAIMS_MAX = 1000 };
 int delivery_claim(struct db *db, int64_t announcement, int64_t now_usec, unsigned max, bool resend_in_doubt,
                    struct claims *ret);
 /* Gives an unsent claim back as it was (no attempt counted); where the announcement was stopped meanwhile it is left
- * out, but what was in doubt stays so. */
-int delivery_unclaim(struct db *db, int64_t announcement, int64_t subscriber, enum delivery_state from);
+ * out, but what was in doubt stays so. This and what follows: -ESTALE where it is not claimed. */
+int delivery_unclaim(struct db *db, const struct claim *c);
 /* The same, but deferred (or still in doubt) until due_usec: it has to wait for its turn. */
-int delivery_put_off(struct db *db, int64_t announcement, int64_t subscriber, enum delivery_state from,
-                     int64_t due_usec, const char *why);
+int delivery_put_off(struct db *db, const struct claim *c, int64_t due_usec, const char *why);
 /* The outcome of a claimed delivery. retry_usec: when a deferred (or in-doubt, with resend) one is due again; 0 for
- * never. A signature made on the way is kept with the subscription where key_id is not 0. */
-int delivery_record(struct db *db, int64_t announcement, int64_t subscriber, const struct outcome *outcome,
-                    int64_t now_usec, int64_t retry_usec, const char *relay, uint32_t list, uint8_t key_id,
-                    const uint8_t signature[64]);
-/* At start, before anything is claimed: everything claimed is in doubt (the process died with it), due at once with
+ * never. keep_signature: it was made on the way, and is kept with the subscription. */
+int delivery_record(struct db *db, const struct claim *c, const struct outcome *outcome, int64_t now_usec,
+                    int64_t retry_usec, const char *relay, bool keep_signature);
+/* At start, before anything is claimed: everything claimed and without an outcome is in doubt (the process died with it), due at once with
  * resend; a stop that was cut off goes on. STORE_MORE until all is done. *ret_in_doubt grows by those found. */
 int delivery_recover(struct db *db, int64_t now_usec, bool resend, uint64_t *ret_in_doubt);
 /* The next moment at which something of a sending announcement falls due (a retry, or its send_until), or 0. */
@@ -84,6 +87,11 @@ int delivery_settle(struct db *db, int64_t announcement, int64_t now_usec, bool 
  * remain. */
 int delivery_leave_out_pending(struct db *db, int64_t announcement, int64_t now_usec, const char *reason);
 int delivery_has_pending(struct db *db, int64_t announcement, bool *ret);
+
+/* The list through which somebody got it, or is to. */
+int delivery_list_of(struct db *db, int64_t announcement, int64_t subscriber, uint32_t *ret); /* 1 found, 0 not */
+/* 1 where a message to this person may be on its way, of any announcement; 0 where none is. */
+int delivery_is_claimed(struct db *db, int64_t subscriber);
 
 /* One row of a report, in order of ids. */
 struct delivery_row {

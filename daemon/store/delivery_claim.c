@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "store/audience.h"
 #include "store/db.h"
 #include "store/delivery.h"
 #include "store/store.h"
@@ -12,8 +13,8 @@
 
 #include "base/banned.h"
 
-/* How many rows beyond those claimed a call looks at. */
-enum { EXAMINED_BEYOND = 500 };
+/* How many people beyond those claimed a call looks at; how many blocks it removes, where it begins another. */
+enum { EXAMINED_BEYOND = 500, TRIM_AT_ONCE = 4 };
 
 void claims_clear(struct claims *c) {
     c->count = c->texts_len = 0;
@@ -29,35 +30,43 @@ struct claiming {
     struct db *db;
     int64_t announcement, now_usec;
     unsigned max, examined;
+    bool any_suppressed;
     struct claims *claims;
-    int64_t last; /* examined */
 };
+
+static bool is_full(const struct claiming *k) {
+    return k->claims->count == k->max || k->examined == k->max + EXAMINED_BEYOND;
+}
 
 /* --- Reading a row ------------------------------------------------------------------------------------------- */
 
-/* The columns of all queries. Most often nobody is suppressed: then nobody is looked for. */
-#define COLUMNS(suppressed)                                                                                            \
-    "SELECT d.subscriber, d.list, d.language, d.state, d.attempts, d.first_claim, d.code, u.state, u.key_id, "         \
-    "u.signature, " suppressed                                                                                         \
-    ", " ADDRESS_SENT_TO("s.") ", s.form, s.title, s.given_name, s.family_name, s.salutation, "                        \
-                               "s.organisation, s.timezone, s.attributes FROM delivery d "                             \
-                               "LEFT JOIN subscriber s ON s.id = d.subscriber "                                        \
-                               "LEFT JOIN subscription u ON u.list = d.list AND u.subscriber = d.subscriber "
+/* What all queries begin with. Most often nobody is suppressed: then nobody is looked for. */
+#define PERSON(suppressed)                                                                                             \
+    "u.state, u.key_id, u.signature, " suppressed ", " ADDRESS_SENT_TO(                                                \
+        "s.") ", s.form, s.title, s.given_name, s.family_name, s.salutation, s.organisation, s.timezone, s.attributes"
 #define IS_SUPPRESSED "EXISTS (SELECT 1 FROM suppression x WHERE x.address_key = s.address_key)"
+#define OF_ROWS(condition)                                                                                             \
+    "SELECT " PERSON(IS_SUPPRESSED) ", d.subscriber, d.list, d.language, d.state, d.attempts, d.first_claim, d.code "  \
+                                    "FROM delivery d LEFT JOIN subscriber s ON s.id = d.subscriber "                   \
+                                    "LEFT JOIN subscription u ON u.list = d.list AND u.subscriber = d.subscriber "     \
+                                    "WHERE d.announcement = ? AND " condition
+#define OF_ONE(suppressed)                                                                                             \
+    "SELECT " PERSON(suppressed) " FROM subscriber s LEFT JOIN subscription u ON u.list = ? AND u.subscriber = s.id "  \
+                                 "WHERE s.id = ?"
 enum {
-    COLUMN_SUBSCRIBER,
-    COLUMN_LIST,
-    COLUMN_LANGUAGE,
-    COLUMN_STATE,
-    COLUMN_ATTEMPTS,
-    COLUMN_FIRST_CLAIM,
-    COLUMN_CODE,
     COLUMN_MEMBER_STATE,
     COLUMN_KEY_ID,
     COLUMN_SIGNATURE,
     COLUMN_SUPPRESSED,
     COLUMN_TEXTS, /* from here on, in the order of text_of() */
     TEXTS = 9,
+    COLUMN_SUBSCRIBER = COLUMN_TEXTS + TEXTS,
+    COLUMN_LIST,
+    COLUMN_LANGUAGE,
+    COLUMN_STATE,
+    COLUMN_ATTEMPTS,
+    COLUMN_FIRST_CLAIM,
+    COLUMN_CODE,
 };
 
 static struct view *text_of(struct claim *c, int i) {
@@ -109,48 +118,64 @@ static int keep_texts(const struct row *row, struct claims *claims, struct claim
     return r;
 }
 
-static struct claim *next_item(struct claims *claims) {
+static void set_language(struct claim *c, struct view code) {
+    code = view_slice(code, 0, sizeof c->language - 1); /* codes are shorter */
+    if (code.len)
+        memcpy(c->language, code.ptr, code.len);
+    c->language[code.len] = '\0';
+}
+
+/* What a row of delivery says. */
+static struct claim claim_of_row(const struct claiming *k, const struct row *row) {
+    struct claim c = {
+        .announcement = k->announcement,
+        .subscriber = row_int(row, COLUMN_SUBSCRIBER),
+        .list = (uint32_t)row_int(row, COLUMN_LIST),
+        .from = (enum delivery_state)row_int(row, COLUMN_STATE),
+        .attempts = (unsigned)row_int(row, COLUMN_ATTEMPTS),
+        .code = (unsigned)row_int(row, COLUMN_CODE),
+        .first_claim_usec = row_is_null(row, COLUMN_FIRST_CLAIM) ? k->now_usec : row_int(row, COLUMN_FIRST_CLAIM),
+    };
+    set_language(&c, row_view(row, COLUMN_LANGUAGE));
+    return c;
+}
+
+static struct claim claim_of_person(const struct claiming *k, const struct audience_block *b, size_t place) {
+    const struct audience_person *p = &b->people[place];
+    struct claim c = {
+        .announcement = k->announcement,
+        .subscriber = p->subscriber,
+        .list = b->lists[p->list],
+        .from = DELIVERY_PENDING,
+        .first_claim_usec = k->now_usec,
+    };
+    set_language(&c, view_of(b->languages[p->language]));
+    return c;
+}
+
+/* With what is known of the person. */
+static int keep(struct claiming *k, const struct row *row, const struct claim *claim) {
+    struct claims *claims = k->claims;
     if (claims->count == claims->room) {
         size_t room = claims->room ? claims->room * 2 : 16;
         struct claim *more = reallocarray(claims->items, room, sizeof *more);
         if (!more)
-            return NULL;
+            return -ENOMEM;
         claims->items = more;
         claims->room = room;
     }
     struct claim *c = &claims->items[claims->count];
-    *c = (struct claim){0};
-    return c;
-}
-
-static int keep(struct claiming *k, const struct row *row) {
-    struct claim *c = next_item(k->claims);
-    if (!c)
-        return -ENOMEM;
-    c->announcement = k->announcement;
-    c->subscriber = row_int(row, COLUMN_SUBSCRIBER);
-    c->list = (uint32_t)row_int(row, COLUMN_LIST);
-    c->from = (enum delivery_state)row_int(row, COLUMN_STATE);
-    c->attempts = (unsigned)row_int(row, COLUMN_ATTEMPTS);
-    c->code = (unsigned)row_int(row, COLUMN_CODE);
-    c->first_claim_usec = row_is_null(row, COLUMN_FIRST_CLAIM) ? k->now_usec : row_int(row, COLUMN_FIRST_CLAIM);
-    struct view language =
-        view_slice(row_view(row, COLUMN_LANGUAGE), 0, sizeof c->language - 1); /* codes are shorter */
-    if (language.len)
-        memcpy(c->language, language.ptr, language.len);
-    c->language[language.len] = '\0';
+    *c = *claim;
     struct view signature = row_view(row, COLUMN_SIGNATURE);
     if (signature.len == sizeof c->signature) {
         c->key_id = (uint8_t)row_int(row, COLUMN_KEY_ID);
         memcpy(c->signature, signature.ptr, signature.len);
     }
-    int r = keep_texts(row, k->claims, c);
+    int r = keep_texts(row, claims, c);
     if (r == 0)
-        k->claims->count++;
+        claims->count++;
     return r;
 }
-
-/* --- Writing ------------------------------------------------------------------------------------------------- */
 
 /* Why a person is not to be written to, or NULL. */
 static const char *reason_against(const struct row *row) {
@@ -167,32 +192,7 @@ static const char *reason_against(const struct row *row) {
     return "removed";
 }
 
-static int leave_out(struct claiming *k, int64_t subscriber, enum delivery_state from, const char *reason) {
-    int r = db_run(k->db,
-                   "UPDATE delivery SET state = 6, due = NULL, at = ?, code = 0, status = '', text = ? "
-                   "WHERE announcement = ? AND subscriber = ?",
-                   NULL, "itii", k->now_usec, reason, k->announcement, subscriber);
-    return r < 0 ? r : tally_move(k->db, k->announcement, (int)from, DELIVERY_LEFT_OUT, 1);
-}
-
-static int mark_due(struct claiming *k, const struct claim *c) {
-    int r = db_run(k->db,
-                   "UPDATE delivery SET state = 1, attempts = attempts + 1 WHERE announcement = ? AND subscriber = ?",
-                   NULL, "ii", k->announcement, c->subscriber);
-    return r < 0 ? r : tally_move(k->db, k->announcement, (int)c->from, DELIVERY_CLAIMED, 1);
-}
-
-/* All that is still pending up to k->last, in one statement: half the price of one for each. */
-static int mark_pending(struct claiming *k, int64_t cursor, size_t count) {
-    int64_t changed = 0;
-    int r = db_run(k->db,
-                   "UPDATE delivery SET state = 1, attempts = attempts + 1, first_claim = ? WHERE announcement = ? AND "
-                   "subscriber > ? AND subscriber <= ? AND state = 0",
-                   &changed, "iiii", k->now_usec, k->announcement, cursor, k->last);
-    if (r == 0 && changed != (int64_t)count)
-        r = -EILSEQ;
-    return r < 0 ? r : tally_move(k->db, k->announcement, DELIVERY_PENDING, DELIVERY_CLAIMED, changed);
-}
+/* --- Rows: those that are due, those given back -------------------------------------------------------------- */
 
 /* Those to be left out, until the query that found them has ended: a table is not changed while it is being read. */
 struct against {
@@ -201,35 +201,47 @@ struct against {
     const char *reason;
 };
 
-/* Takes what the query yields (pending rows, or those that are due) and leaves out who is not to get it. 1 where it
- * stopped before the query's end. */
-static int take(struct claiming *k, struct row *row, bool pending) {
-    unsigned examine = k->max + EXAMINED_BEYOND;
+static int leave_out_row(struct claiming *k, const struct against *a) {
+    int r = db_run(k->db,
+                   "UPDATE delivery SET state = 6, due = NULL, at = ?, code = 0, status = '', text = ? "
+                   "WHERE announcement = ? AND subscriber = ?",
+                   NULL, "itii", k->now_usec, a->reason, k->announcement, a->subscriber);
+    return r < 0 ? r : tally_move(k->db, k->announcement, (int)a->from, DELIVERY_LEFT_OUT, 1);
+}
+
+static int mark_row(struct claiming *k, const struct claim *c) {
+    int r = db_run(k->db,
+                   "UPDATE delivery SET state = 1, attempts = attempts + 1, first_claim = ifnull(first_claim, ?) "
+                   "WHERE announcement = ? AND subscriber = ?",
+                   NULL, "iii", k->now_usec, k->announcement, c->subscriber);
+    return r < 0 ? r : tally_move(k->db, k->announcement, (int)c->from, DELIVERY_CLAIMED, 1);
+}
+
+/* Takes what the query yields and leaves out who is not to get it. 1 where it stopped before the query's end. */
+static int claim_rows(struct claiming *k, struct row *row) {
+    size_t first = k->claims->count, against_count = 0;
     struct against *against = NULL; /* few are */
-    size_t against_count = 0;
-    unsigned examined = 0;
     int r = 0;
-    while (examined < examine && k->claims->count < k->max && (r = db_next(row)) == 1) {
-        examined++;
-        k->last = row_int(row, COLUMN_SUBSCRIBER);
-        enum delivery_state state = (enum delivery_state)row_int(row, COLUMN_STATE);
-        if (pending != (state == DELIVERY_PENDING))
-            continue;
+    while (!is_full(k) && (r = db_next(row)) == 1) {
+        k->examined++;
+        struct claim c = claim_of_row(k, row);
         const char *reason = reason_against(row);
-        if (reason && !against && !(against = calloc(examine, sizeof *against)))
+        if (reason && !against && !(against = calloc(k->max + EXAMINED_BEYOND, sizeof *against)))
             r = -ENOMEM;
         else if (reason)
-            against[against_count++] = (struct against){k->last, state, reason};
+            against[against_count++] = (struct against){c.subscriber, c.from, reason};
         else
-            r = keep(k, row);
+            r = keep(k, row, &c);
         if (r < 0)
             break;
     }
-    bool stopped_early = r != 0 || examined == examine || k->claims->count == k->max;
+    bool stopped_early = r != 0 || is_full(k);
     if (stopped_early)
         db_end(row); /* ended already after a failed db_next; once more does no harm */
     for (size_t i = 0; i < against_count && r >= 0; i++)
-        r = leave_out(k, against[i].subscriber, against[i].from, against[i].reason);
+        r = leave_out_row(k, &against[i]);
+    for (size_t i = first; i < k->claims->count && r >= 0; i++)
+        r = mark_row(k, &k->claims->items[i]);
     free(against);
     return r < 0 ? r : stopped_early;
 }
@@ -243,38 +255,68 @@ static int claim_due(struct claiming *k, bool resend_in_doubt) {
                    "due <= ? AND state = 5",
                    NULL, "ii", k->announcement, k->now_usec);
     if (r == 0)
-        r = db_query(
-            k->db,
-            COLUMNS(
-                IS_SUPPRESSED) "WHERE d.announcement = ? AND d.due IS NOT NULL AND d.state IN (3, 5) AND d.due <= ? "
-                               "ORDER BY d.due",
-            &row, "ii", k->announcement, k->now_usec);
-    int more = r < 0 ? r : take(k, row, false);
-    for (size_t i = 0; i < k->claims->count && more >= 0 && r == 0; i++)
-        r = mark_due(k, &k->claims->items[i]);
-    return r < 0 ? r : more;
+        r = db_query(k->db, OF_ROWS("d.due IS NOT NULL AND d.state IN (3, 5) AND d.due <= ? ORDER BY d.due"), &row,
+                     "ii", k->announcement, k->now_usec);
+    return r < 0 ? r : claim_rows(k, row);
 }
 
-static int claim_pending(struct claiming *k, int64_t cursor) {
+static int claim_given_back(struct claiming *k) {
     struct row *row = NULL;
-    int64_t any = 0;
-    int r = db_get_int(k->db, "SELECT 1 FROM suppression LIMIT 1", &any, "");
-    if (r >= 0)
-        r = db_query(k->db,
-                     any ? COLUMNS(IS_SUPPRESSED) "WHERE d.announcement = ? AND d.subscriber > ? ORDER BY d.subscriber"
-                         : COLUMNS("0") "WHERE d.announcement = ? AND d.subscriber > ? ORDER BY d.subscriber",
-                     &row, "ii", k->announcement, cursor);
-    if (r < 0)
+    int r = db_query(k->db, OF_ROWS("d.state = 0 ORDER BY d.subscriber"), &row, "i", k->announcement);
+    return r < 0 ? r : claim_rows(k, row);
+}
+
+/* --- The audience --------------------------------------------------------------------------------------------- */
+
+static int leave_out_person(struct claiming *k, const struct claim *c, const char *reason) {
+    int r = db_run(k->db,
+                   "INSERT INTO delivery (announcement, subscriber, list, language, state, at, text) VALUES (?, ?, ?, "
+                   "?, 6, ?, ?)",
+                   NULL, "iiitit", k->announcement, c->subscriber, (int64_t)c->list, c->language, k->now_usec, reason);
+    return r < 0 ? r : tally_move(k->db, k->announcement, DELIVERY_PENDING, DELIVERY_LEFT_OUT, 1);
+}
+
+static int claim_person(struct claiming *k, const struct claim *c) {
+    struct row *row = NULL;
+    int r = k->any_suppressed ? db_query(k->db, OF_ONE(IS_SUPPRESSED), &row, "ii", (int64_t)c->list, c->subscriber)
+                              : db_query(k->db, OF_ONE("0"), &row, "ii", (int64_t)c->list, c->subscriber);
+    if (r < 0 || (r = db_next(row)) < 0)
         return r;
-    size_t before = k->claims->count;
-    k->last = cursor;
-    int more = take(k, row, true);
-    if (more >= 0 && k->last != cursor) {
-        r = mark_pending(k, cursor, k->claims->count - before);
-        if (r == 0)
-            r = tally_claim_cursor(k->db, k->announcement, k->last);
+    bool found = r == 1;
+    const char *reason = found ? reason_against(row) : "erased";
+    r = reason ? 0 : keep(k, row, c);
+    if (found)
+        db_end(row);
+    return r < 0 ? r : reason ? leave_out_person(k, c, reason) : 0;
+}
+
+/* From the cursor on. What of them was claimed or left out becomes one run, with one time. */
+static int claim_audience(struct claiming *k) {
+    struct audience_block b;
+    int64_t cursor = 0, any = 0;
+    bool began_block = false;
+    int r = db_get_int(k->db, "SELECT 1 FROM suppression LIMIT 1", &any, "");
+    k->any_suppressed = r == 1;
+    if (r >= 0)
+        r = audience_cursor(k->db, k->announcement, &cursor);
+    int64_t upto = cursor;
+    while (r == 0 && !is_full(k) && (r = audience_next(k->db, k->announcement, upto, &b)) == 1) {
+        r = 0;
+        began_block |= upto < b.people[0].subscriber;
+        for (size_t i = 0; i < b.count && r == 0 && !is_full(k); i++) {
+            if (b.people[i].subscriber <= cursor)
+                continue;
+            const struct claim c = claim_of_person(k, &b, i);
+            r = claim_person(k, &c);
+            upto = c.subscriber;
+            k->examined++;
+        }
     }
-    return r < 0 ? r : more;
+    if (r == 0 && upto > cursor)
+        r = audience_claim(k->db, k->announcement, upto, k->now_usec);
+    if (r == 0 && began_block)
+        r = audience_trim(k->db, k->announcement, TRIM_AT_ONCE);
+    return r < 0 ? r : is_full(k);
 }
 
 int delivery_claim(struct db *db, int64_t announcement, int64_t now_usec, unsigned max, bool resend_in_doubt,
@@ -284,16 +326,16 @@ int delivery_claim(struct db *db, int64_t announcement, int64_t now_usec, unsign
                          .now_usec = now_usec,
                          .max = max < CLAIMS_MAX ? max : CLAIMS_MAX,
                          .claims = ret};
-    int64_t cursor = 0;
-    int r = tally_flush(db);
-    if (r == 0)
-        r = db_get_int(db, "SELECT claim_cursor FROM announcement WHERE id = ? AND state = 5 AND send_until > ?",
-                       &cursor, "ii", announcement, now_usec);
+    int64_t sending = 0;
+    int r = db_get_int(db, "SELECT 1 FROM announcement WHERE id = ? AND state = 5 AND send_until > ?", &sending, "ii",
+                       announcement, now_usec);
     if (r <= 0)
         return r;
     r = claim_due(&k, resend_in_doubt);
     if (r == 0)
-        r = claim_pending(&k, cursor);
+        r = claim_given_back(&k);
+    if (r == 0)
+        r = claim_audience(&k);
     if (r < 0)
         claims_done(ret);
     return r;

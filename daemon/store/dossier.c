@@ -1,20 +1,38 @@
 #include "store/dossier.h"
 
+#include "store/audience.h"
 #include "store/db.h"
 #include "store/delivery.h"
 #include "store/notice.h"
 
 #include "base/banned.h"
 
+/* Of a person without a row: 0 where the announcement is not for them. */
+static int find_in_audience(struct db *db, int64_t subscriber, struct audience_block *block,
+                            struct dossier_delivery *one) {
+    size_t place = 0;
+    int r = audience_find(db, one->announcement, subscriber, block, &place);
+    if (r <= 0 || (r = audience_claimed_at(db, one->announcement, subscriber, &one->claimed_usec)) < 0)
+        return r;
+    const struct audience_person *p = &block->people[place];
+    one->list = block->lists[p->list];
+    one->language = block->languages[p->language];
+    one->state = delivery_state_name(DELIVERY_PENDING);
+    one->attempts = one->claimed_usec != 0;
+    return 1;
+}
+
 int dossier_deliveries(struct db *db, int64_t subscriber, dossier_on_delivery *on_row, void *user) {
+    struct audience_block block;
     struct row *row = NULL;
     int r = db_query(db,
                      "SELECT a.id, d.first_claim, d.at, d.list, a.name, a.subject, d.language, d.state, d.status, "
-                     "d.text, d.relay, d.attempts, d.code FROM announcement a CROSS JOIN delivery d ON d.announcement "
-                     "= a.id AND d.subscriber = ? ORDER BY a.id",
+                     "d.text, d.relay, d.attempts, d.code FROM announcement a LEFT JOIN delivery d ON d.announcement "
+                     "= a.id AND d.subscriber = ?1 WHERE d.subscriber IS NOT NULL OR EXISTS (SELECT 1 FROM audience "
+                     "WHERE announcement = a.id AND last >= ?1) ORDER BY a.id",
                      &row, "i", subscriber);
     while (r >= 0 && (r = db_next(row)) == 1) {
-        const struct dossier_delivery one = {
+        struct dossier_delivery one = {
             .announcement = row_int(row, 0),
             .claimed_usec = row_int(row, 1),
             .at_usec = row_int(row, 2),
@@ -29,7 +47,9 @@ int dossier_deliveries(struct db *db, int64_t subscriber, dossier_on_delivery *o
             .attempts = (unsigned)row_int(row, 11),
             .code = (unsigned)row_int(row, 12),
         };
-        r = on_row(user, &one);
+        r = row_is_null(row, 3) ? find_in_audience(db, subscriber, &block, &one) : 1;
+        if (r == 1)
+            r = on_row(user, &one);
         if (r != 0) {
             db_end(row);
             return r;

@@ -2,21 +2,13 @@
 
 #include "base/number.h"
 #include "store/db.h"
+#include "store/delivery.h"
 #include "store/notice.h"
 #include <errno.h>
 
 #include "base/banned.h"
 
 /* --- A person ------------------------------------------------------------------------------------------------ */
-
-static int is_claimed(struct db *db, int64_t subscriber) {
-    int64_t found;
-    return db_get_int(
-        db,
-        "SELECT 1 FROM announcement a CROSS JOIN delivery d ON d.announcement = a.id AND d.subscriber = ? "
-        "WHERE d.state = 1 LIMIT 1",
-        &found, "i", subscriber);
-}
 
 /* An entry that says only that somebody left, how, and on which day: opt-outs are counted. */
 static int nameless_opt_outs(struct db *db, int64_t subscriber) {
@@ -28,7 +20,7 @@ static int nameless_opt_outs(struct db *db, int64_t subscriber) {
 }
 
 int erasure_person(struct db *db, int64_t subscriber) {
-    int r = is_claimed(db, subscriber);
+    int r = delivery_is_claimed(db, subscriber);
     if (r != 0)
         return r < 0 ? r : -EBUSY;
     r = db_run(db,

@@ -1,6 +1,7 @@
 #include "store/retention.h"
 
 #include "base/number.h"
+#include "store/audience.h"
 #include "store/db.h"
 #include "store/store.h"
 
@@ -51,6 +52,8 @@ int retention_deliveries(struct db *db, int64_t announcement, int64_t now_usec, 
     /* First, so that nobody compares the counters with what is left. */
     int r = db_run(db, "UPDATE announcement SET purged = ? WHERE id = ? AND purged = 0", NULL, "ii", now_usec,
                    announcement);
+    if (r == 0)
+        r = audience_drop(db, announcement);
     while (r == 0) {
         int64_t changed = 0;
         r = db_run(db,

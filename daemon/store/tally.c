@@ -6,7 +6,7 @@
 _Static_assert(TALLY_COUNTERS == DELIVERY_LEFT_OUT + 1, "a counter for each state");
 
 void tally_clear(struct tally *t) {
-    *t = (struct tally){.claim_cursor = -1};
+    *t = (struct tally){0};
 }
 
 int tally_flush(struct db *db) {
@@ -19,17 +19,13 @@ int tally_flush(struct db *db) {
     int64_t all = 0;
     for (int i = 0; i < TALLY_COUNTERS; i++)
         all += d[i];
-    int r =
-        db_run(db,
-               "UPDATE announcement SET total = total + ?, pending = pending + ?, delivered = delivered + ?, "
-               "deferred = deferred + ?, refused = refused + ?, in_doubt = in_doubt + ?, left_out = left_out + ? "
-               "WHERE id = ?",
-               NULL, "iiiiiiii", all, d[DELIVERY_PENDING] + d[DELIVERY_CLAIMED], d[DELIVERY_DELIVERED],
-               d[DELIVERY_DEFERRED], d[DELIVERY_REFUSED], d[DELIVERY_IN_DOUBT], d[DELIVERY_LEFT_OUT], now.announcement);
-    if (r == 0 && now.claim_cursor >= 0)
-        r = db_run(db, "UPDATE announcement SET claim_cursor = ? WHERE id = ?", NULL, "ii", now.claim_cursor,
-                   now.announcement);
-    return r;
+    return db_run(db,
+                  "UPDATE announcement SET total = total + ?, pending = pending + ?, delivered = delivered + ?, "
+                  "deferred = deferred + ?, refused = refused + ?, in_doubt = in_doubt + ?, left_out = left_out + ? "
+                  "WHERE id = ?",
+                  NULL, "iiiiiiii", all, d[DELIVERY_PENDING] + d[DELIVERY_CLAIMED], d[DELIVERY_DELIVERED],
+                  d[DELIVERY_DEFERRED], d[DELIVERY_REFUSED], d[DELIVERY_IN_DOUBT], d[DELIVERY_LEFT_OUT],
+                  now.announcement);
 }
 
 static int select_announcement(struct db *db, int64_t announcement) {
@@ -45,11 +41,5 @@ int tally_move(struct db *db, int64_t announcement, int from, int to, int64_t co
     if (from >= 0)
         t->delta[from] -= count;
     t->delta[to] += count;
-    return r < 0 || db_in_transaction(db) ? r : tally_flush(db);
-}
-
-int tally_claim_cursor(struct db *db, int64_t announcement, int64_t subscriber) {
-    int r = select_announcement(db, announcement);
-    db_tally(db)->claim_cursor = subscriber;
     return r < 0 || db_in_transaction(db) ? r : tally_flush(db);
 }

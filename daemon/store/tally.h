@@ -12,12 +12,9 @@ enum { TALLY_COUNTERS = 7 };
 struct tally {
     int64_t announcement; /* 0: nothing gathered */
     int64_t delta[TALLY_COUNTERS];
-    int64_t claim_cursor; /* the new one, or -1 */
 };
 
 /* count deliveries went from one state to another; from below 0: they are new (the total grows). */
 int tally_move(struct db *db, int64_t announcement, int from, int to, int64_t count);
-/* Nothing up to this subscriber is pending any more. */
-int tally_claim_cursor(struct db *db, int64_t announcement, int64_t subscriber);
 int tally_flush(struct db *db);
 void tally_clear(struct tally *t);

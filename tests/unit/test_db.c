@@ -5,7 +5,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "schema_2_sql.h"
+#include "schema_3_sql.h"
 #include "schema_sql.h"
+#include "store/delivery.h"
 #include "store/epoch.h"
 #include "store/store.h"
 
@@ -215,6 +218,57 @@ static void version_1_is_brought_further(void **state) {
     assert_int_equal(fixture_int(f->db, "SELECT count(*) FROM announcement WHERE name = 'a' AND only_text = ''"), 1);
 }
 
+/* A run that version 3 began goes on: whoever had a row keeps it, whatever it says. */
+static void version_3_is_brought_further_in_a_run(void **state) {
+    struct fixture *f = *state;
+    f->db = db_close(f->db);
+    assert_int_equal(unlink(f->path), 0);
+    sqlite3 *raw;
+    const char *const steps[] = {
+        schema_sql, schema_2_sql, schema_3_sql,
+        "PRAGMA application_id = 1380860994; PRAGMA user_version = 3;"
+        "INSERT INTO announcement (id, name, list, list_name, subject, state, identity, by, created, send_at, "
+        "send_until, started, claim_cursor, total, pending, delivered, deferred) VALUES (1, 'a', 7, 'l', 's', 5, "
+        "x'00', "
+        "'v', 1, 0, 9000, 1, 3, 6, 4, 1, 1);"
+        "INSERT INTO delivery (announcement, subscriber, list, language, state, attempts, due, first_claim) VALUES "
+        "(1, 1, 7, 'de', 2, 1, NULL, 5), (1, 2, 7, 'de', 1, 1, NULL, 6), (1, 3, 7, 'de', 3, 1, 900, 7), "
+        "(1, 4, 7, 'fr', 0, 0, NULL, NULL), (1, 5, 7, 'de', 0, 0, NULL, NULL), (1, 6, 7, 'de', 0, 0, NULL, NULL)"};
+    assert_int_equal(sqlite3_open(f->path, &raw), SQLITE_OK);
+    for (size_t i = 0; i < COUNT_OF(steps); i++)
+        assert_int_equal(sqlite3_exec(raw, steps[i], NULL, NULL, NULL), SQLITE_OK);
+    assert_int_equal(sqlite3_close(raw), SQLITE_OK);
+    fixture_reopen(f);
+    for (int n = 1; n <= 6; n++)
+        assert_int_equal(fixture_member(f->db, 7, n, "de", 1), n);
+    uint64_t in_doubt = 0;
+    assert_int_equal(delivery_verify(f->db, 1), 0);
+    assert_int_equal(delivery_recover(f->db, 1000, true, &in_doubt), 0);
+    assert_int_equal(in_doubt, 1);
+    assert_int_equal(delivery_verify(f->db, 1), 0);
+    struct claims c = {0};
+    assert_int_equal(delivery_claim(f->db, 1, 1000, 4, true, &c), 1);
+    static const struct {
+        int subscriber, from;
+        int64_t first_claim;
+    } expected[] = {
+        {3, DELIVERY_DEFERRED, 7}, {2, DELIVERY_IN_DOUBT, 6}, {4, DELIVERY_PENDING, 1000}, {5, DELIVERY_PENDING, 1000}};
+    assert_int_equal(c.count, COUNT_OF(expected));
+    for (size_t i = 0; i < c.count; i++) {
+        assert_int_equal(c.items[i].subscriber, expected[i].subscriber);
+        assert_int_equal(c.items[i].from, expected[i].from);
+        assert_int_equal(c.items[i].first_claim_usec, expected[i].first_claim);
+    }
+    assert_string_equal(c.items[2].language, "fr");
+    claims_done(&c);
+    assert_int_equal(delivery_verify(f->db, 1), 0);
+    bool finished = true;
+    assert_int_equal(delivery_settle(f->db, 1, 9000, true, &finished), 0);
+    assert_false(finished); /* four are on the wire */
+    assert_int_equal(fixture_int(f->db, "SELECT refused FROM announcement"), 1);
+    assert_int_equal(delivery_verify(f->db, 1), 0);
+}
+
 static void slices_end(void **state) {
     struct fixture *f = *state;
     assert_false(store_slice_over(f->db));
@@ -361,6 +415,7 @@ int main(void) {
         FIXTURE_TEST(a_second_process_is_kept_out),
         FIXTURE_TEST(foreign_files_are_refused),
         FIXTURE_TEST(version_1_is_brought_further),
+        FIXTURE_TEST(version_3_is_brought_further_in_a_run),
         FIXTURE_TEST(slices_end),
         FIXTURE_TEST(an_epoch_moves_all_ids),
         FIXTURE_TEST(an_epoch_in_an_empty_store),

@@ -4,11 +4,13 @@
 #include <errno.h>
 
 #include "base/number.h"
+#include "store/audience.h"
 #include "store/delivery.h"
 #include "store/store.h"
 #include "store/tally.h"
 
 enum { LIST = 7 };
+static const uint32_t list = LIST;
 static const int64_t until = 1000 * USEC_PER_HOUR;
 static const char *const languages[] = {"de", "fr"};
 
@@ -18,7 +20,7 @@ static int64_t sending(struct db *db) {
     assert_int_equal(announcement_taken_in(db, id, true), 0);
     assert_int_equal(announcement_release(db, id, 2000, &why), 0);
     assert_int_equal(announcement_begin_gathering(db, id, 3000, 5000), 0);
-    assert_int_equal(delivery_gather(db, id, LIST, languages, 2, NULL), STORE_DONE);
+    assert_int_equal(delivery_gather(db, id, &list, 1, languages, 2, NULL), STORE_DONE);
     assert_int_equal(announcement_begin_sending(db, id), 0);
     assert_int_equal(delivery_verify(db, id), 0);
     return id;
@@ -29,9 +31,28 @@ static struct outcome outcome_of(enum outcome_class class) {
     return o;
 }
 
+/* As the dispatch remembers it. */
+static struct claim claim_of(int64_t id, int64_t subscriber, enum delivery_state from) {
+    struct claim c = {.announcement = id, .subscriber = subscriber, .list = LIST, .from = from, .language = "de"};
+    c.first_claim_usec = 4000;
+    return c;
+}
+
 static int record(struct db *db, int64_t id, int64_t subscriber, enum outcome_class class, int64_t now, int64_t retry) {
     struct outcome o = outcome_of(class);
-    return delivery_record(db, id, subscriber, &o, now, retry, "main", LIST, 0, NULL);
+    const struct claim c = claim_of(id, subscriber, DELIVERY_PENDING);
+    return delivery_record(db, &c, &o, now, retry, "main", false);
+}
+
+static int unclaim(struct db *db, int64_t id, int64_t subscriber, enum delivery_state from) {
+    const struct claim c = claim_of(id, subscriber, from);
+    return delivery_unclaim(db, &c);
+}
+
+static int put_off(struct db *db, int64_t id, int64_t subscriber, enum delivery_state from, int64_t due,
+                   const char *why) {
+    const struct claim c = claim_of(id, subscriber, from);
+    return delivery_put_off(db, &c, due, why);
 }
 
 static struct announcement_row counters(struct db *db, int64_t id) {
@@ -56,7 +77,14 @@ static struct announcement_row counters(struct db *db, int64_t id) {
 
 /* --- Gathering ----------------------------------------------------------------------------------------------- */
 
-static const char *language_of(struct db *db, int64_t subscriber, char to[16]) {
+/* Whether it is for somebody, with a row or without. */
+static const char *language_of(struct db *db, int64_t id, int64_t subscriber, char to[16]) {
+    struct audience_block b;
+    size_t place = 0;
+    if (audience_find(db, id, subscriber, &b, &place) == 1) {
+        (void)snprintf(to, 16, "%s", b.languages[b.people[place].language]);
+        return to;
+    }
     struct row *row;
     assert_int_equal(db_query(db, "SELECT language FROM delivery WHERE subscriber = ?", &row, "i", subscriber), 0);
     if (db_next(row) != 1)
@@ -95,19 +123,19 @@ static void the_audience_is_who_it_should_be(void **state) {
 
     int64_t id = sending(db);
     char to[16];
-    assert_string_equal(language_of(db, german, to), "de");
-    assert_string_equal(language_of(db, french, to), "fr");
-    assert_string_equal(language_of(db, polish, to), "de");
-    assert_string_equal(language_of(db, austrian, to), "de");
-    assert_string_equal(language_of(db, unknown, to), "de");
-    assert_string_equal(language_of(db, at_once, to), "fr");
-    assert_string_equal(language_of(db, imported, to), "de");
+    assert_string_equal(language_of(db, id, german, to), "de");
+    assert_string_equal(language_of(db, id, french, to), "fr");
+    assert_string_equal(language_of(db, id, polish, to), "de");
+    assert_string_equal(language_of(db, id, austrian, to), "de");
+    assert_string_equal(language_of(db, id, unknown, to), "de");
+    assert_string_equal(language_of(db, id, at_once, to), "fr");
+    assert_string_equal(language_of(db, id, imported, to), "de");
     int64_t nobody[] = {later, other, left, pending, open, late_import};
     for (int i = 0; i < 6; i++)
-        assert_null(language_of(db, nobody[i], to));
-    assert_string_equal(language_of(db, suppressed, to), "de");
+        assert_null(language_of(db, id, nobody[i], to));
+    assert_string_equal(language_of(db, id, suppressed, to), "de");
     ASSERT_COUNTERS(db, id, 8, 7, 0, 0, 0, 0, 1);
-    assert_int_equal(delivery_gather(db, id, LIST, languages, 2, NULL), -ESTALE);
+    assert_int_equal(delivery_gather(db, id, &list, 1, languages, 2, NULL), -ESTALE);
 }
 
 /* What a filter looks at is the person's, and the tags those of this list. */
@@ -129,14 +157,79 @@ static void a_filter_bounds_the_audience(void **state) {
     assert_int_equal(announcement_taken_in(db, id, false), 0);
     assert_int_equal(announcement_begin_gathering(db, id, 3000, 5000), 0);
     struct filter *only = filter_of("language = fr or tag has funding");
-    assert_int_equal(delivery_gather(db, id, LIST, languages, 2, only), STORE_DONE);
+    assert_int_equal(delivery_gather(db, id, &list, 1, languages, 2, only), STORE_DONE);
     (void)filter_free(only);
     char to[16];
-    assert_null(language_of(db, ids[0], to));
-    assert_string_equal(language_of(db, ids[1], to), "fr");
-    assert_string_equal(language_of(db, ids[2], to), "de");
-    assert_null(language_of(db, ids[3], to));
+    assert_null(language_of(db, id, ids[0], to));
+    assert_string_equal(language_of(db, id, ids[1], to), "fr");
+    assert_string_equal(language_of(db, id, ids[2], to), "de");
+    assert_null(language_of(db, id, ids[3], to));
     ASSERT_COUNTERS(db, id, 2, 2, 0, 0, 0, 0, 0);
+}
+
+/* Each person once, through the first of the lists that reaches them, whatever the slices. */
+static void several_lists_reach_a_person_once(void **state) {
+    struct fixture *f = *state;
+    struct db *db = f->db;
+    enum { COUNT = 600 };
+    static const uint32_t lists[] = {9, 7, 8};
+    int64_t people[COUNT];
+    assert_int_equal(db_begin(db), 0);
+    for (int n = 0; n < COUNT; n++) { /* the bits of n: of which lists; and who left the first */
+        people[n] = fixture_member(db, 1, n, "de", 1);
+        for (unsigned i = 0; i < 3; i++)
+            if ((unsigned)n >> i & 1)
+                assert_int_equal(db_run(db,
+                                        "INSERT INTO subscription (list, subscriber, state, since) VALUES (?, ?, ?, 1)",
+                                        NULL, "iid", (int64_t)lists[i], people[n], i == 0 && n >= 300 ? 3 : 2),
+                                 0);
+    }
+    int64_t id = fixture_announcement(db, LIST, until);
+    assert_int_equal(announcement_taken_in(db, id, false), 0);
+    assert_int_equal(announcement_begin_gathering(db, id, 3000, 5000), 0);
+    assert_int_equal(db_commit(db), 0);
+    int slices = 0;
+    for (int r = STORE_MORE; r == STORE_MORE; slices++) {
+        db_slice_begin(db, 0);
+        r = delivery_gather(db, id, lists, 3, languages, 2, NULL);
+        assert_in_range(r, STORE_DONE, STORE_MORE);
+    }
+    db_slice_begin(db, -1);
+    assert_int_equal(slices, 3);
+    assert_int_equal(announcement_begin_sending(db, id), 0);
+    int64_t reached = 0;
+    struct claims c = {0};
+    assert_int_equal(delivery_claim(db, id, 4000, 1000, true, &c), 0);
+    for (int n = 0; n < COUNT; n++) {
+        uint32_t through = 0, found = 0;
+        for (unsigned i = 3; i-- > 0;)
+            if ((unsigned)n >> i & 1 && !(i == 0 && n >= 300))
+                through = lists[i];
+        assert_int_equal(delivery_list_of(db, id, people[n], &found), through != 0);
+        assert_int_equal(found, through);
+        if (through) {
+            assert_true(c.items[reached].subscriber == people[n]);
+            assert_int_equal(c.items[reached].list, through);
+            reached++;
+        }
+    }
+    assert_int_equal(c.count, reached);
+    ASSERT_COUNTERS(db, id, reached, reached, 0, 0, 0, 0, 0);
+    for (size_t i = 0; i < c.count; i++) { /* and then with rows */
+        struct outcome o = outcome_of(OUTCOME_DELIVERED);
+        uint32_t found = 0;
+        assert_int_equal(delivery_record(db, &c.items[i], &o, 4000, 0, "main", false), 0);
+        assert_int_equal(delivery_list_of(db, id, c.items[i].subscriber, &found), 1);
+        assert_int_equal(found, c.items[i].list);
+    }
+    claims_done(&c);
+    bool finished = false;
+    assert_int_equal(delivery_settle(db, id, 4000, true, &finished), 0);
+    assert_true(finished);
+    ASSERT_COUNTERS(db, id, reached, 0, reached, 0, 0, 0, 0);
+    const uint32_t too_many[AUDIENCE_LISTS_MAX + 1] = {0};
+    assert_int_equal(delivery_gather(db, id, too_many, COUNT_OF(too_many), languages, 2, NULL), -E2BIG);
+    assert_int_equal(delivery_gather(db, id, too_many, 0, languages, 2, NULL), -E2BIG);
 }
 
 /* However few it reaches, a slice ends when its time is up. */
@@ -151,7 +244,7 @@ static void a_filter_that_reaches_nobody_is_cut_too(void **state) {
     assert_int_equal(announcement_begin_gathering(db, id, 3000, 5000), 0);
     struct filter *only = filter_of("language = xx");
     int slices = 1;
-    for (db_slice_begin(db, 0); delivery_gather(db, id, LIST, languages, 2, only) == STORE_MORE; slices++)
+    for (db_slice_begin(db, 0); delivery_gather(db, id, &list, 1, languages, 2, only) == STORE_MORE; slices++)
         db_slice_begin(db, 0);
     assert_in_range(slices, 1000, 1001);
     (void)filter_free(only);
@@ -173,7 +266,7 @@ static void gathering_goes_on_in_slices(void **state) {
     for (;; slices++) {
         db_slice_begin(db, 0);
         assert_int_equal(db_begin(db), 0);
-        r = delivery_gather(db, id, LIST, languages, 2, NULL);
+        r = delivery_gather(db, id, &list, 1, languages, 2, NULL);
         assert_int_equal(db_commit(db), 0);
         assert_int_equal(delivery_verify(db, id), 0);
         if (r != STORE_MORE)
@@ -181,7 +274,7 @@ static void gathering_goes_on_in_slices(void **state) {
         if (slices == 1) { /* a pause holds it, resuming goes on */
             struct why why;
             assert_int_equal(announcement_pause(db, id, "wait", &why), 0);
-            assert_int_equal(delivery_gather(db, id, LIST, languages, 2, NULL), -ESTALE);
+            assert_int_equal(delivery_gather(db, id, &list, 1, languages, 2, NULL), -ESTALE);
             assert_int_equal(announcement_resume(db, id, &why), 0);
         }
         if (slices == 2)
@@ -227,7 +320,11 @@ static void a_claim_tells_all(void **state) {
     uint8_t signature[64];
     memset(signature, 0xA5, sizeof signature);
     struct outcome o = outcome_of(OUTCOME_DEFERRED);
-    assert_int_equal(delivery_record(db, id, person, &o, 6000, 9000, "main", LIST, 3, signature), 0);
+    struct claim signed_one = claim_of(id, person, DELIVERY_PENDING);
+    signed_one.first_claim_usec = 5000;
+    signed_one.key_id = 3;
+    memcpy(signed_one.signature, signature, sizeof signature);
+    assert_int_equal(delivery_record(db, &signed_one, &o, 6000, 9000, "main", true), 0);
     ASSERT_COUNTERS(db, id, 1, 0, 0, 1, 0, 0, 0);
     assert_int_equal(delivery_claim(db, id, 8999, 10, true, &c), 0);
     assert_int_equal(c.count, 0);
@@ -247,22 +344,22 @@ static void a_claim_tells_all(void **state) {
     assert_true(finished);
 }
 
-static void claims_ask_again_who_is_to_be_written_to(void **state) {
-    struct fixture *f = *state;
-    struct db *db = f->db;
+/* given_back: those that were not tried yet were claimed already, and have rows. */
+static void ask_again(struct db *db, bool given_back) {
     int64_t people[8];
     for (int i = 0; i < 8; i++)
-        people[i] = fixture_member(db, LIST, i, "de", 1);
+        people[(i + 6) % 8] = fixture_member(db, LIST, (i + 6) % 8, "de", 1);
     int64_t id = sending(db);
     struct claims c = {0};
     /* 6 and 7 are tried once, and deferred */
-    assert_int_equal(db_run(db, "UPDATE announcement SET claim_cursor = ?", NULL, "i", people[5]), 0);
-    assert_int_equal(delivery_claim(db, id, 4000, 9, true, &c), 0);
-    assert_int_equal(c.count, 2);
+    assert_int_equal(delivery_claim(db, id, 4000, given_back ? 9 : 2, true, &c), given_back ? 0 : 1);
+    assert_int_equal(c.count, given_back ? 8 : 2);
     claims_done(&c);
     assert_int_equal(record(db, id, people[6], OUTCOME_DEFERRED, 4000, 5000), 0);
     assert_int_equal(record(db, id, people[7], OUTCOME_IN_DOUBT, 4000, 5000), 0);
-    assert_int_equal(db_run(db, "UPDATE announcement SET claim_cursor = 0", NULL, ""), 0);
+    for (int i = 0; i < 6 && given_back; i++)
+        assert_int_equal(unclaim(db, id, people[i], DELIVERY_PENDING), 0);
+    ASSERT_COUNTERS(db, id, 8, 6, 0, 1, 0, 1, 0);
 
     assert_int_equal(
         db_run(db, "UPDATE subscription SET state = 3 WHERE subscriber IN (?, ?)", NULL, "ii", people[0], people[6]),
@@ -283,13 +380,26 @@ static void claims_ask_again_who_is_to_be_written_to(void **state) {
     ASSERT_COUNTERS(db, id, 8, 1, 0, 0, 0, 0, 7);
     static const char *const reasons[] = {"left",    "removed", "suppressed", "erased",
                                           "removed", "",        "left",       "suppressed"};
-    struct row *row;
-    assert_int_equal(db_query(db, "SELECT text FROM delivery ORDER BY subscriber", &row, ""), 0);
     for (int i = 0; i < 8; i++) {
-        assert_int_equal(db_next(row), 1);
+        struct row *row;
+        assert_int_equal(db_query(db, "SELECT text FROM delivery WHERE announcement = ? AND subscriber = ?", &row, "ii",
+                                  id, people[i]),
+                         0);
+        assert_int_equal(db_next(row), i != 5 || given_back);
+        if (i == 5 && !given_back)
+            continue;
         assert_string_equal(row_text(row, 0), reasons[i]);
+        db_end(row);
     }
-    db_end(row);
+}
+
+static void claims_ask_again_who_is_to_be_written_to(void **state) {
+    struct fixture *f = *state;
+    ask_again(f->db, false);
+    assert_int_equal(db_run(f->db, "DELETE FROM subscription", NULL, ""), 0);
+    assert_int_equal(db_run(f->db, "DELETE FROM subscriber", NULL, ""), 0);
+    assert_int_equal(db_run(f->db, "DELETE FROM suppression", NULL, ""), 0);
+    ask_again(f->db, true);
 }
 
 static void claims_come_in_portions(void **state) {
@@ -332,9 +442,9 @@ static void an_unclaimed_one_is_as_before(void **state) {
     assert_int_equal(delivery_claim(db, id, 5000, 9, true, &c), 0);
     assert_int_equal(c.count, 1);
     claims_done(&c);
-    assert_int_equal(delivery_unclaim(db, id, people[1], DELIVERY_DEFERRED), 0);
-    assert_int_equal(delivery_unclaim(db, id, people[0], DELIVERY_PENDING), 0);
-    assert_int_equal(delivery_unclaim(db, id, people[0], DELIVERY_PENDING), -ESTALE);
+    assert_int_equal(unclaim(db, id, people[1], DELIVERY_DEFERRED), 0);
+    assert_int_equal(unclaim(db, id, people[0], DELIVERY_PENDING), 0);
+    assert_int_equal(unclaim(db, id, people[0], DELIVERY_PENDING), -ESTALE);
     ASSERT_COUNTERS(db, id, 3, 2, 0, 1, 0, 0, 0);
     int64_t due = 0;
     assert_int_equal(delivery_next_due(db, &due), 0);
@@ -358,15 +468,15 @@ static void one_that_is_put_off_waits_for_its_turn(void **state) {
     struct claims c = {0};
     assert_int_equal(delivery_claim(db, id, 4000, 9, true, &c), 0);
     claims_done(&c);
-    assert_int_equal(delivery_put_off(db, id, people[0], DELIVERY_PENDING, 6000, "waits"), 0);
-    assert_int_equal(delivery_put_off(db, id, people[0], DELIVERY_PENDING, 6000, "waits"), -ESTALE);
+    assert_int_equal(put_off(db, id, people[0], DELIVERY_PENDING, 6000, "waits"), 0);
+    assert_int_equal(put_off(db, id, people[0], DELIVERY_PENDING, 6000, "waits"), -ESTALE);
     assert_int_equal(record(db, id, people[1], OUTCOME_IN_DOUBT, 4000, 5000), 0);
     assert_int_equal(record(db, id, people[2], OUTCOME_DELIVERED, 4000, 0), 0);
     ASSERT_COUNTERS(db, id, 3, 0, 1, 1, 0, 1, 0);
     assert_int_equal(delivery_claim(db, id, 5000, 9, true, &c), 0);
     assert_int_equal(c.count, 1);
     claims_done(&c);
-    assert_int_equal(delivery_put_off(db, id, people[1], DELIVERY_IN_DOUBT, 7000, "waits"), 0);
+    assert_int_equal(put_off(db, id, people[1], DELIVERY_IN_DOUBT, 7000, "waits"), 0);
     ASSERT_COUNTERS(db, id, 3, 0, 1, 1, 0, 1, 0); /* what is in doubt stays so */
     assert_int_equal(delivery_next_due(db, &due), 0);
     assert_int_equal(due, 6000);
@@ -376,16 +486,16 @@ static void one_that_is_put_off_waits_for_its_turn(void **state) {
     assert_int_equal(c.items[0].first_claim_usec, 4000);
     assert_true(c.items[1].subscriber == people[1] && c.items[1].attempts == 1);
     claims_done(&c);
-    assert_int_equal(delivery_unclaim(db, id, people[0], DELIVERY_DEFERRED), 0);
+    assert_int_equal(unclaim(db, id, people[0], DELIVERY_DEFERRED), 0);
     assert_int_equal(delivery_claim(db, id, 8000, 9, true, &c), 0);
     assert_int_equal(c.count, 1);
     assert_int_equal(c.items[0].first_claim_usec, 4000); /* the mail's Date */
     claims_done(&c);
     struct why why;
     assert_int_equal(announcement_stop(db, id, "no", 7000, &why), 0);
-    assert_int_equal(delivery_put_off(db, id, people[0], DELIVERY_DEFERRED, 9000, "waits"), 0);
+    assert_int_equal(put_off(db, id, people[0], DELIVERY_DEFERRED, 9000, "waits"), 0);
     ASSERT_COUNTERS(db, id, 3, 1, 1, 0, 0, 0, 1);
-    assert_int_equal(delivery_unclaim(db, id, people[1], DELIVERY_IN_DOUBT), 0);
+    assert_int_equal(unclaim(db, id, people[1], DELIVERY_IN_DOUBT), 0);
     ASSERT_COUNTERS(db, id, 3, 0, 1, 0, 0, 1, 1); /* it may have been sent */
 }
 
@@ -398,7 +508,8 @@ static void the_last_code_is_told(void **state) {
     assert_int_equal(delivery_claim(db, id, 4000, 9, true, &c), 0);
     assert_int_equal(c.items[0].code, 0);
     claims_done(&c);
-    assert_int_equal(delivery_record(db, id, person, &o, 4000, 5000, "main", LIST, 0, NULL), 0);
+    const struct claim claimed = claim_of(id, person, DELIVERY_PENDING);
+    assert_int_equal(delivery_record(db, &claimed, &o, 4000, 5000, "main", false), 0);
     assert_int_equal(delivery_claim(db, id, 5000, 9, true, &c), 0);
     assert_int_equal(c.items[0].code, 550);
     claims_done(&c);
@@ -433,6 +544,101 @@ static void doubt_is_held_or_resent(void **state) {
         (void)delivery_recover(db, 8000, false, &in_doubt);
         assert_int_equal(announcement_finish(db, id, 9000), 0);
     }
+}
+
+/* What has an outcome is no part of the audience any more; after a crash in the middle of many blocks, those in doubt are
+ * those without one, with the Dates they had, however many slices it takes to find them. */
+static void only_what_was_on_the_wire_is_in_doubt(void **state) {
+    struct fixture *f = *state;
+    struct db *db = f->db;
+    enum { COUNT = 2000 };
+    assert_int_equal(db_begin(db), 0);
+    for (int i = 0; i < COUNT; i++)
+        (void)fixture_member(db, LIST, i, i % 2 ? "fr" : "de", 1);
+    assert_int_equal(db_commit(db), 0);
+    int64_t id = sending(db), claimed_at[COUNT] = {0}, first = fixture_int(db, "SELECT min(id) FROM subscriber");
+    struct claims c = {0};
+    int64_t now = 4000, on_the_wire = 0, claimed = 0;
+    while (claimed < 1500) {
+        claims_clear(&c);
+        assert_int_equal(delivery_claim(db, id, now, 77, true, &c), 1);
+        for (size_t i = 0; i < c.count; i++, claimed++) {
+            struct outcome o = outcome_of(OUTCOME_DELIVERED);
+            bool stays = claimed > 700 && claimed % 10 == 3;
+            assert_true(c.items[i].subscriber == first + claimed);
+            claimed_at[claimed] = stays ? now : 0;
+            on_the_wire += stays;
+            if (!stays)
+                assert_int_equal(delivery_record(db, &c.items[i], &o, now, 0, "main", false), 0);
+        }
+        assert_int_equal(delivery_verify(db, id), 0);
+        now += 1000;
+    }
+    int64_t wide = fixture_int(db, "SELECT count(*) FROM audience");
+    assert_in_range(wide, COUNT / AUDIENCE_BLOCK - 700 / AUDIENCE_BLOCK,
+                    COUNT / AUDIENCE_BLOCK + 1 - 700 / AUDIENCE_BLOCK);
+    claims_done(&c);
+    fixture_reopen(f);
+    db = f->db;
+    uint64_t in_doubt = 0;
+    int slices = 1;
+    for (db_slice_begin(db, 0); delivery_recover(db, 90000, true, &in_doubt) == STORE_MORE; slices++) {
+        assert_int_equal(delivery_verify(db, id), 0);
+        db_slice_begin(db, 0);
+    }
+    db_slice_begin(db, -1);
+    assert_true(slices > 2);
+    assert_int_equal(in_doubt, on_the_wire);
+    ASSERT_COUNTERS(db, id, COUNT, COUNT - claimed, claimed - on_the_wire, 0, 0, on_the_wire, 0);
+    assert_int_equal(delivery_recover(db, 91000, true, &in_doubt), STORE_DONE); /* once is enough */
+    assert_int_equal(in_doubt, on_the_wire);
+    int more;
+    do {
+        more = delivery_claim(db, id, 92000, 1000, true, &c);
+        for (size_t i = 0; i < c.count; i++) {
+            int64_t place = c.items[i].subscriber - first;
+            assert_string_equal(c.items[i].language, place % 2 ? "fr" : "de");
+            assert_int_equal(c.items[i].from, place < claimed ? DELIVERY_IN_DOUBT : DELIVERY_PENDING);
+            assert_int_equal(c.items[i].first_claim_usec, place < claimed ? claimed_at[place] : 92000);
+            struct outcome o = outcome_of(OUTCOME_DELIVERED);
+            assert_int_equal(delivery_record(db, &c.items[i], &o, now, 0, "main", false), 0);
+        }
+        claims_done(&c);
+    } while (more == 1);
+    assert_int_equal(more, 0);
+    bool finished = false;
+    assert_int_equal(delivery_settle(db, id, 93000, true, &finished), 0);
+    assert_true(finished);
+    ASSERT_COUNTERS(db, id, COUNT, 0, COUNT, 0, 0, 0, 0);
+    assert_int_equal(fixture_int(db, "SELECT (SELECT count(*) FROM audience) + (SELECT count(*) FROM claim_run)"), 0);
+}
+
+/* A damaged block stops the announcement, and nobody is written to by mistake. */
+static void a_damaged_block_is_found(void **state) {
+    struct fixture *f = *state;
+    struct db *db = f->db;
+    for (int i = 0; i < 3; i++)
+        (void)fixture_member(db, LIST, i, "de", 1);
+    int64_t id = sending(db);
+    static const char *const damages[] = {"UPDATE audience SET people = x''",
+                                          "UPDATE audience SET people = substr(people, 1, 5)",
+                                          "UPDATE audience SET people = x'0100ff'",
+                                          "UPDATE audience SET people = x'0102'",
+                                          "UPDATE audience SET people = x'0000'",
+                                          "UPDATE audience SET languages = ''",
+                                          "UPDATE audience SET lists = '7 x'",
+                                          "UPDATE audience SET people = x'ffffffffffffffffffff0100'",
+                                          "UPDATE audience SET people = x'01000100'",
+                                          "UPDATE audience SET people = x'ffffffffffffffff7f00ffffffffffffffff7f00'"};
+    for (size_t i = 0; i < COUNT_OF(damages); i++) {
+        struct claims c = {0};
+        assert_int_equal(db_begin(db), 0);
+        assert_int_equal(db_run(db, damages[i], NULL, ""), 0);
+        assert_int_equal(delivery_claim(db, id, 4000, 9, true, &c), -EILSEQ);
+        assert_int_equal(c.count, 0);
+        db_rollback(db);
+    }
+    assert_int_equal(delivery_verify(db, id), 0);
 }
 
 /* Doubts that were to be resent do not wait for ever once the policy is to hold. */
@@ -508,7 +714,7 @@ static void a_stop_leaves_out_what_is_pending(void **state) {
     assert_int_equal(delivery_verify(db, id), 0);
     /* what was on the wire gets its outcome, what was not is left out */
     assert_int_equal(record(db, id, people[0], OUTCOME_DELIVERED, 5000, 0), 0);
-    assert_int_equal(delivery_unclaim(db, id, people[1], DELIVERY_PENDING), 0);
+    assert_int_equal(unclaim(db, id, people[1], DELIVERY_PENDING), 0);
     assert_int_equal(delivery_verify(db, id), 0);
     fixture_reopen(f); /* and the rest when the daemon starts again */
     db = f->db;
@@ -579,9 +785,14 @@ static void reports_come_in_slices(void **state) {
         person = fixture_member(db, LIST, i, "de", 1);
     assert_int_equal(db_commit(db), 0);
     int64_t id = sending(db);
-    assert_int_equal(db_run(db, "UPDATE delivery SET state = 2 WHERE subscriber < ?", NULL, "i", person), 0);
-    assert_int_equal(
-        db_run(db, "UPDATE delivery SET state = 4, text = 'unknown' WHERE subscriber = ?", NULL, "i", person), 0);
+    struct claims c = {0};
+    assert_int_equal(delivery_claim(db, id, 4000, 1000, true, &c), 0);
+    struct outcome o = {.class = OUTCOME_REFUSED, .code = 550, .text = "unknown"};
+    for (size_t i = 0; i < c.count; i++) {
+        o.class = c.items[i].subscriber < person ? OUTCOME_DELIVERED : OUTCOME_REFUSED;
+        assert_int_equal(delivery_record(db, &c.items[i], &o, 4000, 0, "main", false), 0);
+    }
+    claims_done(&c);
     struct seen seen = {0};
     int64_t cursor = 0;
     int slices = 1;
@@ -662,10 +873,10 @@ static void do_unclaim(struct world *w) {
     if (n < 0)
         return;
     if (rand() % 2) {
-        assert_int_equal(delivery_unclaim(w->db, w->id, w->people[n], w->held_from[n]), 0);
+        assert_int_equal(unclaim(w->db, w->id, w->people[n], w->held_from[n]), 0);
     } else {
         w->retry[n] = w->now + rand() % 50;
-        assert_int_equal(delivery_put_off(w->db, w->id, w->people[n], w->held_from[n], w->retry[n], "waits"), 0);
+        assert_int_equal(put_off(w->db, w->id, w->people[n], w->held_from[n], w->retry[n], "waits"), 0);
     }
     w->held[n] = false;
 }
@@ -745,6 +956,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         FIXTURE_TEST(the_audience_is_who_it_should_be),
         FIXTURE_TEST(a_filter_bounds_the_audience),
+        FIXTURE_TEST(several_lists_reach_a_person_once),
         FIXTURE_TEST(a_filter_that_reaches_nobody_is_cut_too),
         FIXTURE_TEST(gathering_goes_on_in_slices),
         FIXTURE_TEST(a_claim_tells_all),
@@ -754,6 +966,8 @@ int main(void) {
         FIXTURE_TEST(one_that_is_put_off_waits_for_its_turn),
         FIXTURE_TEST(the_last_code_is_told),
         FIXTURE_TEST(doubt_is_held_or_resent),
+        FIXTURE_TEST(only_what_was_on_the_wire_is_in_doubt),
+        FIXTURE_TEST(a_damaged_block_is_found),
         FIXTURE_TEST(a_changed_policy_leaves_nothing_due),
         FIXTURE_TEST(the_deadline_ends_it),
         FIXTURE_TEST(a_stop_leaves_out_what_is_pending),

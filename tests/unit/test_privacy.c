@@ -59,10 +59,11 @@ static int64_t traces(struct db *db, int64_t id, const char *address) {
 static int64_t announced(struct db *db, int64_t subscriber) {
     int64_t id = fixture_announcement(db, LIST, 100 * day);
     const char *languages[] = {"de"};
+    const uint32_t list = LIST;
     (void)subscriber;
     assert_int_equal(db_run(db, "UPDATE announcement SET state = 4, started = ? WHERE id = ?", NULL, "ii", 6 * day, id),
                      0);
-    assert_int_equal(delivery_gather(db, id, LIST, languages, 1, NULL), 0);
+    assert_int_equal(delivery_gather(db, id, &list, 1, languages, 1, NULL), 0);
     assert_int_equal(db_run(db, "UPDATE announcement SET state = 5 WHERE id = ?", NULL, "i", id), 0);
     return id;
 }
@@ -87,8 +88,7 @@ static void nothing_is_left_but_the_mark(void **state) {
     struct outcome refused = {.class = OUTCOME_REFUSED, .code = 550, .status = "5.1.1"};
     (void)snprintf(refused.text, sizeof refused.text, "<person1@town.example>: no such user");
     for (size_t i = 0; i < claims.count; i++)
-        assert_int_equal(
-            delivery_record(f->db, sent, claims.items[i].subscriber, &refused, 7 * day, 0, "main", LIST, 0, NULL), 0);
+        assert_int_equal(delivery_record(f->db, &claims.items[i], &refused, 7 * day, 0, "main", false), 0);
     claims_done(&claims);
     assert_true(traces(f->db, id, "person1@town.example") > 4);
     assert_int_equal(suppression_set(f->db, "person1@town.example", "hard-bounce", "", 1), 0);
