@@ -209,13 +209,13 @@ static void on_written(void *user, int result) {
 }
 
 /* What the form asks for; false where it is none of ours. */
-static bool read_form(struct http_request *r, enum request_verb *ret_verb, enum request_how *ret_how) {
+static bool read_form(struct http_request *r, enum request_verb *ret_verb, bool *ret_one_click) {
     struct view action = http_form(r, "action");
     *ret_verb = view_eq_str(action, "undo") ? REQUEST_UNDO : REQUEST_LEAVE;
-    *ret_how = REQUEST_BY_LINK;
+    *ret_one_click = false;
     if (view_eq_str(action, "undo") || view_eq_str(action, "leave"))
         return true;
-    *ret_how = REQUEST_ONE_CLICK;
+    *ret_one_click = true;
     return view_eq_nocase(view_trim(http_form(r, "List-Unsubscribe")), "One-Click");
 }
 
@@ -231,12 +231,12 @@ static void on_post(struct web *w, struct http_request *r) {
     struct path path;
     uint32_t list_id;
     enum request_verb verb;
-    enum request_how how;
+    bool one_click;
     path_read(http_path(r), &path);
     if (!admit(w, r, &path, &list_id))
         return;
     const struct public_list *list = find_list(w, list_id);
-    if (!read_form(r, &verb, &how)) {
+    if (!read_form(r, &verb, &one_click)) {
         answer_page(w, r, 400, PAGE_ASK, list, REQUEST_LEAVE);
         return;
     }
@@ -246,13 +246,17 @@ static void on_post(struct web *w, struct http_request *r) {
     }
     const char *shown =
         pages_language(w->pages, path.language, http_header(r, "Accept-Language"), list ? list->language : "");
-    struct view language = how == REQUEST_BY_LINK ? view_of(shown) : path.language;
+    AUTOBUF struct buf announcement = BUF_INIT(32);
+    if (path.announcement)
+        buf_put_i64(&announcement, path.announcement);
     struct post *post = calloc(1, sizeof *post);
-    const struct request request = {.verb = verb,
-                                    .token = path.token,
-                                    .announcement = path.announcement,
-                                    .how = how,
-                                    .language = request_is_language(language) ? language : VIEW("")};
+    struct request request = {.verb = verb,
+                              .value = {[REQUEST_KEY_TOKEN] = path.token,
+                                        [REQUEST_KEY_ANNOUNCEMENT] = buf_view(&announcement),
+                                        [REQUEST_KEY_HOW] = one_click ? VIEW("one-click") : VIEW("link"),
+                                        [REQUEST_KEY_LANGUAGE] = one_click ? path.language : view_of(shown)}};
+    if (!request_is_value(REQUEST_KEY_LANGUAGE, request.value[REQUEST_KEY_LANGUAGE]))
+        request.value[REQUEST_KEY_LANGUAGE] = VIEW("");
     if (post)
         *post = (struct post){.web = w, .http = r, .verb = verb, .list = list_id};
     if (!post || writer_add(w->writer, &request, on_written, post, &post->job) < 0) {

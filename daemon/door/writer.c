@@ -1,11 +1,9 @@
 #include "door/writer.h"
 
-#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
 #include <stdlib.h>
-#include <sys/random.h>
 
 #include "base/clock.h"
 #include "base/files.h"
@@ -17,8 +15,7 @@
 
 struct writer_job {
     struct writer_job *next;
-    struct request request; /* its views point into the arrays below */
-    char token[REQUEST_TOKEN_MAX], language[REQUEST_LANGUAGE_MAX];
+    struct buf line;         /* the record */
     writer_on_done *on_done; /* NULL: forgotten */
     void *user;
 };
@@ -30,9 +27,9 @@ struct writer {
     pthread_t thread;
     bool started, writing;
     struct writer_job *waiting, **waiting_end;
-    size_t waiting_count, files;
+    size_t waiting_count, waiting_bytes, files;
     struct writer_job *batch;
-    struct request records[REQUEST_HAND_OVER_MAX];
+    struct buf records; /* of the batch */
     size_t record_count;
     int result;
     char *folder;
@@ -42,9 +39,16 @@ struct writer {
     bool given, done, stop;
 };
 
+static void free_job(struct writer_job *job) {
+    buf_done(&job->line);
+    free(job);
+}
+
 static int write_batch(const struct writer *w) {
+    if (buf_error(&w->records) < 0)
+        return buf_error(&w->records);
     AUTOCLOSE int dirfd = files_open_dir(AT_FDCWD, w->folder);
-    return dirfd < 0 ? dirfd : request_hand_over(dirfd, w->records, w->record_count);
+    return dirfd < 0 ? dirfd : request_hand_over(dirfd, buf_view(&w->records));
 }
 
 static void *run(void *user) {
@@ -73,8 +77,10 @@ static void begin_batch(struct writer *w) {
         return;
     struct writer_job **end = &w->waiting;
     w->record_count = 0;
-    while (*end && w->record_count < REQUEST_HAND_OVER_MAX) {
-        w->records[w->record_count++] = (*end)->request;
+    buf_clear(&w->records);
+    while (*end && w->records.len + (*end)->line.len <= REQUEST_RECORDS_MAX_BYTES) {
+        buf_add_view(&w->records, buf_view(&(*end)->line));
+        w->record_count++;
         end = &(*end)->next;
     }
     w->batch = w->waiting;
@@ -83,6 +89,7 @@ static void begin_batch(struct writer *w) {
     if (!w->waiting)
         w->waiting_end = &w->waiting;
     w->waiting_count -= w->record_count;
+    w->waiting_bytes -= w->records.len;
     w->writing = true;
     (void)pthread_mutex_lock(&w->mutex);
     w->given = true;
@@ -114,7 +121,7 @@ static void on_wake(void *user) {
         batch = job->next;
         if (job->on_done)
             job->on_done(job->user, result);
-        free(job);
+        free_job(job);
     }
 }
 
@@ -123,6 +130,7 @@ int writer_new(struct loop *loop, const char *folder, struct writer **ret) {
     if (!w)
         return -ENOMEM;
     w->waiting_end = &w->waiting;
+    buf_init(&w->records, REQUEST_RECORDS_MAX_BYTES);
     (void)pthread_mutex_init(&w->mutex, NULL); /* on Linux neither of these two fails */
     (void)pthread_cond_init(&w->changed, NULL);
     w->folder = strdup(folder);
@@ -141,7 +149,7 @@ int writer_new(struct loop *loop, const char *folder, struct writer **ret) {
 static void free_jobs(struct writer_job *jobs) {
     while (jobs) {
         struct writer_job *next = jobs->next;
-        free(jobs);
+        free_job(jobs);
         jobs = next;
     }
 }
@@ -161,35 +169,31 @@ struct writer *writer_free(struct writer *w) {
     free_jobs(w->waiting);
     (void)pthread_cond_destroy(&w->changed);
     (void)pthread_mutex_destroy(&w->mutex);
+    buf_done(&w->records);
     free(w->folder);
     free(w);
     return NULL;
 }
 
-int writer_add(struct writer *w, const struct request *request, writer_on_done *on_done, void *user,
+int writer_add(struct writer *w, struct request *request, writer_on_done *on_done, void *user,
                struct writer_job **ret_job) {
-    assert(request_is_token(request->token) && request_is_language(request->language));
-    if (w->waiting_count >= WRITER_WAITING_MAX)
+    if (w->waiting_count >= WRITER_WAITING_MAX || w->waiting_bytes >= WRITER_WAITING_MAX_BYTES)
         return -EBUSY;
     struct writer_job *job = calloc(1, sizeof *job);
     if (!job)
         return -ENOMEM;
-    job->request = *request;
-    if (getrandom(job->request.id, sizeof job->request.id, 0) != sizeof job->request.id) {
-        free(job);
-        return -EIO;
+    buf_init(&job->line, REQUEST_LINE_MAX_BYTES);
+    int r = request_print_new(&job->line, request);
+    if (r < 0) {
+        free_job(job);
+        return r;
     }
-    job->request.at_usec = clock_now_usec();
-    memcpy(job->token, request->token.ptr, request->token.len);
-    job->request.token.ptr = job->token;
-    if (request->language.len)
-        memcpy(job->language, request->language.ptr, request->language.len);
-    job->request.language.ptr = job->language;
     job->on_done = on_done;
     job->user = user;
     *w->waiting_end = job;
     w->waiting_end = &job->next;
     w->waiting_count++;
+    w->waiting_bytes += job->line.len;
     begin_batch(w);
     *ret_job = job;
     return 0;

@@ -15,115 +15,54 @@
 #include "base/files.h"
 #include "base/log.h"
 #include "base/number.h"
-#include "spool/request.h"
+#include "people/requests_act.h"
 #include "spool/spool.h"
 #include "store/applied.h"
 #include "store/db.h"
-#include "store/delivery.h"
-#include "store/subscription.h"
-#include "trust/token.h"
 
 #include "base/banned.h"
 
 enum { APPLY, MOVE, PURGE };
 enum { NAMES_MAX = 1000000 };
-static const char *const doors[] = {"requests/web", "requests/mail"};
+static const struct {
+    const char *folder;
+    enum request_door may; /* what is found in mails is what the web door might ask, too */
+} doors[] = {{"requests/web", REQUEST_WEB}, {"requests/mail", REQUEST_WEB | REQUEST_MAIL}};
 
-static int leave_list(struct requests *r, const struct request *q, uint32_t list, int64_t subscriber, int64_t at,
-                      bool *did) {
-    struct subscription s;
-    int found = subscription_get(r->db, list, subscriber, &s);
-    if (found <= 0)
-        return found;
-    const struct consent consent = {
-        .what = "left",
-        .how = q->how == REQUEST_ONE_CLICK ? "one-click" : "link",
-        .origin = "web",
-        .request = q->id,
-    };
-    int error = subscription_set(r->db, list, subscriber, SUBSCRIPTION_LEFT, at, &consent);
-    if (error == 0)
-        *did = true;
-    return error == -ESTALE ? 0 : error;
-}
-
-/* The list through which the announcement came, where it is not the token's own. */
-static int list_of_delivery(struct requests *r, const struct request *q, int64_t subscriber, uint32_t *ret_list) {
-    return q->announcement <= 0 ? 0 : delivery_list_of(r->db, q->announcement, subscriber, ret_list);
-}
-
-static int leave(struct requests *r, const struct request *q, const struct token *t, int64_t at,
-                 const char **ret_result) {
-    uint32_t list = t->list;
-    int64_t subscriber = (int64_t)t->subscriber;
-    bool did = false;
-    int error = leave_list(r, q, t->list, subscriber, at, &did);
-    if (error == 0)
-        error = list_of_delivery(r, q, subscriber, &list);
-    if (error >= 0 && list != t->list)
-        error = leave_list(r, q, list, subscriber, at, &did);
-    *ret_result = did ? "left" : "nothing";
-    return error < 0 ? error : 0;
-}
-
-static int undo(struct requests *r, const struct request *q, const struct token *t, int64_t at,
-                const char **ret_result) {
-    uint32_t lists[2] = {t->list, t->list};
-    int64_t subscriber = (int64_t)t->subscriber;
-    const struct consent consent = {.what = "undone", .how = "link", .origin = "web", .request = q->id};
-    int error = list_of_delivery(r, q, subscriber, &lists[1]);
-    if (error < 0)
-        return error;
-    *ret_result = "nothing";
-    for (size_t i = 0; i < (lists[0] == lists[1] ? 1 : 2); i++) {
-        error = subscription_undo_leave(r->db, lists[i], subscriber, at, REQUESTS_UNDO_USEC, &consent);
-        if (error == 0)
-            *ret_result = "undone";
-        else if (error != -ESTALE && error != -ETIME && error != -ENOENT)
-            return error;
-    }
-    return 0;
-}
+static request_do *const acts[REQUEST_VERBS] = {
+    [REQUEST_LEAVE] = requests_leave,
+    [REQUEST_UNDO] = requests_undo,
+};
 
 static int apply(struct requests *r, const struct request *q) {
-    int64_t now = clock_now_usec(), at = q->at_usec < now ? q->at_usec : now;
-    const char *result = "refused";
-    struct token t;
+    int64_t now = clock_now_usec();
+    struct request_act a = {
+        .db = r->db, .keys = r->keys, .conf = r->conf, .now_usec = now, .at_usec = q->at_usec < now ? q->at_usec : now};
+    const char *result = REQUEST_REFUSED;
     int error = applied_seen(r->db, q->id);
     if (error != 0)
         return error < 0 ? error : 0;
-    if (token_verify(r->keys, q->token, &t) == 0) {
-        if (t.purpose == TOKEN_TEST)
-            result = "test";
-        else if (t.purpose == TOKEN_RECIPIENT && q->verb == REQUEST_LEAVE)
-            error = leave(r, q, &t, at, &result);
-        else if (t.purpose == TOKEN_RECIPIENT && q->verb == REQUEST_UNDO)
-            error = undo(r, q, &t, at, &result);
-    }
+    if (acts[q->verb])
+        error = acts[q->verb](&a, q, &result);
     if (error < 0)
         return error;
-    if (strcmp(result, "refused") == 0)
+    r->notices |= a.notices;
+    if (strcmp(result, REQUEST_REFUSED) == 0)
         r->refused++;
     else
         r->applied++;
     return applied_keep(r->db, q->id, now, result);
 }
 
-static int on_record(void *user, const struct request *q) {
-    struct requests *r = user;
-    if (r->record++ < r->skip)
-        return 0;
-    r->failure = apply(r, q);
-    return r->failure < 0 ? r->failure : store_slice_over(r->db) ? STORE_MORE : 0;
-}
-
 /* It stays where it is, for the admin. */
 static int skip(struct requests *r, const char *path, int error) {
     bool trouble = why_is_trouble(error);
+    const char *todo = trouble ? "Repair the disk; it is tried again by itself"
+                       : error == -EPROTONOSUPPORT
+                           ? "The door is newer than the daemon: bring the daemon to the door's version"
+                           : "Let the daemon's user read and move it; it is tried again with the next request";
     log_error("request-file-skipped", LOG_TEXT("file", path), LOG_TEXT("reason", strerror(-error)),
-              LOG_TEXT("todo", trouble ? "Repair the disk; it is tried again by itself"
-                                       : "Let the daemon's user read and move it; it is tried again with the next "
-                                         "request"));
+              LOG_TEXT("todo", todo));
     r->skipped++;
     if (trouble)
         r->trouble = error;
@@ -150,27 +89,53 @@ static int reject(struct requests *r, const char *path, unsigned line) {
     return 0;
 }
 
+static void close_file(struct requests *r) {
+    request_reader_done(&r->reader);
+    buf_done(&r->content);
+    r->reading = false;
+}
+
+static int open_file(struct requests *r, const char *path, unsigned *ret_line) {
+    buf_init(&r->content, REQUEST_FILE_MAX_BYTES);
+    int error = files_read_regular(r->spool->dirfd, path, &r->content);
+    if (error == 0)
+        error = request_reader_open(&r->reader, buf_view(&r->content), doors[r->door].may, ret_line);
+    if (error == 0)
+        r->reading = true;
+    else
+        buf_done(&r->content);
+    return error;
+}
+
 /* STORE_MORE: the slice is over within the file. */
+static int apply_records(struct requests *r) {
+    struct request q;
+    int more;
+    while ((more = request_reader_next(&r->reader, &q)) > 0) {
+        int error = apply(r, &q);
+        if (error < 0)
+            return error;
+        if (store_slice_over(r->db))
+            return STORE_MORE;
+    }
+    return more;
+}
+
 static int apply_file(struct requests *r, const char *path) {
-    AUTOBUF struct buf content = BUF_INIT(REQUEST_FILE_MAX_BYTES);
     unsigned line = 0;
-    r->record = 0;
-    r->failure = 0;
-    int error = files_read_regular(r->spool->dirfd, path, &content);
+    int error = r->reading ? 0 : open_file(r, path, &line);
     if (error == -ENOENT)
         return 0;
-    if (error == 0)
-        error = request_read(buf_view(&content), on_record, r, &line);
-    if (r->failure < 0 || is_ours(error))
+    if (is_ours(error))
         return error;
     if (error == -EBADMSG || error == -EMSGSIZE || error == -EINVAL || error == -ELOOP || error == -ENXIO)
         return reject(r, path, line);
     if (error < 0)
         return skip(r, path, error);
-    if (error == STORE_MORE) {
-        r->skip = r->record;
-        return STORE_MORE;
-    }
+    error = apply_records(r);
+    if (error != 0)
+        return error;
+    close_file(r);
     r->files++;
     r->batch[r->count] = strdup(path);
     return r->batch[r->count] ? (r->count++, 0) : -ENOMEM;
@@ -184,19 +149,18 @@ static void close_folder(struct requests *r) {
 
 /* Files of this door, until the batch is full or the slice over: then STORE_MORE. */
 static int apply_folder(struct requests *r) {
-    const char *folder = doors[r->door];
+    const char *folder = doors[r->door].folder;
     int error = r->names ? 0 : files_list(r->spool->dirfd, folder, NAMES_MAX, &r->names, &r->name_count);
     for (; error == 0 && r->next < r->name_count; r->next++) {
         char path[PATH_MAX];
         if (!view_ends(view_of(r->names[r->next]), ".req") ||
             snprintf(path, sizeof path, "%s/%s", folder, r->names[r->next]) >= (int)sizeof path)
             continue;
-        if (r->count == REQUESTS_BATCH || store_slice_over(r->db))
+        if (r->count == REQUESTS_BATCH || (!r->reading && store_slice_over(r->db)))
             return STORE_MORE;
         error = apply_file(r, path);
         if (error != 0)
             return error;
-        r->skip = 0;
     }
     if (error == 0)
         close_folder(r);
@@ -296,7 +260,7 @@ static int step(struct store_job *job, struct db *db) {
         return r->phase == PURGE && !r->purge ? STORE_DONE : STORE_MORE;
     case PURGE:
         for (size_t i = 0; i < COUNT_OF(doors) && !r->old; i++)
-            remove_half_written(r, doors[i]);
+            remove_half_written(r, doors[i].folder);
         error = r->old ? 0 : applied_purge(db, clock_now_usec() - REQUESTS_KEEP_USEC);
         return error == STORE_DONE ? purge_applied(r) : error;
     }
@@ -309,6 +273,7 @@ void requests_init(struct requests *r) {
 }
 
 void requests_done(struct requests *r) {
+    close_file(r);
     clear_batch(r);
     close_folder(r);
     if (r->old)

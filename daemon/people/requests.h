@@ -1,12 +1,9 @@
 /* Requests applied: what the doors accepted takes effect, once for each record, in the order of the files' names.
  *
- * A job on the store's thread. Each token is verified again. A file's records are committed with their ids before the
- * file moves to applied/, so that a file that comes twice, or a run that was cut off, acts once. Malformed files move
- * to rejected/ with a .why. One that can neither be read nor moved away is said in the log and holds up no other.
- *
- * leave  the token's list, and the list through which that announcement reached the person; idempotent
- * undo   of a leave at most an hour old (both by the records' own times)
- * Records of the future count as made now. A valid token of a list that is gone is accepted.
+ * A job on the store's thread. What each verb does stands in requests_act.h. A file's records are committed with their
+ * ids before the file moves to applied/, so that a file that comes twice, or a run that was cut off, acts once.
+ * Malformed files move to rejected/ with a .why. One that can neither be read nor moved away, or is of a later version,
+ * is said in the log and holds up no other.
  *
  * applied/ keeps 90 days, which a restore replays; what a door left half-written for a day is removed. Looking for
  * both takes as long as applied/ is full: once a day will do. */
@@ -15,8 +12,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/buf.h"
+#include "spool/request.h"
 #include "store/store.h"
 
+struct conf;
 struct keyring;
 struct spool;
 
@@ -28,17 +28,20 @@ struct requests {
     struct store_job job; /* job.done by the caller; job.step by requests_init() */
     struct spool *spool;
     const struct keyring *keys;
-    bool purge; /* remove what is old, too */
+    const struct conf *conf; /* or NULL: for requests_act.h */
+    bool purge;              /* remove what is old, too */
     /* out */
     uint64_t applied, refused, files, rejected, skipped;
-    int trouble; /* 0, or why a file was skipped that the disk did not give: to be tried again */
+    bool notices; /* mails were written */
+    int trouble;  /* 0, or why a file was skipped that the disk did not give: to be tried again */
     /* its own */
     int phase;
     unsigned door; /* whose folder is being read */
     char **names;  /* of its files, in order; NULL: not listed yet */
     size_t name_count, next;
-    unsigned record, skip;       /* of the file that is read; how many of its records were applied before */
-    int failure;                 /* of the store, in the midst of a file */
+    bool reading; /* in the midst of a file: */
+    struct buf content;
+    struct request_reader reader;
     char *batch[REQUESTS_BATCH]; /* paths relative to the spool: their records are in this transaction */
     unsigned count;
     void *old; /* applied/, being read */

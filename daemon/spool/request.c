@@ -15,87 +15,135 @@
 
 #include "base/banned.h"
 
-static const char head_line[] = "rundbrief-requests 1";
+enum { VERSION = 2, FIELDS_BEFORE_VALUES = 3 };
+static const char head_line[] = "rundbrief-requests ";
 static const char end_line[] = "end";
-
-static const char *const verb_names[] = {[REQUEST_LEAVE] = "leave", [REQUEST_UNDO] = "undo"};
-static const char *const how_names[] = {[REQUEST_BY_LINK] = "link", [REQUEST_ONE_CLICK] = "one-click"};
-
-enum { FIELDS = 7 };
-
-static bool is_of(struct view v, size_t max, const char *also) {
-    for (size_t i = 0; i < v.len; i++) {
-        char c = v.ptr[i];
-        bool alnum = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
-        if (!alnum && (c == '\0' || !strchr(also, c)))
-            return false;
-    }
-    return v.len > 0 && v.len <= max;
-}
-
-bool request_is_token(struct view token) {
-    return is_of(token, REQUEST_TOKEN_MAX, "_-");
-}
-
-bool request_is_language(struct view language) {
-    return language.len == 0 || (is_of(language, REQUEST_LANGUAGE_MAX, "-") && language.ptr[0] != '-');
-}
 
 /* ---- printing ---- */
 
-void request_print_head(struct buf *to) {
-    buf_printf(to, "%s\n", head_line);
+static bool is_escaped(char c) {
+    return (unsigned char)c < 0x20 || c == 0x7f || c == '%';
+}
+
+static void print_value(struct buf *to, struct view v) {
+    for (size_t i = 0; i < v.len; i++)
+        if (is_escaped(v.ptr[i]))
+            buf_printf(to, "%%%02X", (unsigned)(unsigned char)v.ptr[i]);
+        else
+            buf_putc(to, v.ptr[i]);
 }
 
 void request_print(struct buf *to, const struct request *r) {
-    assert(request_is_token(r->token) && request_is_language(r->language) && r->announcement >= 0);
+    assert(request_is_whole(r));
     encode_hex(to, r->id, sizeof r->id);
     buf_putc(to, '\t');
     clock_print_utc(to, r->at_usec);
-    buf_printf(to, "\t%s\t", verb_names[r->verb]);
-    buf_add_view(to, r->token);
-    buf_printf(to, "\t%lld\t%s\t", (long long)r->announcement, how_names[r->how]);
-    buf_add_view(to, r->language.len ? r->language : VIEW("-"));
+    buf_printf(to, "\t%s", request_verb_name(r->verb));
+    for (enum request_key key = 0; key < REQUEST_KEYS; key++)
+        if (r->value[key].len) {
+            buf_printf(to, "\t%s=", request_key_name(key));
+            print_value(to, r->value[key]);
+        }
     buf_putc(to, '\n');
 }
 
-void request_print_end(struct buf *to) {
-    buf_printf(to, "%s\n", end_line);
+int request_print_new(struct buf *to, struct request *r) {
+    size_t before = to->len;
+    if (!request_is_whole(r))
+        return -EINVAL;
+    if (getrandom(r->id, sizeof r->id, 0) != sizeof r->id)
+        return -EIO;
+    r->at_usec = clock_now_usec();
+    request_print(to, r);
+    if (buf_error(to) < 0)
+        buf_truncate(to, before);
+    return buf_error(to);
 }
 
 /* ---- reading ---- */
 
-static int parse_name(struct view v, const char *const *names, size_t count) {
-    for (size_t i = 0; i < count; i++)
-        if (view_eq_str(v, names[i]))
-            return (int)i;
+/* The value of a field, decoded into `to`, which has room for the whole line and so does not move. */
+static bool read_value(struct view v, struct buf *to, struct view *ret) {
+    size_t begin = to->len;
+    for (size_t i = 0; i < v.len; i++) {
+        uint8_t byte = (uint8_t)v.ptr[i];
+        if (v.ptr[i] == '%') {
+            struct view digits = view_slice(v, i + 1, 2);
+            if (decode_hex(digits, &byte, 1) < 0 || !is_escaped((char)byte) ||
+                (digits.ptr[0] >= 'a' || digits.ptr[1] >= 'a'))
+                return false;
+            i += 2;
+        } else if (is_escaped(v.ptr[i])) {
+            return false;
+        }
+        buf_putc(to, (char)byte);
+    }
+    *ret = view_make(buf_str(to) + begin, to->len - begin);
+    return true;
+}
+
+static int verb_named(struct view name) {
+    for (enum request_verb verb = 0; verb < REQUEST_VERBS; verb++)
+        if (view_eq_str(name, request_verb_name(verb)))
+            return (int)verb;
     return -EBADMSG;
 }
 
-static int parse_record(struct view line, struct request *ret) {
-    struct view fields[FIELDS];
-    size_t count = 0;
-    for (struct view field; view_split(&line, '\t', &field); count++) {
-        if (count == FIELDS)
-            return -EBADMSG;
-        fields[count] = field;
+/* The key at or behind `from` of that name; REQUEST_KEYS where there is none, or it stands before. */
+static enum request_key key_named(struct view name, enum request_key from) {
+    while (from < REQUEST_KEYS && !view_eq_str(name, request_key_name(from)))
+        from++;
+    return from;
+}
+
+static bool read_values(struct view rest, struct buf *memory, struct request *r) {
+    enum request_key next = 0;
+    for (struct view field; view_split(&rest, '\t', &field); next++) {
+        size_t equals = view_find(field, '=');
+        next = key_named(view_slice(field, 0, equals), next);
+        if (next == REQUEST_KEYS || equals + 1 >= field.len ||
+            !read_value(view_slice(field, equals + 1, field.len), memory, &r->value[next]))
+            return false;
     }
-    if (count != FIELDS)
-        return -EBADMSG;
-    struct request r = {.token = fields[3], .language = fields[6]};
-    int verb = parse_name(fields[2], verb_names, COUNT_OF(verb_names));
-    int how = parse_name(fields[5], how_names, COUNT_OF(how_names));
-    uint64_t announcement;
-    if (decode_hex(fields[0], r.id, sizeof r.id) < 0 || clock_parse_utc(fields[1], &r.at_usec) < 0 || verb < 0 ||
-        how < 0 || !request_is_token(r.token) || number_parse_u64(fields[4], INT64_MAX, &announcement) < 0)
-        return -EBADMSG;
-    if (view_eq_str(r.language, "-"))
-        r.language = VIEW("");
-    else if (r.language.len == 0 || !request_is_language(r.language))
+    return true;
+}
+
+/* Version 1: the fields behind the verb. Its values need no decoding. */
+static bool read_fields_of_1(struct view rest, struct request *r) {
+    static const enum request_key order[] = {REQUEST_KEY_TOKEN, REQUEST_KEY_ANNOUNCEMENT, REQUEST_KEY_HOW,
+                                             REQUEST_KEY_LANGUAGE};
+    size_t count = 0;
+    for (struct view field; view_split(&rest, '\t', &field); count++) {
+        if (count == COUNT_OF(order) || field.len == 0)
+            return false;
+        bool absent = (order[count] == REQUEST_KEY_LANGUAGE && view_eq_str(field, "-")) ||
+                      (order[count] == REQUEST_KEY_ANNOUNCEMENT && view_eq_str(field, "0"));
+        if (!absent)
+            r->value[order[count]] = field;
+    }
+    struct view how = r->value[REQUEST_KEY_HOW];
+    return count == COUNT_OF(order) && r->verb <= REQUEST_UNDO &&
+           (view_eq_str(how, "link") || view_eq_str(how, "one-click"));
+}
+
+static int parse_record(struct view line, unsigned version, enum request_door doors, struct buf *memory,
+                        struct request *ret) {
+    struct view head[FIELDS_BEFORE_VALUES] = {{0}}, rest = line;
+    struct request r = {0};
+    for (size_t i = 0; i < COUNT_OF(head); i++)
+        if (!view_split(&rest, '\t', &head[i]))
+            return -EBADMSG;
+    int verb = verb_named(head[2]);
+    if (line.len > REQUEST_LINE_MAX_BYTES || decode_hex(head[0], r.id, sizeof r.id) < 0 ||
+        clock_parse_utc(head[1], &r.at_usec) < 0 || verb < 0)
         return -EBADMSG;
     r.verb = (enum request_verb)verb;
-    r.how = (enum request_how)how;
-    r.announcement = (int64_t)announcement;
+    buf_clear(memory);
+    if (!buf_reserve(memory, line.len + 1))
+        return -ENOMEM;
+    if (!(version == 1 ? read_fields_of_1(rest, &r) : read_values(rest, memory, &r)) || !request_is_whole(&r) ||
+        !(request_verb_door(r.verb) & doors))
+        return -EBADMSG;
     *ret = r;
     return 0;
 }
@@ -110,34 +158,72 @@ static bool take_line(struct view *rest, struct view *ret) {
     return true;
 }
 
-int request_read(struct view file, request_on_record *on_request, void *user, unsigned *ret_line) {
-    struct view rest = file, line = {0};
+/* 1 or 2; -EPROTONOSUPPORT for what a later one may be called; -EBADMSG. */
+static int read_version(struct view line) {
+    uint64_t version;
+    if (!view_starts(line, head_line))
+        return -EBADMSG;
+    struct view digits = view_slice(line, strlen(head_line), line.len);
+    if (number_parse_u64(digits, 1000000, &version) < 0 || version == 0 || digits.ptr[0] == '0')
+        return -EBADMSG;
+    return version <= VERSION ? (int)version : -EPROTONOSUPPORT;
+}
+
+/* Whether all of it is well-formed; *ret_count records behind the head line. */
+static int check(struct view rest, unsigned version, enum request_door doors, struct buf *memory, size_t *ret_count,
+                 unsigned *ret_line) {
+    struct view line;
     struct request r;
     unsigned number = 1;
-    bool good = file.len <= REQUEST_FILE_MAX_BYTES && take_line(&rest, &line) && view_eq_str(line, head_line);
-    const struct view records = rest;
-    size_t count = 0;
-    while (good) {
+    for (size_t count = 0;; count++) {
         number++;
-        good = take_line(&rest, &line);
-        if (good && view_eq_str(line, end_line))
-            break;
-        good = good && parse_record(line, &r) == 0;
-        count++;
+        int error = take_line(&rest, &line) ? 0 : -EBADMSG;
+        if (error == 0 && view_eq_str(line, end_line)) {
+            *ret_line = count && rest.len ? number + 1 : number;
+            *ret_count = count;
+            return count && rest.len == 0 ? 0 : -EBADMSG;
+        }
+        if (error == 0)
+            error = parse_record(line, version, doors, memory, &r);
+        if (error < 0) {
+            *ret_line = number;
+            return error;
+        }
     }
-    if (!good || count == 0 || rest.len > 0) {
-        *ret_line = rest.len > 0 && good && count ? number + 1 : number;
-        return -EBADMSG;
+}
+
+int request_reader_open(struct request_reader *reader, struct view file, enum request_door doors, unsigned *ret_line) {
+    struct view rest = file, line;
+    unsigned bad = 1;
+    size_t count = 0;
+    buf_init(&reader->memory, REQUEST_LINE_MAX_BYTES + 2);
+    int version = file.len <= REQUEST_FILE_MAX_BYTES && take_line(&rest, &line) ? read_version(line) : -EBADMSG;
+    int error = version < 0 ? version : check(rest, (unsigned)version, doors, &reader->memory, &count, &bad);
+    if (error < 0) {
+        *ret_line = bad;
+        request_reader_done(reader);
+        return error;
     }
-    rest = records;
-    for (size_t i = 0; i < count; i++) {
-        (void)take_line(&rest, &line); /* both went well before */
-        (void)parse_record(line, &r);
-        int result = on_request(user, &r);
-        if (result != 0)
-            return result;
-    }
+    reader->rest = rest;
+    reader->left = count;
+    reader->version = (unsigned)version;
+    reader->doors = doors;
     return 0;
+}
+
+int request_reader_next(struct request_reader *reader, struct request *ret) {
+    struct view line;
+    if (reader->left == 0)
+        return 0;
+    (void)take_line(&reader->rest, &line); /* it went well before */
+    reader->left--;
+    int error = parse_record(line, reader->version, reader->doors, &reader->memory, ret);
+    return error < 0 ? error : 1;
+}
+
+void request_reader_done(struct request_reader *reader) {
+    buf_done(&reader->memory);
+    reader->left = 0;
 }
 
 /* ---- handing over ---- */
@@ -171,13 +257,14 @@ static int write_synced(int dirfd, const char *name, struct view content) {
     return r == 0 && fsync(fd) < 0 ? -errno : r;
 }
 
-int request_hand_over(int dirfd, const struct request *records, size_t count) {
-    assert(count > 0);
+int request_hand_over(int dirfd, struct view records) {
+    assert(records.len > 0 && view_ends(records, "\n"));
+    if (records.len > REQUEST_RECORDS_MAX_BYTES)
+        return -EMSGSIZE;
     AUTOBUF struct buf content = BUF_INIT(REQUEST_FILE_MAX_BYTES);
-    request_print_head(&content);
-    for (size_t i = 0; i < count; i++)
-        request_print(&content, &records[i]);
-    request_print_end(&content);
+    buf_printf(&content, "%s%d\n", head_line, VERSION);
+    buf_add_view(&content, records);
+    buf_printf(&content, "%s\n", end_line);
     AUTOBUF struct buf name = BUF_INIT(100);
     int r = buf_error(&content);
     if (r == 0)

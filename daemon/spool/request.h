@@ -1,15 +1,21 @@
-/* Requests: what the doors ask the daemon to do. One file holds 1..N records.
+/* Requests: what the doors, and commands that a restore must repeat, ask the daemon to do. One file holds 1..N records.
  *
- * FORMAT  line 1: "rundbrief-requests 1"; then one line a record, fields separated by one TAB, all present:
- *           id            32 hex digits, random
- *           at            2025-09-02T10:00:00Z
- *           verb          leave | undo
- *           token         as in the link: 1 to 200 of A-Z a-z 0-9 _ -
- *           announcement  number, or 0
- *           how           link | one-click
- *           language      code (letters, digits and -, at most 16), or -
+ * FORMAT  version 2, UTF-8.
+ *         line 1: "rundbrief-requests 2"; then one line a record, fields separated by one TAB:
+ *           id         32 hex digits, random
+ *           at         2025-09-02T10:00:00Z
+ *           verb       one of those in request_verbs.c
+ *           KEY=VALUE  any number, each key at most once, in the order of enum request_key; a value is never empty.
+ *                      Control characters, DEL and % are written as %XX (upper case), and nothing else is.
  *         and a last line "end". A file without it was cut off and is not applied (a door says yes only after its
- *         fsync).
+ *         fsync). So there is one way to write a record, and what is read is printed the same.
+ *         Each verb has keys that must be there, of which at least one must, and that may; each key has its form and
+ *         bounds (request_verbs.c; spool/README.md has them as tables). Anything else is not of this format.
+ *
+ *         version 1, which is read too: "rundbrief-requests 1", the verbs leave and undo only, and as fields
+ *           id, at, verb, token, announcement (0: none), how (link, one-click), language (-: none)
+ *
+ *         A file of a later version is left where it is, for the daemon that is to come.
  *
  * NAME    <UTC time with microseconds>-<32 hex>.req, as 20250902T100000.000000Z-0123….req: sorted names are in the
  *         order in which a door wrote them. Files being written end in .tmp
@@ -25,35 +31,116 @@
 #include "base/buf.h"
 #include "base/view.h"
 
-enum request_verb { REQUEST_LEAVE, REQUEST_UNDO };
-enum request_how { REQUEST_BY_LINK, REQUEST_ONE_CLICK };
-enum { REQUEST_FILE_MAX_BYTES = 1 << 20, REQUEST_TOKEN_MAX = 200, REQUEST_LANGUAGE_MAX = 16 };
+/* A verb is a row in request_verbs.c, and in people/requests.c a function that does it. */
+enum request_verb {
+    /* the web door's */
+    REQUEST_LEAVE,
+    REQUEST_UNDO,
+    REQUEST_LEAVE_ALL,
+    REQUEST_UNDO_ALL,
+    REQUEST_SIGN_UP,
+    REQUEST_CONFIRM,
+    REQUEST_LINK,
+    REQUEST_PREFERENCES,
+    REQUEST_RELEASE,
+    /* the mail door's */
+    REQUEST_BOUNCE,
+    REQUEST_COMPLAINT,
+    REQUEST_MAIL_LEAVE,
+    /* commands, for a restore */
+    REQUEST_ERASE,
+    REQUEST_SUPPRESS,
+    REQUEST_UNSUPPRESS,
+    REQUEST_COMMAND_LEAVE,
+    REQUEST_VERBS,
+};
+
+enum request_key {
+    REQUEST_KEY_TOKEN,
+    REQUEST_KEY_ANNOUNCEMENT, /* through which the link came */
+    REQUEST_KEY_HOW,          /* a word: link, one-click, form; phone, letter, mail */
+    REQUEST_KEY_LANGUAGE,     /* of the page or mail */
+    REQUEST_KEY_LIST,         /* a list's number in tokens */
+    REQUEST_KEY_ADDRESS,      /* as it was typed */
+    REQUEST_KEY_NAME,
+    REQUEST_KEY_CONSENT, /* version of the text agreed to */
+    REQUEST_KEY_WORDING, /* that text */
+    REQUEST_KEY_SOURCE,  /* IP address from which it came */
+    REQUEST_KEY_JOIN,    /* numbers of lists, comma-separated */
+    REQUEST_KEY_LEAVE,
+    REQUEST_KEY_NEW_LANGUAGE,
+    REQUEST_KEY_NEW_ADDRESS,
+    REQUEST_KEY_CODE,   /* of a return path, as it came: the daemon checks it */
+    REQUEST_KEY_CLASS,  /* a word: hard, soft … */
+    REQUEST_KEY_STATUS, /* enhanced status code */
+    REQUEST_KEY_BY,     /* who gave the command */
+    REQUEST_KEY_REASON, /* in words */
+    REQUEST_KEY_HASH,   /* keyed hash of an address, where the address may not be kept */
+    REQUEST_KEY_SUBSCRIBER,
+    REQUEST_KEYS,
+};
+
+/* Who may ask: a file in requests/DOOR with a verb of another is not of this format. */
+enum request_door { REQUEST_WEB = 1, REQUEST_MAIL = 2, REQUEST_COMMAND = 4, REQUEST_ANY_DOOR = 7 };
+
+enum {
+    REQUEST_FILE_MAX_BYTES = 4 << 20,
+    REQUEST_LINE_MAX_BYTES = 24 * 1024, /* a record, as it is printed, whatever its values; they are bounded each */
+    REQUEST_TOKEN_MAX = 200,
+    REQUEST_LANGUAGE_MAX = 16,
+    REQUEST_WORD_MAX = 32,
+    REQUEST_LISTS_MAX = 64,
+    REQUEST_ADDRESS_MAX = 320,
+    REQUEST_NAME_MAX = 200,
+    REQUEST_TEXT_MAX = 4000, /* wording, reason */
+};
 
 struct request {
     uint8_t id[16];
-    int64_t at_usec;
+    int64_t at_usec; /* whole seconds are written */
     enum request_verb verb;
-    struct view token;
-    int64_t announcement;
-    enum request_how how;
-    struct view language; /* "" where unknown */
+    struct view value[REQUEST_KEYS]; /* len 0: not there */
 };
 
-/* Whether a text may stand in a record as token, as language. What is printed must pass; what is read has. */
-bool request_is_token(struct view token);
-bool request_is_language(struct view language);
+static inline struct view request_get(const struct request *r, enum request_key key) {
+    return r->value[key];
+}
+/* Of numbers: 0 where it is not there. */
+int64_t request_number(const struct request *r, enum request_key key);
+/* Takes the next number off a value such as REQUEST_KEY_JOIN; false at its end. */
+bool request_next_list(struct view *rest, uint32_t *ret);
 
-void request_print_head(struct buf *to);
+const char *request_verb_name(enum request_verb verb);
+enum request_door request_verb_door(enum request_verb verb);
+const char *request_key_name(enum request_key key);
+/* Whether a value may stand under that key. */
+bool request_is_value(enum request_key key, struct view value);
+/* Whether it may be printed: its verb has all keys that it must have and no other, each with a good value. */
+bool request_is_whole(const struct request *r);
+
+/* One record's line, which must be whole. */
 void request_print(struct buf *to, const struct request *r);
-void request_print_end(struct buf *to);
+/* The same with an id and time of its own: what a door does. -EIO without random bits, -EINVAL where it is not whole,
+ * or the buffer's error; no part of it is added then. */
+int request_print_new(struct buf *to, struct request *r);
 
-/* Reads a whole file; calls on_request for each record once the whole file is known to be well-formed. -EBADMSG else,
- * with the line in *ret_line. A non-zero answer of on_request ends it and is returned. */
-typedef int request_on_record(void *user, const struct request *r);
-int request_read(struct view file, request_on_record *on_request, void *user, unsigned *ret_line);
+/* Reads a file, record by record, once the whole of it is known to be well-formed. Begin with a zeroed struct. */
+struct request_reader {
+    struct view rest;
+    size_t left; /* records */
+    unsigned version;
+    enum request_door doors;
+    struct buf memory; /* of the values of one record */
+};
+/* doors: an or of those whose verbs may be there. file must stay as long as the reader. -EBADMSG for anything else,
+ * with the line in *ret_line; -EPROTONOSUPPORT for a later version; -ENOMEM. */
+int request_reader_open(struct request_reader *reader, struct view file, enum request_door doors, unsigned *ret_line);
+/* 1 and the record, whose values last until the next call; 0 at the end; -ENOMEM. */
+int request_reader_next(struct request_reader *reader, struct request *ret);
+void request_reader_done(struct request_reader *reader);
 
-/* For a door: writes the records (1 or more) durably into spool/requests/<door>/ and returns 0 only when they outlive a
- * power cut. dirfd is that folder. -EMSGSIZE beyond REQUEST_FILE_MAX_BYTES: REQUEST_HAND_OVER_MAX records always fit.
- */
-enum { REQUEST_HAND_OVER_MAX = 2048 };
-int request_hand_over(int dirfd, const struct request *records, size_t count);
+/* For a door: writes the records (1 or more, as request_print() prints them) with head and end durably into
+ * spool/requests/<door>/ and returns 0 only when they outlive a power cut. dirfd is that folder. -EMSGSIZE beyond
+ * REQUEST_RECORDS_MAX_BYTES. */
+enum { REQUEST_RECORDS_MAX_BYTES = REQUEST_FILE_MAX_BYTES - 64 };
+int request_hand_over(int dirfd, struct view records);

@@ -1,4 +1,5 @@
 #include "fixed_keys.h"
+#include "request_helper.h"
 
 #include <poll.h>
 #include <stdio.h>
@@ -117,9 +118,9 @@ static struct request request(uint8_t id, enum request_verb verb, struct view to
     return (struct request){.id = {id},
                             .at_usec = at / USEC_PER_SEC * USEC_PER_SEC,
                             .verb = verb,
-                            .token = token_view,
-                            .how = REQUEST_ONE_CLICK,
-                            .language = VIEW("de")};
+                            .value = {[REQUEST_KEY_TOKEN] = token_view,
+                                      [REQUEST_KEY_HOW] = VIEW("one-click"),
+                                      [REQUEST_KEY_LANGUAGE] = VIEW("de")}};
 }
 
 static void on_done(struct store_job *job, int result) {
@@ -144,7 +145,7 @@ static struct requests run(struct house *h) {
 }
 
 static struct requests hand_over(struct house *h, struct request q) {
-    assert_int_equal(request_hand_over(h->web, &q, 1), 0);
+    assert_int_equal(hand_over_all(h->web, &q, 1), 0);
     return run(h);
 }
 
@@ -194,7 +195,7 @@ static void a_leave_takes_effect_once(void **state) {
 static void the_list_that_the_mail_came_through_is_left_too(void **state) {
     struct house *h = *state;
     struct request q = request(1, REQUEST_LEAVE, token(h, TOKEN_RECIPIENT, LIST, PERSON), clock_now_usec());
-    q.announcement = 40;
+    q.value[REQUEST_KEY_ANNOUNCEMENT] = VIEW("40");
     (void)hand_over(h, q);
     assert_int_equal(state_of(h, 7), 3);
     assert_int_equal(state_of(h, 8), 3);
@@ -231,14 +232,14 @@ static void a_leave_is_undone_within_an_hour(void **state) {
     int64_t now = clock_now_usec();
     struct view t = token(h, TOKEN_RECIPIENT, LIST, PERSON);
     struct request leave = request(1, REQUEST_LEAVE, t, now - 7200 * USEC_PER_SEC);
-    leave.announcement = 40;
+    leave.value[REQUEST_KEY_ANNOUNCEMENT] = VIEW("40");
     (void)hand_over(h, leave);
     struct request late = request(2, REQUEST_UNDO, t, now - 3599 * USEC_PER_SEC);
-    late.announcement = 40;
+    late.value[REQUEST_KEY_ANNOUNCEMENT] = VIEW("40");
     (void)hand_over(h, late);
     assert_int_equal(state_of(h, 7), 3);
     struct request undo = request(3, REQUEST_UNDO, t, now - 3601 * USEC_PER_SEC);
-    undo.announcement = 40;
+    undo.value[REQUEST_KEY_ANNOUNCEMENT] = VIEW("40");
     (void)hand_over(h, undo);
     assert_int_equal(state_of(h, 7), 2);
     assert_int_equal(state_of(h, 8), 2);
@@ -301,9 +302,9 @@ static void many_files_and_long_ones(void **state) {
         many[i] = request(1, REQUEST_LEAVE, t, 0);
         many[i].id[1] = (uint8_t)i, many[i].id[2] = (uint8_t)(i >> 8);
     }
-    assert_int_equal(request_hand_over(h->mail, many, 2000), 0);
+    assert_int_equal(hand_over_all(h->mail, many, 2000), 0);
     for (int i = 2000; i < 2300; i++)
-        assert_int_equal(request_hand_over(i % 2 ? h->web : h->mail, &many[i], 1), 0);
+        assert_int_equal(hand_over_all(i % 2 ? h->web : h->mail, &many[i], 1), 0);
     struct requests r = run(h);
     assert_true(r.files == 301 && r.applied == 2300 && r.refused == 0);
     assert_int_equal(query(h, "SELECT count(*) FROM request"), 2300);
@@ -351,13 +352,13 @@ static void a_long_file_is_applied_whole_and_once(void **state) {
     static const char name[] = "20250902T100000.000000Z-0123456789abcdef0123456789abcdef.req";
     AUTOBUF struct buf text = BUF_INIT(REQUEST_FILE_MAX_BYTES);
     struct view t = token(h, TOKEN_RECIPIENT, LIST, PERSON);
-    request_print_head(&text);
+    buf_puts(&text, REQUEST_HEAD);
     for (int i = 0; i < RECORDS; i++) {
         struct request q = request(1, REQUEST_LEAVE, t, 0);
         q.id[1] = (uint8_t)i, q.id[2] = (uint8_t)(i >> 8);
         request_print(&text, &q);
     }
-    request_print_end(&text);
+    buf_puts(&text, "end\n");
     assert_int_equal(buf_error(&text), 0);
     h->keeps = true; /* by its name it is old */
     for (int round = 0; round < 2; round++) {
@@ -381,7 +382,7 @@ static void a_run_that_was_cut_off_goes_on(void **state) {
         many[i].id[1] = (uint8_t)i, many[i].id[2] = (uint8_t)(i >> 8);
     }
     for (int i = 0; i < 100; i++)
-        assert_int_equal(request_hand_over(h->web, &many[i], 1), 0);
+        assert_int_equal(hand_over_all(h->web, &many[i], 1), 0);
     assert_int_equal(run(h).applied, 100);
     char **names;
     size_t count;
@@ -391,7 +392,7 @@ static void a_run_that_was_cut_off_goes_on(void **state) {
         assert_int_equal(renameat(applied, names[i], h->web, names[i]), 0);
     files_free_names(names, count);
     for (int i = 100; i < 600; i++)
-        assert_int_equal(request_hand_over(i % 2 ? h->web : h->mail, &many[i], 1), 0);
+        assert_int_equal(hand_over_all(i % 2 ? h->web : h->mail, &many[i], 1), 0);
     struct requests r = run(h);
     assert_true(r.files == 600 && r.rejected == 0 && r.applied == 500);
     assert_int_equal(count_files(h, "applied"), 600);
@@ -402,9 +403,9 @@ static void what_is_cut_off_is_rejected_whole(void **state) {
     struct house *h = *state;
     AUTOBUF struct buf whole = BUF_INIT(4096), odd = BUF_INIT(4096);
     struct request q = request(1, REQUEST_LEAVE, token(h, TOKEN_RECIPIENT, LIST, PERSON), 0);
-    request_print_head(&whole);
+    buf_puts(&whole, REQUEST_HEAD);
     request_print(&whole, &q);
-    request_print_end(&whole);
+    buf_puts(&whole, "end\n");
     static const char name[] = "20250902T100000.000000Z-0123456789abcdef0123456789abcdef.req";
     size_t rejected = 0;
     for (size_t len = 0; len < whole.len - 1; len += len < 30 || len > whole.len - 8 ? 1 : 17, rejected++) {
@@ -446,6 +447,34 @@ static void nothing_in_the_folder_holds_up_the_others(void **state) {
     assert_int_equal(state_of(h, 8), 3);
 }
 
+/* A door that is newer than the daemon: nothing is lost by it. */
+static void a_later_version_waits(void **state) {
+    struct house *h = *state;
+    assert_int_equal(files_write_new(h->web, "0.req", VIEW("rundbrief-requests 3\nend\n"), 0600), 0);
+    struct requests r = hand_over(h, request(1, REQUEST_LEAVE, token(h, TOKEN_RECIPIENT, LIST, PERSON), 0));
+    assert_true(r.skipped == 1 && r.files == 1 && r.applied == 1 && r.rejected == 0 && r.trouble == 0);
+    assert_int_equal(count_files(h, "requests/web"), 1);
+}
+
+/* What is a command's, or a mail's, nobody can ask at the web door. */
+static void a_door_asks_for_its_own_verbs(void **state) {
+    struct house *h = *state;
+    struct request suppress = {.id = {1},
+                               .verb = REQUEST_SUPPRESS,
+                               .value = {[REQUEST_KEY_ADDRESS] = VIEW("a@b.example"),
+                                         [REQUEST_KEY_BY] = VIEW("mallory"),
+                                         [REQUEST_KEY_REASON] = VIEW("no")}};
+    struct requests r = hand_over(h, suppress);
+    assert_true(r.rejected == 1 && r.files == 0);
+    assert_int_equal(hand_over_all(h->mail, &suppress, 1), 0);
+    r = run(h);
+    assert_true(r.rejected == 1 && r.files == 0);
+    struct request complaint = {.id = {2}, .verb = REQUEST_COMPLAINT, .value = {[REQUEST_KEY_CODE] = VIEW("abc")}};
+    r = hand_over(h, complaint);
+    assert_true(r.rejected == 1 && r.files == 0);
+    assert_int_equal(query(h, "SELECT count(*) FROM suppression"), 0);
+}
+
 static void only_a_purge_removes(void **state) {
     struct house *h = *state;
     AUTOCLOSE int applied = files_open_dir(h->spool->dirfd, "applied");
@@ -468,7 +497,7 @@ static void a_full_disk_loses_nothing(void **state) {
         many[i] = q;
         many[i].id[1] = (uint8_t)i, many[i].id[2] = (uint8_t)(i >> 8);
     }
-    assert_int_equal(request_hand_over(h->web, many, 2000), 0);
+    assert_int_equal(hand_over_all(h->web, many, 2000), 0);
     (void)query(h, "PRAGMA max_page_count = 1");
     struct requests *r = calloc(1, sizeof *r);
     r->spool = h->spool, r->keys = h->keys;
@@ -500,6 +529,8 @@ int main(void) {
         HOUSE_TEST(a_run_that_was_cut_off_goes_on),
         HOUSE_TEST(what_is_cut_off_is_rejected_whole),
         HOUSE_TEST(nothing_in_the_folder_holds_up_the_others),
+        HOUSE_TEST(a_later_version_waits),
+        HOUSE_TEST(a_door_asks_for_its_own_verbs),
         HOUSE_TEST(only_a_purge_removes),
         HOUSE_TEST(a_full_disk_loses_nothing),
     };

@@ -15,6 +15,7 @@
 #include "trust/keys.h"
 #include "trust/token.h"
 
+#include "request_helper.h"
 #include "unit.h"
 
 /* ---- a door in a thread of its own, on a spool of its own ---- */
@@ -240,10 +241,10 @@ struct stored {
 
 static int on_record(void *user, const struct request *r) {
     struct stored *stored = user;
-    static const char *const verbs[] = {"leave", "undo"}, *const hows[] = {"link", "one-click"};
+    struct view how = request_get(r, REQUEST_KEY_HOW), language = request_get(r, REQUEST_KEY_LANGUAGE);
     stored->records++;
-    buf_printf(&stored->text, "%s %s %lld %.*s;", verbs[r->verb], hows[r->how], (long long)r->announcement,
-               (int)r->language.len, r->language.ptr);
+    buf_printf(&stored->text, "%s %.*s %lld %.*s;", request_verb_name(r->verb), (int)how.len, how.ptr,
+               (long long)request_number(r, REQUEST_KEY_ANNOUNCEMENT), (int)language.len, language.ptr);
     return 0;
 }
 
@@ -259,7 +260,7 @@ static const char *take_stored(const struct fixture *f, struct stored *ret) {
         unsigned line;
         assert_int_equal(files_read(dir, names[i], &text), 0);
         assert_non_null(strstr(buf_str(&text), buf_str(&f->token)));
-        assert_int_equal(request_read(buf_view(&text), on_record, ret, &line), 0);
+        assert_int_equal(request_read(buf_view(&text), REQUEST_WEB, on_record, ret, &line), 0);
         assert_int_equal(unlinkat(dir, names[i], 0), 0);
     }
     files_free_names(names, ret->files);

@@ -4,6 +4,7 @@
 #include "base/number.h"
 #include "net/loop.h"
 
+#include "request_helper.h"
 #include "unit.h"
 
 struct fixture {
@@ -56,11 +57,11 @@ static void on_done(void *user, int result) {
 
 static int add(struct fixture *f, struct writer_job **ret_job) {
     char token[] = "Token", language[] = "de"; /* copied: gone when this returns */
-    const struct request request = {.verb = REQUEST_LEAVE,
-                                    .token = view_of(token),
-                                    .announcement = 7,
-                                    .how = REQUEST_ONE_CLICK,
-                                    .language = view_of(language)};
+    struct request request = {.verb = REQUEST_LEAVE,
+                              .value = {[REQUEST_KEY_TOKEN] = view_of(token),
+                                        [REQUEST_KEY_ANNOUNCEMENT] = VIEW("7"),
+                                        [REQUEST_KEY_HOW] = VIEW("one-click"),
+                                        [REQUEST_KEY_LANGUAGE] = view_of(language)}};
     f->inside = true;
     int r = writer_add(f->writer, &request, on_done, f, ret_job);
     f->inside = false;
@@ -71,9 +72,9 @@ static int add(struct fixture *f, struct writer_job **ret_job) {
 
 static int on_record(void *user, const struct request *r) {
     size_t *records = user;
-    assert_true(view_eq_str(r->token, "Token"));
-    assert_true(view_eq_str(r->language, "de"));
-    assert_int_equal(r->announcement, 7);
+    assert_true(view_eq_str(request_get(r, REQUEST_KEY_TOKEN), "Token"));
+    assert_true(view_eq_str(request_get(r, REQUEST_KEY_LANGUAGE), "de"));
+    assert_int_equal(request_number(r, REQUEST_KEY_ANNOUNCEMENT), 7);
     assert_true(clock_now_usec() - r->at_usec < 60 * USEC_PER_SEC);
     ++*records;
     return 0;
@@ -90,7 +91,7 @@ static size_t stored(const struct fixture *f, size_t *ret_files) {
         unsigned line;
         assert_true(view_ends(view_of(names[i]), ".req"));
         assert_int_equal(files_read(dir, names[i], &text), 0);
-        assert_int_equal(request_read(buf_view(&text), on_record, &records, &line), 0);
+        assert_int_equal(request_read(buf_view(&text), REQUEST_WEB, on_record, &records, &line), 0);
     }
     files_free_names(names, *ret_files);
     return records;
@@ -125,7 +126,33 @@ static void the_number_that_waits_is_capped(void **state) {
     assert_int_equal(loop_run(f->loop), 0);
     assert_int_equal(f->good, 1 + WRITER_WAITING_MAX);
     assert_int_equal(stored(f, &files), 1 + WRITER_WAITING_MAX);
-    assert_int_equal(files, 3);
+    assert_int_equal(files, 2);
+}
+
+/* Long records: as many as a file holds go together, and so many bytes wait. */
+static void files_are_filled_and_the_bytes_that_wait_are_capped(void **state) {
+    struct fixture *f = *state;
+    static char wording[REQUEST_TEXT_MAX];
+    struct writer_job *job;
+    memset(wording, 'x', sizeof wording);
+    struct request long_one = {.verb = REQUEST_SIGN_UP,
+                               .value = {[REQUEST_KEY_LIST] = VIEW("7"),
+                                         [REQUEST_KEY_ADDRESS] = VIEW("a@b.example"),
+                                         [REQUEST_KEY_LANGUAGE] = VIEW("de"),
+                                         [REQUEST_KEY_CONSENT] = VIEW("1"),
+                                         [REQUEST_KEY_WORDING] = view_make(wording, sizeof wording)}};
+    AUTOBUF struct buf line = BUF_INIT(REQUEST_LINE_MAX_BYTES);
+    assert_int_equal(request_print_new(&line, &long_one), 0);
+    int r;
+    while ((r = writer_add(f->writer, &long_one, on_done, f, &job)) == 0)
+        f->asked++;
+    assert_int_equal(r, -EBUSY);
+    assert_int_equal(f->asked, 1 + (WRITER_WAITING_MAX_BYTES + line.len - 1) / line.len);
+    assert_int_equal(loop_run(f->loop), 0);
+    assert_int_equal(f->good, f->asked);
+    assert_int_equal(writer_files(f->writer), 4); /* the first, two full ones, and what is left */
+    long_one.value[REQUEST_KEY_LIST] = VIEW("");
+    assert_int_equal(writer_add(f->writer, &long_one, on_done, f, &job), -EINVAL);
 }
 
 static void a_forgotten_request_is_written_all_the_same(void **state) {
@@ -176,6 +203,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(what_comes_meanwhile_shares_a_file, setup, teardown),
         cmocka_unit_test_setup_teardown(the_number_that_waits_is_capped, setup, teardown),
+        cmocka_unit_test_setup_teardown(files_are_filled_and_the_bytes_that_wait_are_capped, setup, teardown),
         cmocka_unit_test_setup_teardown(a_forgotten_request_is_written_all_the_same, setup, teardown),
         cmocka_unit_test_setup_teardown(failures_are_told_and_pass, setup, teardown),
         cmocka_unit_test_setup_teardown(stopping_answers_nothing, setup, teardown),

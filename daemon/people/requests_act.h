@@ -1,0 +1,32 @@
+/* What each verb of a request does (spool/request.h): functions over the store, called in a step on its thread, once
+ * for each record. Tokens and codes are checked here again: what a door says proves nothing.
+ *
+ * Each sets *ret_result, a word that stays with the record's id ("left", "nothing" …), and returns 0; REQUEST_REFUSED
+ * where the request may not do that. Only what keeps the store from working is an error, and then nothing of the record
+ * happened. */
+#pragma once
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "spool/request.h"
+
+struct conf;
+struct db;
+struct keyring;
+
+#define REQUEST_REFUSED "refused"
+
+struct request_act {
+    struct db *db;
+    const struct keyring *keys;
+    const struct conf *conf; /* NULL: nothing that needs it is done */
+    int64_t now_usec;
+    int64_t at_usec; /* when the door accepted it; one of the future counts as made now */
+    bool notices;    /* out: mails were written (store/notice.h) */
+};
+typedef int request_do(struct request_act *a, const struct request *q, const char **ret_result);
+
+/* requests_leave.c: with a recipient's token, also of a list that is gone.
+ * leave  the token's list, and the list through which that announcement reached the person; idempotent
+ * undo   of a leave at most an hour old (both by the records' own times) */
+request_do requests_leave, requests_undo;
