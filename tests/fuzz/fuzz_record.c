@@ -1,0 +1,37 @@
+/* A record that is read, printed again, says the same; and whatever it says, reports come out of it. */
+#include <assert.h>
+#include <stdint.h>
+
+#include "mail/bounce.h"
+#include "mail/record.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static void understand(const struct record *r) {
+    struct bounce b;
+    size_t cursor = 0, tokens = 0;
+    bounce_read(r, &b);
+    assert(b.count > 0 && b.count <= BOUNCE_REPORTS_MAX);
+    for (size_t i = 0; i < b.count; i++)
+        assert(bounce_class_name(b.reports[i].class)[0] && bounce_action_name(b.reports[i].action)[0] &&
+               memchr(b.reports[i].recipient, '\0', sizeof b.reports[i].recipient));
+    while (bounce_next_token(r, &cursor).ptr)
+        assert(++tokens <= RECORD_MAX_BYTES);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
+    struct record r, again;
+    if (record_read(view_make(data, size), &r) < 0)
+        return 0;
+    AUTOBUF struct buf printed = BUF_INIT(RECORD_MAX_BYTES);
+    record_print_head(&printed);
+    for (size_t i = 0; i < r.field_count; i++)
+        record_print_field(&printed, r.fields[i].name, r.fields[i].value);
+    for (size_t i = 0; i < r.part_count; i++)
+        record_print_part(&printed, r.parts[i].level, r.parts[i].type, r.parts[i].text);
+    record_print_end(&printed);
+    assert(view_eq(buf_view(&printed), view_make(data, size)));
+    assert(record_read(buf_view(&printed), &again) == 0 && again.part_count == r.part_count);
+    understand(&r);
+    return 0;
+}
