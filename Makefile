@@ -7,7 +7,7 @@ B       := build$(if $(VARIANT),/$(VARIANT))
 PREFIX  ?= /usr
 DESTDIR ?=
 
-PACKAGES := libcurl libical inih libsodium sqlite3 libsystemd libmicrohttpd libcmark libidn2 jansson
+PACKAGES := libcurl libical inih libsodium sqlite3 libsystemd libmicrohttpd libcmark libidn2 jansson gmime-3.0 libseccomp
 LIBS_UNPACKAGED := -lcsv -lunistring
 
 CC       := $(if $(filter clang fuzz,$(VARIANT)),clang,gcc)
@@ -84,8 +84,9 @@ $(B)/generated/events.h: systemd/rundbrief.catalog
 # Written only when PREFIX is another one, so that only what names it is built again.
 $(B)/generated/prefix.h: FORCE
 	@mkdir -p $(@D)
-	@echo '#define RUNDBRIEF_DATA_DIR "$(PREFIX)/share/rundbrief"' | cmp -s - $@ || \
-	  echo '#define RUNDBRIEF_DATA_DIR "$(PREFIX)/share/rundbrief"' >$@
+	@printf '#define RUNDBRIEF_%s_DIR "$(PREFIX)/%s/rundbrief"\n' DATA share LIB lib >$@.new
+	@cmp -s $@.new $@ || mv $@.new $@
+	@rm -f $@.new
 
 $(B)/obj/%.o: daemon/%.c | $(GENERATED)
 	@mkdir -p $(@D)
@@ -128,6 +129,12 @@ $(B)/unit/test_memory: LDFLAGS += -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc
 $(B)/fuzzers/%: tests/fuzz/%.c $(LIB)
 	@mkdir -p $(@D)
 	$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -o $@ $< $(LIB) $(LDFLAGS) -fsanitize=fuzzer $(LDLIBS)
+
+# This one starts the reader of mails, which stands beside it.
+$(B)/unit/test_reader: | $(B)/unit/rundbrief-mime
+$(B)/unit/rundbrief-mime: $(B)/rundbrief-mime
+	@mkdir -p $(@D)
+	ln -sf ../rundbrief-mime $@
 
 # This one asks a judge.
 $(B)/unit/test_judged: | $(B)/tools/judge_mime

@@ -3,9 +3,9 @@
 # may not install. Prints nothing when all is there.
 set -eu
 build="gcc make pkg-config libcurl4-openssl-dev libical-dev libinih-dev libsodium-dev libsqlite3-dev libsystemd-dev
- libmicrohttpd-dev libcmark-dev libidn2-dev libjansson-dev libcsv-dev libunistring-dev tzdata"
+ libmicrohttpd-dev libcmark-dev libidn2-dev libjansson-dev libcsv-dev libunistring-dev libgmime-3.0-dev libseccomp-dev tzdata"
 demo="python3 postfix dovecot-imapd dovecot-lmtpd openssl"
-test="$demo python3-prometheus-client rsync libcmocka-dev libgmime-3.0-dev strace curl procps clang
+test="$demo python3-prometheus-client rsync libcmocka-dev strace curl procps clang
  libclang-rt-14-dev clang-format mandoc chromium fonts-noto-core nodejs"
 lint="clang-tidy cppcheck"
 deb="dpkg-dev debhelper lintian"
