@@ -25,11 +25,11 @@ const struct verb verbs[] = {
     {"unsuppress", "ADDRESS --reason TEXT", "take that back", verb_unsuppress},
     {"key", "init|list|new|activate ID", "the keys that sign links", verb_key},
     {"token", "make|verify …", "look into a link", verb_token},
+    {"bounce", "FILE", "what a mail that came back says, and what would follow", verb_bounce},
     {"backup", "FILE", "a copy of the store, while the daemon works", verb_backup},
     {"doctor", "[--quick]", "what is wrong with the installation, why it matters, and what to do", verb_doctor},
     {"completion", "bash|zsh", "what the shell's Tab key offers, as a script", verb_completion},
     {"resend", "", "", verb_not_served},
-    {"bounce", "", "", verb_not_served},
 };
 const unsigned verb_count = sizeof verbs / sizeof verbs[0];
 
