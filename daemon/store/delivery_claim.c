@@ -45,9 +45,10 @@ static bool is_full(const struct claiming *k) {
     "u.state, u.key_id, u.signature, " suppressed ", " ADDRESS_SENT_TO(                                                \
         "s.") ", s.form, s.title, s.given_name, s.family_name, s.salutation, s.organisation, s.timezone, s.attributes"
 #define IS_SUPPRESSED "EXISTS (SELECT 1 FROM suppression x WHERE x.address_key = s.address_key)"
-#define OF_ROWS(condition)                                                                                             \
+#define OF_ROWS(index, condition)                                                                                      \
     "SELECT " PERSON(IS_SUPPRESSED) ", d.subscriber, d.list, d.language, d.state, d.attempts, d.first_claim, d.code "  \
-                                    "FROM delivery d LEFT JOIN subscriber s ON s.id = d.subscriber "                   \
+                                    "FROM delivery d INDEXED BY " index                                                \
+                                    " LEFT JOIN subscriber s ON s.id = d.subscriber "                                  \
                                     "LEFT JOIN subscription u ON u.list = d.list AND u.subscriber = d.subscriber "     \
                                     "WHERE d.announcement = ? AND " condition
 #define OF_ONE(suppressed)                                                                                             \
@@ -255,14 +256,16 @@ static int claim_due(struct claiming *k, bool resend_in_doubt) {
                    "due <= ? AND state = 5",
                    NULL, "ii", k->announcement, k->now_usec);
     if (r == 0)
-        r = db_query(k->db, OF_ROWS("d.due IS NOT NULL AND d.state IN (3, 5) AND d.due <= ? ORDER BY d.due"), &row,
-                     "ii", k->announcement, k->now_usec);
+        r = db_query(k->db,
+                     OF_ROWS("delivery_due", "d.due IS NOT NULL AND d.state IN (3, 5) AND d.due <= ? ORDER BY d.due"),
+                     &row, "ii", k->announcement, k->now_usec);
     return r < 0 ? r : claim_rows(k, row);
 }
 
 static int claim_given_back(struct claiming *k) {
     struct row *row = NULL;
-    int r = db_query(k->db, OF_ROWS("d.state = 0 ORDER BY d.subscriber"), &row, "i", k->announcement);
+    int r =
+        db_query(k->db, OF_ROWS("delivery_pending", "d.state = 0 ORDER BY d.subscriber"), &row, "i", k->announcement);
     return r < 0 ? r : claim_rows(k, row);
 }
 
