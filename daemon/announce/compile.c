@@ -27,6 +27,7 @@ static int read_settings(struct compiling *g) {
     if (!c->list)
         return why_set(g->why, -EINVAL, "the bundle's settings do not hold its list");
     c->formal = c->list->tone == CONF_TONE_FORMAL;
+    c->has_page = c->list->archive && c->list->sender->public_url[0] && !bundle_get(c->bundle, "filter").ptr;
     const char *at = strrchr(c->list->sender->address, '@');
     AUTOBUF struct buf domain = BUF_INIT(1024);
     if (!at || address_domain_ascii(view_of(at + 1), &domain) < 0) {
@@ -180,6 +181,14 @@ struct compiled *compiled_free(struct compiled *c) {
     arena_done(&c->arena);
     free(c);
     return NULL;
+}
+
+struct view compiled_calendar(const struct compiled *c) {
+    return c->calendar;
+}
+
+bool compiled_has_page(const struct compiled *c) {
+    return c->has_page;
 }
 
 size_t compiled_size(const struct compiled *c) {

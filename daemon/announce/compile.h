@@ -16,6 +16,7 @@ enum { COMPILE_ATTACHMENTS_MAX = 50 };
 
 struct compile_options {
     bool preview; /* says in the subject and the mail that this is a test */
+    bool archive; /* for the public page: compose_page() only, of nobody */
     /* Faults of texts, templates and files go here with file and line, and what is doubtful; NULL: into why. */
     struct problems *problems;
     uint64_t attachment_limit_bytes; /* of attachments and images together; 0: none */
@@ -46,8 +47,12 @@ struct compose_recipient {
 int compose(struct compiled *c, const struct compose_recipient *r, struct buf *to);
 /* One text alternative alone, for previews. */
 int compose_part(struct compiled *c, const struct compose_recipient *r, bool html, struct buf *to);
-/* The HTML alternative of a preview as a page that a browser shows: its pictures stand in it. */
+/* The HTML alternative of a preview, or for the archive, as a page that a browser shows: its pictures stand in it. */
 int compose_page(struct compiled *c, const struct compose_recipient *r, struct buf *to);
+/* Whether the announcement gets a public page: its list is marked archive, and it is for all of the list. */
+bool compiled_has_page(const struct compiled *c);
+/* The event as a calendar file, for the archive; empty without one. */
+struct view compiled_calendar(const struct compiled *c);
 /* An upper bound of a message's size without the person's fields. */
 size_t compiled_size(const struct compiled *c);
 /* The subject with its fields left out, for lists and logs of coordinators. */

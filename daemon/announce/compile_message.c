@@ -149,7 +149,7 @@ static int build_body(struct compiling *g) {
     AUTOBUF struct buf ics = BUF_INIT(CALENDAR_FILE_MAX_BYTES), seed = BUF_INIT(512);
     add_logo(g, related, &related_count);
     int r = add_images(g, related, &related_count);
-    if (r == 0 && g->options->preview)
+    if (r == 0 && (g->options->preview || g->options->archive))
         r = keep_pictures(g, &related[1], related_count - 1);
     related[0] = (struct part){.kind = PART_TEXT, .type = "text/html", .text = &c->html, .language = g->language};
     alternative[0] = (struct part){.kind = PART_TEXT, .type = "text/plain", .text = &c->plain, .language = g->language};
@@ -159,6 +159,8 @@ static int build_body(struct compiling *g) {
     mixed[0] = (struct part){.kind = PART_ALTERNATIVE, .children = alternative, .child_count = 2};
     if (r == 0 && c->event.zone) {
         r = make_calendar(g, &ics);
+        if (r == 0 && g->options->archive)
+            c->calendar = view_of(arena_dup(&c->arena, buf_view(&ics)));
         mixed[mixed_count++] = (struct part){
             .kind = PART_BYTES,
             .type = "text/calendar; method=PUBLISH; charset=UTF-8; component=vevent",

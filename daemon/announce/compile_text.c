@@ -197,6 +197,8 @@ static int make_tree(struct compiling *g) {
         .timezone = compiled_timezone(c),
         .logo = logo_of(g),
         .preview = g->options->preview,
+        .archive = g->options->archive,
+        .has_page = c->has_page && !g->options->archive,
     };
     if (r == 0)
         r = fields_tree(&given, &c->arena, &g->root);

@@ -19,7 +19,7 @@ struct compiled {
     const struct conf_list *list;
     const char *domain; /* in A-labels, behind the @ of the sender's address: of Message-IDs and Content-IDs */
     struct words *words;
-    bool formal;
+    bool formal, has_page;
     struct draft first, draft;
     struct fields_event event;
     struct merge_fields fields;
@@ -30,14 +30,15 @@ struct compiled {
     struct merge html, plain, word_merges[WORD_MERGES_MAX];
     size_t word_merge_count;
     struct message *message;
+    struct view calendar; /* of an archive's page only */
     struct picture {
         const char *content_id, *type;
         struct view bytes;
-    } pictures[MARKDOWN_IMAGES_MAX + 1]; /* of a preview only */
-    size_t picture_count;
-    struct buf scratch; /* a recipient's derived values while one message is filled */
-    struct buf name;    /* of the one that is written to */
-    struct buf date;    /* the Date of date_second; empty while there was none */
+    } pictures[MARKDOWN_IMAGES_MAX + 1];
+    size_t picture_count; /* of a preview and an archive's page only */
+    struct buf scratch;   /* a recipient's derived values while one message is filled */
+    struct buf name;      /* of the one that is written to */
+    struct buf date;      /* the Date of date_second; empty while there was none */
     int64_t date_second;
     struct reader_times reader_times;
 };

@@ -1,6 +1,8 @@
 /* Filling a compiled announcement for one recipient. */
 #include "announce/compiled.h"
 
+#include <errno.h>
+
 #include "base/number.h"
 #include "conf/conf.h"
 #include "mail/attributes.h"
@@ -18,6 +20,14 @@ static void print_unsubscribe_url(const struct compiled *c, const struct compose
     buf_puts(to, "/u/");
     buf_add_view(to, r->token);
     buf_putc(to, '/');
+    buf_put_i64(to, r->announcement);
+    buf_putc(to, '/');
+    buf_puts(to, words_language(c->words));
+}
+
+static void print_archive_url(const struct compiled *c, const struct compose_recipient *r, struct buf *to) {
+    buf_puts(to, c->list->sender->public_url);
+    buf_puts(to, "/a/");
     buf_put_i64(to, r->announcement);
     buf_putc(to, '/');
     buf_puts(to, words_language(c->words));
@@ -42,7 +52,11 @@ static void print_made(struct compiled *c, const struct compose_recipient *r, en
     case FIELD_SALUTATION: salutation_say(c->words, c->formal, &r->contact, to); break;
     case FIELD_NAME: buf_add_view(to, buf_view(&c->name)); break;
     case FIELD_URL_UNSUBSCRIBE: print_unsubscribe_url(c, r, to); break;
-    case FIELD_TO: header_add_mailbox(to, buf_view(&c->name), r->address, sizeof "To: " - 1); break;
+    case FIELD_URL_ARCHIVE: print_archive_url(c, r, to); break;
+    case FIELD_TO:
+        if (r->address.len) /* a page is for nobody */
+            header_add_mailbox(to, buf_view(&c->name), r->address, sizeof "To: " - 1);
+        break;
     case FIELD_DATE: print_date(c, r->date_usec, to); break;
     case FIELD_MESSAGE_ID:
         buf_putc(to, '<');
@@ -71,8 +85,9 @@ static void print_made(struct compiled *c, const struct compose_recipient *r, en
 }
 
 static int make_values(struct compiled *c, const struct compose_recipient *r, struct view values[MERGE_FIELDS_MAX]) {
-    static const enum recipient_field fields[] = {FIELD_SALUTATION, FIELD_NAME,       FIELD_URL_UNSUBSCRIBE, FIELD_TO,
-                                                  FIELD_DATE,       FIELD_MESSAGE_ID, FIELD_LIST_UNSUBSCRIBE};
+    static const enum recipient_field fields[] = {
+        FIELD_SALUTATION, FIELD_NAME, FIELD_URL_UNSUBSCRIBE, FIELD_URL_ARCHIVE,
+        FIELD_TO,         FIELD_DATE, FIELD_MESSAGE_ID,      FIELD_LIST_UNSUBSCRIBE};
     struct made made[COUNT_OF(fields)];
     buf_clear(&c->scratch);
     buf_clear(&c->name);
@@ -98,7 +113,7 @@ static int make_values(struct compiled *c, const struct compose_recipient *r, st
 
 int compose(struct compiled *c, const struct compose_recipient *r, struct buf *to) {
     struct view values[MERGE_FIELDS_MAX];
-    int error = make_values(c, r, values);
+    int error = r->address.len ? make_values(c, r, values) : -EINVAL;
     return error < 0 ? error : message_fill(c->message, values, to);
 }
 

@@ -18,6 +18,7 @@ static const char *const names[FIELD_COUNT] = {
     [FIELD_ORGANISATION] = "organisation",
     [FIELD_EMAIL] = "email",
     [FIELD_URL_UNSUBSCRIBE] = "url.unsubscribe",
+    [FIELD_URL_ARCHIVE] = "url.archive",
     [FIELD_TO] = "@to",
     [FIELD_DATE] = "@date",
     [FIELD_MESSAGE_ID] = "@message-id",
@@ -25,7 +26,7 @@ static const char *const names[FIELD_COUNT] = {
     [FIELD_READER_TIME] = "event.reader_time",
 };
 
-static const char *const not_served[] = {"url.preferences", "url.archive", "url.rsvp", "event.years"};
+static const char *const not_served[] = {"url.preferences", "url.rsvp", "event.years"};
 
 int fields_register(struct merge_fields *registry) {
     for (unsigned i = 0; i < FIELD_COUNT; i++) {
@@ -162,6 +163,13 @@ static struct value contact_map(const struct draft *d, struct arena *a) {
     return map;
 }
 
+/* The calendar stands beside the page. */
+static struct value archive_map(const struct words *words, struct arena *a) {
+    struct value map = value_map();
+    set_text(a, &map, "calendar", arena_printf(a, "%s.ics", words_language(words)));
+    return map;
+}
+
 int fields_tree(const struct fields_given *g, struct arena *a, struct value *ret) {
     const struct draft *d = g->draft;
     struct value root = value_map(), url = value_map(), none = {.kind = VALUE_NULL};
@@ -171,6 +179,7 @@ int fields_tree(const struct fields_given *g, struct arena *a, struct value *ret
         if (names[i][0] != '@' && !strchr(names[i], '.'))
             (void)value_set(a, &root, names[i], value_field(i));
     (void)value_set(a, &url, "unsubscribe", value_field(FIELD_URL_UNSUBSCRIBE));
+    (void)value_set(a, &url, "archive", g->has_page ? value_field(FIELD_URL_ARCHIVE) : value_text(""));
     (void)value_set(a, &root, "url", url);
     (void)value_set(a, &root, "attr", *g->attr);
     set_text(a, &root, "language", words_language(g->words));
@@ -178,6 +187,7 @@ int fields_tree(const struct fields_given *g, struct arena *a, struct value *ret
     (void)value_set(a, &root, "right_to_left",
                     (struct value){.kind = VALUE_BOOL, .truth = words_dir(g->words)[0] == 'r'});
     (void)value_set(a, &root, "preview", (struct value){.kind = VALUE_BOOL, .truth = g->preview});
+    (void)value_set(a, &root, "archive", g->archive ? archive_map(g->words, a) : none);
     (void)value_set(a, &root, "list", list_map(g->list, words_language(g->words), a));
     (void)value_set(a, &root, "sender", sender_map(g->list, g->logo, a));
     (void)value_set(a, &root, "contact", has_contact ? contact_map(d, a) : none);

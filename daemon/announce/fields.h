@@ -18,6 +18,7 @@ enum recipient_field {
     FIELD_ORGANISATION,
     FIELD_EMAIL,
     FIELD_URL_UNSUBSCRIBE,
+    FIELD_URL_ARCHIVE,
     FIELD_TO,
     FIELD_DATE,
     FIELD_MESSAGE_ID,
@@ -47,6 +48,8 @@ struct fields_given {
     const char *timezone; /* the list's */
     const char *logo;     /* where the picture is: https or cid; "" for none */
     bool preview;
+    bool archive;  /* for the public page */
+    bool has_page; /* there will be one: url.archive leads to it */
 };
 
 /* The tree without subject, words and body. */

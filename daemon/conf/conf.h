@@ -35,6 +35,7 @@ struct rate {
 enum conf_tls { CONF_TLS_REQUIRED, CONF_TLS_OPPORTUNISTIC, CONF_TLS_NONE };
 enum conf_pipelining { CONF_PIPELINING_OFFERED, CONF_PIPELINING_NONE };
 enum conf_in_doubt { CONF_IN_DOUBT_RESEND, CONF_IN_DOUBT_HOLD };
+enum conf_yes_no { CONF_NO, CONF_YES };
 enum conf_tone { CONF_TONE_FORMAL, CONF_TONE_INFORMAL };
 enum conf_release { CONF_RELEASE_HOLD, CONF_RELEASE_DIRECT };
 
@@ -86,6 +87,7 @@ struct conf_list {
     struct conf_strings relays;       /* names; empty: every relay, by priority */
     struct conf_strings coordinators;
     enum conf_release release;
+    enum conf_yes_no archive;   /* whether its announcements are shown to everybody (announce/archive.h) */
     const char *group, *reason; /* reason: why people get this, for the footer; "" for the language's default text */
 };
 

@@ -65,6 +65,7 @@ static const char *const tls_words[] = {
     [CONF_TLS_REQUIRED] = "required", [CONF_TLS_OPPORTUNISTIC] = "opportunistic", [CONF_TLS_NONE] = "none", NULL};
 static const char *const pipelining_words[] = {
     [CONF_PIPELINING_OFFERED] = "offered", [CONF_PIPELINING_NONE] = "none", NULL};
+static const char *const yes_no_words[] = {[CONF_NO] = "no", [CONF_YES] = "yes", NULL};
 static const char *const tone_words[] = {[CONF_TONE_FORMAL] = "formal", [CONF_TONE_INFORMAL] = "informal", NULL};
 static const char *const release_words[] = {[CONF_RELEASE_HOLD] = "hold", [CONF_RELEASE_DIRECT] = "direct", NULL};
 
@@ -206,6 +207,9 @@ const struct option option_rows[] = {
     {LIST(release), .key = "release", .type = OPTION_WORD, .words = release_words, .fallback = "hold",
      .help =
          "With hold, an announcement that was dropped as a file waits until somebody releases it; direct sends it."},
+    {LIST(archive), .key = "archive", .type = OPTION_WORD, .words = yes_no_words, .fallback = "no",
+     .help = "With yes, each announcement to the list gets a public page, to which its mails link. Those that are for "
+             "some of the members only get none."},
     {LIST(group), .key = "group", .type = OPTION_TEXT, .check = shape_group, .max = 32, .example = "partnerschaften",
      .help = "Members of this Unix group may do all with this list."},
     {LIST(from_name), .key = "from-name", .type = OPTION_TEXT, .max = TEXT, .example = "Städtepartnerschaften",
@@ -225,7 +229,6 @@ const struct option option_rows[] = {
     LATER(SECTION_LIST, "basis"),
     LATER(SECTION_LIST, "evidence"),
     LATER(SECTION_LIST, "open"),
-    LATER(SECTION_LIST, "archive"),
 
     {DESTINATION(rate), .key = "rate", .type = OPTION_RATE, .min = 1, .max = 1000000, .zero = "none",
      .fallback = "none", .example = "20/s",

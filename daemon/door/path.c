@@ -21,6 +21,24 @@ static void read_leave(struct view rest, struct path *ret) {
         ret->language = language;
 }
 
+static void read_archive(struct view rest, struct path *ret) {
+    struct view announcement = {0}, language = {0};
+    uint64_t number;
+    if (!view_split(&rest, '/', &announcement) || number_parse_u64(announcement, INT64_MAX, &number) < 0 || number == 0)
+        return;
+    ret->place = PATH_ARCHIVE;
+    ret->announcement = (int64_t)number;
+    if (!view_split(&rest, '/', &language) || rest.ptr)
+        return;
+    bool is_calendar = view_ends(language, ".ics");
+    if (is_calendar)
+        language = view_slice(language, 0, language.len - 4);
+    if (!words_is_code(language))
+        return;
+    ret->place = is_calendar ? PATH_CALENDAR : PATH_ARCHIVE;
+    ret->language = language;
+}
+
 void path_read(const char *path, struct path *ret) {
     *ret = (struct path){.place = PATH_NOT_FOUND, .language = VIEW("")};
     struct view v = view_of(path);
@@ -28,6 +46,8 @@ void path_read(const char *path, struct path *ret) {
         ret->depth += v.ptr[i] == '/';
     if (view_starts(v, "/u/"))
         read_leave(view_slice(v, 3, v.len), ret);
+    else if (view_starts(v, "/a/"))
+        read_archive(view_slice(v, 3, v.len), ret);
     else if (view_eq_str(v, "/healthz"))
         ret->place = PATH_HEALTH;
     else if (view_eq_str(v, "/style.css"))

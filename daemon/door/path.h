@@ -6,9 +6,11 @@
 
 enum path_place {
     PATH_NOT_FOUND,
-    PATH_LEAVE,  /* /u/TOKEN[/ANNOUNCEMENT[/LANGUAGE]] */
-    PATH_HEALTH, /* /healthz */
-    PATH_STYLE,  /* /style.css */
+    PATH_LEAVE,    /* /u/TOKEN[/ANNOUNCEMENT[/LANGUAGE]] */
+    PATH_ARCHIVE,  /* /a/ANNOUNCEMENT[/LANGUAGE] */
+    PATH_CALENDAR, /* /a/ANNOUNCEMENT/LANGUAGE.ics */
+    PATH_HEALTH,   /* /healthz */
+    PATH_STYLE,    /* /style.css */
 };
 
 /* Views into the path. Only the token decides what happens; what stands behind it helps and grants nothing, so a

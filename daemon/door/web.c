@@ -15,6 +15,7 @@
 #include "trust/keys.h"
 #include "trust/token.h"
 
+#include "door/archived.h"
 #include "door/fresh.h"
 #include "door/lists.h"
 #include "door/pages.h"
@@ -26,7 +27,7 @@
 struct web {
     struct loop *loop;
     struct conf *conf;
-    char *keys_path, *lists_path;
+    char *keys_path, *lists_path, *archive_path;
     struct pages *pages;
     struct keyring *keys;       /* NULL: none could be read */
     struct public_lists *lists; /* NULL: none */
@@ -92,19 +93,24 @@ static int verify(struct web *w, struct view text, struct token *ret) {
 
 /* ---- answers ---- */
 
-static void add_headers(struct http_request *r, const char *cache) {
+#define POLICY "default-src 'none'; style-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
+/* A page of the archive is a mail: its styles and pictures stand in it. It has no form, and nothing is signed in. */
+#define ARCHIVE_POLICY                                                                                                 \
+    "default-src 'none'; style-src 'unsafe-inline'; img-src data: https:; form-action 'none'; frame-ancestors "        \
+    "'none'; "                                                                                                         \
+    "base-uri 'none'"
+
+static void add_headers(struct http_request *r, const char *cache, const char *policy) {
     http_add_header(r, "Cache-Control", cache);
     http_add_header(r, "Referrer-Policy", "no-referrer");
     http_add_header(r, "X-Robots-Tag", "noindex, nofollow");
     http_add_header(r, "X-Content-Type-Options", "nosniff");
-    http_add_header(
-        r, "Content-Security-Policy",
-        "default-src 'none'; style-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'");
+    http_add_header(r, "Content-Security-Policy", policy);
 }
 
 static void answer_text(struct http_request *r, unsigned status, const char *type, const char *cache,
                         struct view body) {
-    add_headers(r, cache);
+    add_headers(r, cache, POLICY);
     http_answer(r, status, type, body);
 }
 
@@ -188,6 +194,30 @@ static bool admit(struct web *w, struct http_request *r, const struct path *path
     else
         answer_page(w, r, 404, PAGE_INVALID, NULL, REQUEST_LEAVE);
     return false;
+}
+
+/* A path without a language leads to one that has it, so that its links lead on. */
+static void answer_archive(struct web *w, struct http_request *r, const struct path *path) {
+    bool calendar = path->place == PATH_CALENDAR;
+    char language[ARCHIVED_LANGUAGE_SIZE];
+    int fd =
+        path->language.len ? archived_open(w->archive_path, path->announcement, path->language, calendar) : -ENOENT;
+    if (fd >= 0) {
+        add_headers(r, "public, max-age=300", ARCHIVE_POLICY);
+        http_answer_file(r, 200, calendar ? "text/calendar; charset=utf-8" : "text/html; charset=utf-8", fd);
+        return;
+    }
+    if (calendar ||
+        archived_language(w->archive_path, path->announcement, http_header(r, "Accept-Language"), language) < 0) {
+        answer_page(w, r, 404, PAGE_NOT_FOUND, NULL, REQUEST_LEAVE);
+        return;
+    }
+    AUTOBUF struct buf to = BUF_INIT(512);
+    add_root(path, &to);
+    buf_printf(&to, "a/%lld/%s", (long long)path->announcement, language);
+    http_add_header(r, "Location", buf_str(&to));
+    http_add_header(r, "Vary", "Accept-Language");
+    answer_text(r, 302, NULL, "no-store", VIEW(""));
 }
 
 /* ---- POST ---- */
@@ -284,6 +314,8 @@ static void on_head(void *user, struct http_request *r, uint64_t *ret_body_max, 
     } else if (!reads) {
         http_add_header(r, "Allow", path.place == PATH_LEAVE ? "GET, HEAD, POST" : "GET, HEAD");
         answer_page(w, r, 405, PAGE_NOT_FOUND, NULL, REQUEST_LEAVE);
+    } else if (path.place == PATH_ARCHIVE || path.place == PATH_CALENDAR) {
+        answer_archive(w, r, &path);
     } else if (path.place == PATH_HEALTH) {
         answer_text(r, 200, "text/plain; charset=utf-8", "no-store", VIEW("ok\n"));
     } else if (path.place == PATH_STYLE) {
@@ -333,8 +365,9 @@ int web_new(struct loop *loop, const struct conf *conf, struct why *why, struct 
     keyring_public_dir(conf->spool_dir, &keys);
     w->keys_path = buf_steal(&keys);
     w->lists_path = below(conf->spool_dir, "public/lists");
+    w->archive_path = below(conf->spool_dir, "public/archive");
     AUTOFREE char *requests = below(conf->spool_dir, "requests/web");
-    int r = w->keys_path && w->lists_path && requests ? 0 : why_set(why, -ENOMEM, "memory runs out");
+    int r = w->keys_path && w->lists_path && w->archive_path && requests ? 0 : why_set(why, -ENOMEM, "memory runs out");
     if (r == 0)
         r = load_pages(conf, why, &w->pages);
     if (r == 0) {
@@ -369,6 +402,7 @@ struct web *web_free(struct web *w) {
     (void)conf_unref(w->conf);
     free(w->keys_path);
     free(w->lists_path);
+    free(w->archive_path);
     free(w);
     return NULL;
 }

@@ -2,6 +2,7 @@
  *
  *   /u/TOKEN[/ANNOUNCEMENT[/LANGUAGE]]   GET, HEAD: a page with one button. POST: leaves (the form, or RFC 8058's
  *                                        List-Unsubscribe=One-Click), or takes that back within an hour
+ *   /a/ANNOUNCEMENT[/LANGUAGE[.ics]]     GET, HEAD: its public page, where it has one, or the event in it
  *   /healthz  /style.css                 GET, HEAD
  *
  * GET and HEAD change nothing. A POST is answered with 200 only when its request is durable in spool/requests/web, with

@@ -3,6 +3,8 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/number.h"
 
@@ -99,6 +101,15 @@ static void set_answer(struct http_request *r, unsigned status, const char *cont
 void http_answer(struct http_request *r, unsigned status, const char *content_type, struct view body) {
     struct MHD_Response *response =
         MHD_create_response_from_buffer(body.len, (void *)(uintptr_t)body.ptr, MHD_RESPMEM_MUST_COPY);
+    set_answer(r, status, content_type, response);
+}
+
+void http_answer_file(struct http_request *r, unsigned status, const char *content_type, int fd) {
+    struct stat st;
+    struct MHD_Response *response =
+        fstat(fd, &st) == 0 && S_ISREG(st.st_mode) ? MHD_create_response_from_fd64((uint64_t)st.st_size, fd) : NULL;
+    if (!response)
+        (void)close(fd); /* only read from */
     set_answer(r, status, content_type, response);
 }
 

@@ -90,6 +90,8 @@ void http_resume_body(struct http_request *r);
 void http_add_header(struct http_request *r, const char *name, const char *value);
 /* Copies body. Exactly once for each request. A HEAD gets the same head and no body. */
 void http_answer(struct http_request *r, unsigned status, const char *content_type, struct view body);
+/* The whole of a regular file, from its begin; takes over fd. */
+void http_answer_file(struct http_request *r, unsigned status, const char *content_type, int fd);
 /* An answer whose body is pulled in pieces: next() appends at most about room bytes to `to` and returns 1 more, 0 end,
  * or -EAGAIN: nothing yet, go on at http_more(). Any other failure cuts the answer off, so that the client sees that it
  * is not whole. */

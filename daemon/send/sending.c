@@ -51,6 +51,7 @@ void sending_unload(struct sending *s) {
 
 void sending_loading_done(struct sending_loading *l) {
     bundle_done(&l->bundle);
+    archiving_done(&l->archiving);
 }
 
 int sending_load(struct sending *s, struct spool *spool, struct sending_loading *l, struct why *why) {
@@ -61,8 +62,12 @@ int sending_load(struct sending *s, struct spool *spool, struct sending_loading 
         int r = read_bundle(spool, s->id, &l->bundle, &l->head, why);
         return r < 0 ? r : STORE_MORE;
     }
-    if (s->mail_count == l->head.language_count)
-        return STORE_DONE;
+    if (s->mail_count == l->head.language_count) {
+        int r = compiled_has_page(s->mails[0].compiled)
+                    ? archive_publish(&l->archiving, spool, s->id, &l->bundle, &l->head, why)
+                    : 0;
+        return r < 0 ? r : r ? STORE_MORE : STORE_DONE;
+    }
     struct sending_mail *m = &s->mails[s->mail_count];
     (void)snprintf(m->language, sizeof m->language, "%s", l->head.languages[s->mail_count]); /* codes are shorter */
     int r = compile(&l->bundle, m->language, &options, why, &m->compiled);

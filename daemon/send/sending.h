@@ -4,6 +4,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "announce/archive.h"
 #include "announce/bundle.h"
 #include "base/arena.h"
 #include "base/why.h"
@@ -45,12 +46,13 @@ struct sending {
 
 struct sending *sending_new(const struct announcement_row *row);
 struct sending *sending_free(struct sending *s);
-/* Reads the bundle and compiles its languages, one a call; STORE_MORE until all are. On the store's thread, while
+/* Reads the bundle, compiles its languages, and publishes its page where it gets one, one a call; STORE_MORE until all are. On the store's thread, while
  * nobody else touches s. Begin with a zeroed loading. */
 struct sending_loading {
     bool is_open;
     struct bundle bundle;
     struct bundle_head head;
+    struct archiving archiving;
 };
 int sending_load(struct sending *s, struct spool *spool, struct sending_loading *l, struct why *why);
 void sending_loading_done(struct sending_loading *l);

@@ -39,6 +39,23 @@ static void paths_mean_places(void **state) {
         {"/p/T", PATH_NOT_FOUND, NULL, "", 0, 1},
         {"/c/T", PATH_NOT_FOUND, NULL, "", 0, 1},
         {"/r/T", PATH_NOT_FOUND, NULL, "", 0, 1},
+        {"/a/7", PATH_ARCHIVE, NULL, "", 7, 1},
+        {"/a/7/", PATH_ARCHIVE, NULL, "", 7, 2},
+        {"/a/7/de", PATH_ARCHIVE, NULL, "de", 7, 2},
+        {"/a/7/pt-BR", PATH_ARCHIVE, NULL, "pt-BR", 7, 2},
+        {"/a/7/de.ics", PATH_CALENDAR, NULL, "de", 7, 2},
+        /* a damaged rest is absent */
+        {"/a/7/de/", PATH_ARCHIVE, NULL, "", 7, 3},
+        {"/a/7/de.", PATH_ARCHIVE, NULL, "", 7, 2},
+        {"/a/7/..", PATH_ARCHIVE, NULL, "", 7, 2},
+        {"/a/7/.ics", PATH_ARCHIVE, NULL, "", 7, 2},
+        {"/a/7/de/../../x", PATH_ARCHIVE, NULL, "", 7, 5},
+        {"/a/0/de", PATH_NOT_FOUND, NULL, "", 0, 2},
+        {"/a/-1/de", PATH_NOT_FOUND, NULL, "", 0, 2},
+        {"/a/../de", PATH_NOT_FOUND, NULL, "", 0, 2},
+        {"/a/9223372036854775808", PATH_NOT_FOUND, NULL, "", 0, 1},
+        {"/a/", PATH_NOT_FOUND, NULL, "", 0, 1},
+        {"/a", PATH_NOT_FOUND, NULL, "", 0, 0},
         {"/healthz", PATH_HEALTH, NULL, "", 0, 0},
         {"/healthz/", PATH_NOT_FOUND, NULL, "", 0, 1},
         {"/style.css", PATH_STYLE, NULL, "", 0, 0},
@@ -49,9 +66,8 @@ static void paths_mean_places(void **state) {
         path_read(cases[i].path, &path);
         unit_int(cases[i].path, path.place, cases[i].place);
         unit_int(cases[i].path, path.depth, cases[i].depth);
-        if (path.place != PATH_LEAVE)
-            continue;
-        unit_int(cases[i].path, view_eq_str(path.token, cases[i].token), true);
+        if (cases[i].token)
+            unit_int(cases[i].path, view_eq_str(path.token, cases[i].token), true);
         unit_int(cases[i].path, view_eq_str(path.language, cases[i].language), true);
         unit_int(cases[i].path, path.announcement, cases[i].announcement);
     }
