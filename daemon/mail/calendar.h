@@ -25,7 +25,7 @@ struct event {
     const char *title, *location, *url, *description; /* "" where not given */
     struct when start, end; /* both dates alone: all-day, end is the last day, inclusive. end may equal start */
     const char *zone;       /* zoneinfo name; also for all-day events, where it only says where "today" is */
-    const char *repeat;     /* as repeat_parse() takes it; "" for none */
+    const char *repeat;     /* to publish: as repeat_parse() takes it; as read: as recur_read() takes it; "" for none */
 };
 
 struct calendar_identity {
@@ -47,6 +47,6 @@ enum {
  */
 int calendar_publish(const struct event *event, const struct calendar_identity *identity, struct buf *to,
                      struct why *why);
-/* Reads a file with exactly one event. Strings live in the arena; ret->repeat is in the form of repeat_parse(), the
+/* Reads a file with exactly one event. Strings live in the arena; ret->repeat is in the form of recur_read(), the
  * description is plain text. -EINVAL with a reason, -ENOMEM. */
 int calendar_read(struct view text, const char *default_zone, struct arena *arena, struct event *ret, struct why *why);

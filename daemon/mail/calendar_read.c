@@ -10,6 +10,7 @@
 #include "base/text.h"
 #include "mail/calendar.h"
 #include "mail/calendar_lines.h"
+#include "mail/recur.h"
 #include "mail/repeat.h"
 #include "mail/unhtml.h"
 #include "mail/windows_zones.h"
@@ -85,7 +86,7 @@ static int on_event_line(struct reading *r, const struct calendar_line *line) {
     } once[] = {{"DTSTART", &r->start}, {"DTEND", &r->end}, {"DURATION", &r->duration}},
       texts[] = {
           {"SUMMARY", &r->title}, {"LOCATION", &r->location}, {"URL", &r->url}, {"DESCRIPTION", &r->description}};
-    static const char *const refused[] = {"RDATE", "EXDATE", "EXRULE"};
+    static const char *const dates[] = {"RDATE", "EXDATE"};
     if (calendar_line_is(line, "VEVENT", "BEGIN"))
         r->events++;
     if (view_eq_nocase(line->name, "RECURRENCE-ID"))
@@ -107,9 +108,13 @@ static int on_event_line(struct reading *r, const struct calendar_line *line) {
                 return refuse(r, "the event's texts are encoded as iCalendar does not have it");
             *texts[i].seen = line->value;
         }
-    for (size_t i = 0; i < COUNT_OF(refused); i++)
-        if (view_eq_nocase(line->name, refused[i]))
-            return refuse(r, "the event repeats with added or left out dates, which is not served");
+    for (size_t i = 0; i < COUNT_OF(dates); i++)
+        if (view_eq_nocase(line->name, dates[i])) {
+            buf_add_view(&r->event, line->whole);
+            buf_puts(&r->event, "\r\n");
+        }
+    if (view_eq_nocase(line->name, "EXRULE"))
+        return refuse(r, "the event repeats but for a rule (EXRULE), which is not served");
     if (view_eq_nocase(line->name, "RRULE")) {
         if (r->rule.ptr)
             return refuse(r, "the event repeats by two rules");
@@ -302,6 +307,48 @@ static void make_all_day(struct when *start, struct when *end) {
         when_add_days(end, -1);
 }
 
+/* The date of one RDATE or EXDATE, on the clock of the event's zone, as recur.h has it. */
+static int add_date(struct reading *r, icalproperty *p, const struct event *e, bool added, struct buf *to) {
+    struct icaltimetype t = added ? icalproperty_get_rdate(p).time : icalproperty_get_exdate(p);
+    struct moment m;
+    if (added && !icaltime_is_null_time(icalproperty_get_rdate(p).period.start))
+        return refuse(r, "the event repeats by periods, which is not served");
+    if (read_moment(r, p, t, "added or left out date", &m) < 0 || move(r, &m, e->zone, "added or left out date") < 0)
+        return -EINVAL;
+    buf_printf(to, "%04d%02d%02d", m.when.year, m.when.month, m.when.day);
+    if (m.when.has_time && e->start.has_time)
+        buf_printf(to, "T%02d%02d%02d", m.when.hour, m.when.minute, m.when.second);
+    return 0;
+}
+
+/* "FREQ=WEEKLY +20250902T100000 -20250909T100000,20250916T100000" */
+static int read_dates(struct reading *r, icalcomponent *c, bool added, const struct event *e, struct buf *to) {
+    icalproperty_kind kind = added ? ICAL_RDATE_PROPERTY : ICAL_EXDATE_PROPERTY;
+    size_t count = 0;
+    for (icalproperty *p = icalcomponent_get_first_property(c, kind); p; p = icalcomponent_get_next_property(c, kind)) {
+        if (++count > RECUR_DATES_MAX)
+            return why_set(r->why, -EINVAL, "the event repeats with more than %d added or left out dates",
+                           RECUR_DATES_MAX);
+        buf_puts(to, count > 1 ? "," : added ? " +" : " -");
+        if (add_date(r, p, e, added, to) < 0)
+            return -EINVAL;
+    }
+    return 0;
+}
+
+static int read_repeat(struct reading *r, icalcomponent *c, struct event *ret) {
+    AUTOBUF struct buf rule = BUF_INIT(2 * RECUR_TEXT_MAX_BYTES);
+    int error = repeat_parse(r->rule, &rule, r->why);
+    if (error == 0)
+        error = read_dates(r, c, true, ret, &rule);
+    if (error == 0)
+        error = read_dates(r, c, false, ret, &rule);
+    if (error == 0)
+        error = buf_error(&rule);
+    ret->repeat = error == 0 ? arena_dup(r->arena, view_trim(buf_view(&rule))) : "";
+    return error;
+}
+
 static int read_times(struct reading *r, icalcomponent *c, struct event *ret) {
     icalproperty *start_property = icalcomponent_get_first_property(c, ICAL_DTSTART_PROPERTY);
     icalproperty *end_property = icalcomponent_get_first_property(c, ICAL_DTEND_PROPERTY);
@@ -410,10 +457,6 @@ static int read_texts(struct reading *r, struct event *ret) {
             0)
         return error;
     ret->url = read_url(r);
-    AUTOBUF struct buf rule = BUF_INIT(2 * REPEAT_MAX_BYTES);
-    if ((error = repeat_parse(r->rule, &rule, r->why)) < 0)
-        return error;
-    ret->repeat = arena_dup(r->arena, buf_view(&rule));
     return 0;
 }
 
@@ -436,6 +479,8 @@ static int read_event(struct reading *r, struct event *ret) {
     int error = read_times(r, c, ret);
     if (error == 0)
         error = read_texts(r, ret);
+    if (error == 0)
+        error = read_repeat(r, c, ret);
     return error == 0 && arena_failed(r->arena) ? -ENOMEM : error;
 }
 
