@@ -7,6 +7,7 @@
 
 #include "announce/compile.h"
 #include "announce/inform.h"
+#include "announce/series.h"
 #include "base/clock.h"
 #include "base/files.h"
 #include "base/log.h"
@@ -27,6 +28,15 @@ static int find_event(void *user, const struct conf_list *list, const char *name
     return announcement_find_event(user, list->id, name, clock_now_usec(), arena, ret_uid, ret_sequence);
 }
 
+static int find_series(void *user, const struct conf_list *list, const char *name, struct arena *arena,
+                       struct intake_series *ret) {
+    return series_find(user, list->id, name, arena, ret);
+}
+
+static int count_uid(void *user, const char *uid, unsigned *ret) {
+    return announcement_count_uid(user, uid, ret);
+}
+
 static int check(struct admit *a, struct db *db) {
     const struct intake_options options = {
         .conf = a->conf,
@@ -34,6 +44,10 @@ static int check(struct admit *a, struct db *db) {
         .now_usec = clock_now_usec(),
         .send_at_usec = a->send_at_usec,
         .find_event = find_event,
+        .find_series = find_series,
+        .count_uid = count_uid,
+        .occurrence = a->occurrence,
+        .series_uid = a->series_uid,
         .user = db,
     };
     int r = intake_check(&a->source, &options, &a->problems, &a->result);
@@ -67,7 +81,7 @@ static int refuse_same(struct admit *a, struct db *db) {
     struct arena arena AUTOARENA = {0};
     struct announcement_row row;
     int64_t id;
-    if (a->again)
+    if (a->again || a->series)
         return 0;
     int r = announcement_find_same(db, list->id, a->result.head.identity, clock_now_usec() - same_within_usec, &id);
     if (r <= 0)
@@ -88,17 +102,26 @@ static int refuse_same(struct admit *a, struct db *db) {
 }
 
 /* In the transaction that makes the new one count: whichever way it ends, one of the two goes out. */
-static int replace_earlier(struct db *db, uint32_t list, const char *name, struct why *why, int64_t *ret_replaced) {
-    int64_t earlier = 0;
-    int r = announcement_find_replaceable(db, list, name, &earlier);
-    if (r <= 0)
+static int replace_earlier(struct admit *a, struct db *db) {
+    const struct intake_result *result = &a->result;
+    int64_t earlier = 0, now_usec = clock_now_usec(), recurring = 0;
+    int r = announcement_find_replaceable(db, result->list->id, result->head.name, &earlier);
+    if (r == 1 && result->is_series)
+        r = announcement_find_recurring(db, result->list->id, result->head.name, &recurring);
+    if (r >= 0 && result->is_series)
+        r = series_take_in(db, a->id, result, recurring, now_usec);
+    if (r < 0 || !earlier)
         return r;
     do
-        r = announcement_stop(db, earlier, "replaced", clock_now_usec(), why);
-    while (r == STORE_MORE); /* held and scheduled ones have no deliveries yet: once is enough */
+        r = announcement_stop(db, earlier, "replaced", now_usec, &a->job.why);
+    while (r == STORE_MORE); /* those that can be replaced have no deliveries yet: once is enough */
     if (r == 0)
-        *ret_replaced = earlier;
+        a->replaced = earlier;
     return r;
+}
+
+static enum announcement_state state_of(const struct admit *a) {
+    return a->result.is_series ? ANNOUNCEMENT_RECURRING : a->hold ? ANNOUNCEMENT_HELD : ANNOUNCEMENT_SCHEDULED;
 }
 
 static int pin_list(struct admit *a, struct db *db) {
@@ -122,6 +145,9 @@ static int keep(struct admit *a, struct db *db) {
         r = pin_list(a, db);
     if (r < 0)
         return r;
+    AUTOBUF struct buf date = BUF_INIT(64);
+    if (a->series)
+        occurrence_print(a->occurrence, &date);
     struct announcement_row row = {
         .name = a->result.head.name,
         .list = a->result.list->id,
@@ -137,7 +163,9 @@ static int keep(struct admit *a, struct db *db) {
         .send_at_usec = a->result.send_at_usec,
         .send_until_usec = a->result.send_until_usec,
         .state = ANNOUNCEMENT_INTAKE,
-        .resume_state = a->hold ? ANNOUNCEMENT_HELD : ANNOUNCEMENT_SCHEDULED,
+        .resume_state = state_of(a),
+        .series = a->series ? a->series->announcement : 0,
+        .occurrence = buf_str(&date),
     };
     memcpy(row.identity, a->result.head.identity, sizeof row.identity);
     r = announcement_insert(db, &row);
@@ -148,8 +176,29 @@ static int keep(struct admit *a, struct db *db) {
     return r < 0 ? why_set(&a->job.why, r, "cannot write the bundle into the spool: %s", strerror(-r)) : 0;
 }
 
+/* Somebody may have stopped it, or queued another one in its place, since its date was due. */
+static int is_over(const struct admit *a, struct db *db) {
+    AUTOARENA struct arena arena = {0};
+    struct series_row row;
+    int r = a->series ? series_get(db, a->series->announcement, &arena, &row) : 1;
+    return r < 0 ? r : r == 0 || (a->series && strcmp(row.next, a->series->next) != 0);
+}
+
+static int tell(struct admit *a, struct db *db) {
+    const struct inform i = {a->conf, a->keys, db, clock_now_usec()};
+    if (a->result.is_series)
+        return a->by && strcmp(a->by, ADMIT_BY_DROP) == 0 ? inform_recurring(&i, a->id, &a->result, &a->reach) : 0;
+    return a->hold ? inform_proof(&i, a->id, &a->result, &a->reach) : 0;
+}
+
 static int publish(struct admit *a, struct db *db) {
     char path[64];
+    int over = is_over(a, db);
+    if (over != 0) {
+        a->failure = over < 0 ? over : -ESTALE;
+        a->phase = PHASE_UNDO;
+        return STORE_MORE;
+    }
     (void)snprintf(path, sizeof path, "announcements/%lld", (long long)a->id); /* always fits */
     int r = spool_publish_tree(a->spool, a->tmp_path, path);
     if (r < 0) {
@@ -157,14 +206,10 @@ static int publish(struct admit *a, struct db *db) {
         a->phase = PHASE_UNDO;
         return STORE_MORE;
     }
-    r = replace_earlier(db, a->result.list->id, a->result.head.name, &a->job.why, &a->replaced);
+    r = a->series ? series_step(db, a->series, a->rule, a->occurrence, clock_now_usec()) : replace_earlier(a, db);
     if (r == 0)
-        r = announcement_taken_in(db, a->id, a->hold);
-    if (r == 0 && a->hold) {
-        const struct inform i = {a->conf, a->keys, db, clock_now_usec()};
-        r = inform_proof(&i, a->id, &a->result, &a->reach);
-    }
-    return r;
+        r = announcement_taken_in(db, a->id, state_of(a));
+    return r == 0 ? tell(a, db) : r;
 }
 
 static int end_check(struct admit *a, struct db *db) {

@@ -4,7 +4,7 @@
  *           nothing                                  nothing happened; the source is where it was
  *           row intake, with or without its bundle   undone: nobody was told that it was taken in, and what was dropped
  *           announcements/<id>/                      is still in its folder and comes in again
- *           row held or scheduled, bundle            done; an earlier one of that name is stopped in the same
+ *           row held, scheduled or recurring, bundle done; an earlier one of that name is stopped in the same
  *                                                    transaction. The dropped source is unlinked, then
  *                                                    announcement_source_gone(). A start that finds it before that says
  *                                                    -EALREADY
@@ -19,6 +19,7 @@
 
 struct conf;
 struct keyring;
+struct series_row;
 struct spool;
 
 /* Who queued what was found in a drop folder. */
@@ -35,6 +36,12 @@ struct admit {
     const char *by;       /* borrowed: who queued it */
     int64_t send_at_usec;
     bool check_only, hold, again;
+    /* One date of a recurring announcement, which is known to be in state recurring: its row, its date, and the UID of
+     * its events. The row moves on in the transaction that makes the date count. NULL: no such thing. */
+    const struct series_row *series;
+    const struct occurrence_rule *rule;
+    const struct when *occurrence;
+    const char *series_uid;
     const char *test_recipient, *test_language; /* borrowed; with check_only: send it as a test; language NULL: all */
     bool (*allows_list)(void *user, const struct conf_list *list); /* on the store's thread; NULL: every list */
     void *user;
@@ -51,7 +58,7 @@ struct admit {
 };
 
 /* Call after setting the inputs on a zeroed struct. Result codes of done: 0; -EINVAL (problems); -EEXIST (the same is
- * there); -EALREADY (this very source was taken in: it only has to go); -EAGAIN (somebody is at it); -EACCES. */
+ * there); -EALREADY (this very source was taken in: it only has to go); -EAGAIN (somebody is at it); -EACCES; -ESTALE (the series is over). */
 void admit_init(struct admit *a);
 void admit_done(struct admit *a);
 

@@ -121,6 +121,8 @@ void bundle_head_print(const struct bundle_head *h, struct buf *to) {
     buf_printf(to, "template = %s\n", h->template);
     if (h->uid[0])
         buf_printf(to, "uid = %s\nsequence = %u\n", h->uid, h->sequence);
+    if (h->occurrence && h->occurrence[0])
+        buf_printf(to, "occurrence = %s\n", h->occurrence);
     buf_puts(to, "[texts]\n");
     for (size_t i = 0; i < h->language_count; i++)
         buf_printf(to, "%s = %s\n", h->languages[i], h->texts[i]);
@@ -170,6 +172,8 @@ static int on_head_item(void *user, const struct ini_item *item) {
         h->template = kept;
     else if (strcmp(item->key, "uid") == 0)
         h->uid = kept;
+    else if (strcmp(item->key, "occurrence") == 0)
+        h->occurrence = kept;
     else if (strcmp(item->key, "created") == 0)
         return clock_parse_utc(value, &h->created_usec);
     else if (strcmp(item->key, "identity") == 0)
@@ -183,7 +187,7 @@ static int on_head_item(void *user, const struct ini_item *item) {
 }
 
 int bundle_head_read(struct bundle *b, struct bundle_head *ret, struct why *why) {
-    struct bundle_head head = {.name = "", .list = "", .first = "", .template = "", .uid = ""};
+    struct bundle_head head = {.name = "", .list = "", .first = "", .template = "", .uid = "", .occurrence = ""};
     struct head_reading r = {b, &head, false};
     int error = ini_read(bundle_get(b, "bundle.ini"), on_head_item, &r);
     if (error < 0 || !r.has_format || head.language_count == 0)

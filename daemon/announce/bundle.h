@@ -50,8 +50,9 @@ struct bundle_head {
     const char *languages[BUNDLE_LANGUAGES_MAX];
     const char *texts[BUNDLE_LANGUAGES_MAX]; /* the file of each language */
     size_t language_count;
-    const char *template; /* "workshop": what mail.html and mail.txt were called */
-    const char *uid;      /* of the event, "" without one */
+    const char *template;   /* "workshop": what mail.html and mail.txt were called */
+    const char *uid;        /* of the event, "" without one */
+    const char *occurrence; /* of an event that recurs: the date that is meant, "2026-11-01 10:00"; else "" */
     unsigned sequence;
     int64_t created_usec;
     uint8_t identity[32];

@@ -7,6 +7,7 @@
 #include "announce/compiled.h"
 #include "conf/conf.h"
 #include "mail/address.h"
+#include "mail/recur.h"
 
 enum { SCRATCH_MAX_BYTES = 64 * 1024, NAME_MAX_BYTES = 4096, DATE_MAX_BYTES = 64 };
 
@@ -98,6 +99,19 @@ static int parse_date(struct compiling *g, enum draft_key key, struct when *ret)
     return g->options->faults_only ? 0 : why_set(g->why, -EINVAL, "the bundle's event has no date");
 }
 
+/* To the date of one that recurs. */
+static int move_event(struct compiling *g) {
+    struct fields_event *e = &g->c->event;
+    struct when date;
+    e->recurs = true;
+    e->first = e->start;
+    if (when_parse(view_of(g->c->head.occurrence), &date) != WHEN_OK)
+        return g->options->faults_only ? 0 : why_set(g->why, -EINVAL, "the bundle's event has no date");
+    e->end = recur_end(&e->first, &e->end, &date);
+    e->start = date;
+    return 0;
+}
+
 static int read_event(struct compiling *g) {
     struct compiled *c = g->c;
     const struct draft *d = compiled_draft(c);
@@ -108,7 +122,7 @@ static int read_event(struct compiling *g) {
     c->event.end = c->event.start;
     if (r == 0 && draft_has(d, DRAFT_END))
         r = parse_date(g, DRAFT_END, &c->event.end);
-    return r;
+    return r == 0 && draft_has(d, DRAFT_REPEAT) ? move_event(g) : r;
 }
 
 static int compile_steps(struct compiling *g) {

@@ -21,7 +21,10 @@ static const char *fault_key(const struct template_fault *f) {
     case TEMPLATE_UNOPENED_SECTION: return "unopened-field-section";
     case TEMPLATE_WRONG_END: return "wrong-field-end";
     case TEMPLATE_NOT_SERVED: return "tag-not-served";
-    case TEMPLATE_UNKNOWN_FIELD: return fields_not_served(f->name) ? "field-not-served" : "unknown-field";
+    case TEMPLATE_UNKNOWN_FIELD:
+        return fields_of_recurring(f->name) ? "field-needs-repeat"
+               : fields_not_served(f->name) ? "field-not-served"
+                                            : "unknown-field";
     case TEMPLATE_TOO_BIG: return "text-too-big";
     case TEMPLATE_FIELD_IN_LIST: return "field-in-list";
     case TEMPLATE_SECTION_CROSSING: return "section-crossing";
@@ -40,7 +43,7 @@ struct text {
 
 /* Of names with the same beginning what follows must be near by itself: event.place is not event.date. */
 static const char *near_of(const struct template_fault *f) {
-    if (!f->nearest || fields_not_served(f->name))
+    if (!f->nearest || fields_not_served(f->name) || fields_of_recurring(f->name))
         return NULL;
     const char *dot = strrchr(f->name, '.'), *near_dot = strrchr(f->nearest, '.');
     if (!dot || !near_dot || dot - f->name != near_dot - f->nearest ||

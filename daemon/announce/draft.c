@@ -19,6 +19,7 @@ static const struct {
     [DRAFT_SUBJECT] = {"announcement", "subject", "[announcement] subject", false},
     [DRAFT_TEMPLATE] = {"announcement", "template", "[announcement] template", true},
     [DRAFT_SEND_AT] = {"announcement", "send-at", "[announcement] send-at", true},
+    [DRAFT_SEND_BEFORE] = {"announcement", "send-before", "[announcement] send-before", true},
     [DRAFT_SEND_UNTIL] = {"announcement", "send-until", "[announcement] send-until", true},
     [DRAFT_ATTACH] = {"announcement", "attach", "[announcement] attach", false},
     [DRAFT_FROM_NAME] = {"announcement", "from-name", "[announcement] from-name", false},
@@ -31,17 +32,10 @@ static const struct {
     [DRAFT_LOCATION] = {"event", "location", "[event] location", false},
     [DRAFT_URL] = {"event", "url", "[event] url", false},
     [DRAFT_TIMEZONE] = {"event", "timezone", "[event] timezone", true},
+    [DRAFT_REPEAT] = {"event", "repeat", "[event] repeat", true},
     [DRAFT_CONTACT_NAME] = {"contact", "name", "[contact] name", false},
     [DRAFT_CONTACT_PHONE] = {"contact", "phone", "[contact] phone", false},
     [DRAFT_CONTACT_MAIL] = {"contact", "mail", "[contact] mail", false},
-};
-
-/* Keys of the format that nothing serves yet: refused by name, never ignored. */
-static const struct {
-    const char *section, *key;
-} not_served[] = {
-    {"announcement", "send-before"},
-    {"event", "repeat"},
 };
 
 static const char *const sections[] = {"announcement", "event", "contact"};
@@ -99,11 +93,6 @@ static unsigned column_of_value(struct view front, unsigned line) {
 }
 
 static void take_pair(struct reading *r, unsigned line, const struct ini_item *item) {
-    for (size_t i = 0; i < COUNT_OF(not_served); i++)
-        if (strcmp(not_served[i].section, item->section) == 0 && strcmp(not_served[i].key, item->key) == 0) {
-            complain(r, line, "not-served", item->key, NULL, NULL);
-            return;
-        }
     size_t k = 0;
     while (k < DRAFT_KEYS && (strcmp(keys[k].section, item->section) != 0 || strcmp(keys[k].key, item->key) != 0))
         k++;
@@ -268,13 +257,12 @@ static int read_calendar(struct reading *r, struct view text, const char *defaul
         complain(r, 0, "bad-calendar", why.what, NULL, NULL);
         return 0;
     }
-    if (event.repeat && event.repeat[0])
-        complain(r, 0, "not-served", "RRULE", NULL, NULL);
     take_value(d, DRAFT_SUBJECT, event.title);
     take_value(d, DRAFT_TITLE, event.title);
     take_value(d, DRAFT_LOCATION, event.location);
     take_value(d, DRAFT_URL, event.url);
     take_value(d, DRAFT_TIMEZONE, event.zone);
+    take_value(d, DRAFT_REPEAT, event.repeat);
     take_when(d, DRAFT_START, &event.start);
     take_when(d, DRAFT_END, &event.end);
     AUTOBUF struct buf body = BUF_INIT(DRAFT_BODY_MAX_BYTES);
@@ -340,8 +328,8 @@ bool draft_is_literal(const struct draft *d, enum draft_key key) {
 }
 
 bool draft_has_event(const struct draft *d) {
-    static const enum draft_key of_event[] = {DRAFT_TITLE,    DRAFT_START, DRAFT_END,
-                                              DRAFT_LOCATION, DRAFT_URL,   DRAFT_TIMEZONE};
+    static const enum draft_key of_event[] = {DRAFT_TITLE, DRAFT_START,    DRAFT_END,   DRAFT_LOCATION,
+                                              DRAFT_URL,   DRAFT_TIMEZONE, DRAFT_REPEAT};
     for (size_t i = 0; i < COUNT_OF(of_event); i++)
         if (draft_has(d, of_event[i]))
             return true;

@@ -8,6 +8,7 @@
 #include "conf/conf.h"
 #include "mail/attributes.h"
 #include "mail/colour.h"
+#include "mail/recur.h"
 #include "mail/words.h"
 
 static const char *const names[FIELD_COUNT] = {
@@ -26,7 +27,7 @@ static const char *const names[FIELD_COUNT] = {
     [FIELD_READER_TIME] = "event.reader_time",
 };
 
-static const char *const not_served[] = {"url.preferences", "url.rsvp", "event.years"};
+static const char *const not_served[] = {"url.preferences", "url.rsvp"};
 
 int fields_register(struct merge_fields *registry) {
     for (unsigned i = 0; i < FIELD_COUNT; i++) {
@@ -35,6 +36,11 @@ int fields_register(struct merge_fields *registry) {
             return number < 0 ? number : -EINVAL;
     }
     return 0;
+}
+
+bool fields_of_recurring(const char *name) {
+    return strcmp(name, "event.years") == 0 || strcmp(name, "event.years_text") == 0 ||
+           strcmp(name, "event.first") == 0;
 }
 
 bool fields_not_served(const char *name) {
@@ -85,6 +91,20 @@ static void set_leaf(struct arena *a, struct value *map, const struct words *wor
     set_text(a, map, "weekday", weekday ? words_get(words, weekday) : "");
 }
 
+/* What counts from the first date on. */
+static void set_years(struct arena *a, struct value *map, const struct words *words, const struct fields_event *event) {
+    AUTOBUF struct buf text = BUF_INIT(4096);
+    int years = recur_years(&event->first, &event->start);
+    uint64_t n = years > 0 ? (uint64_t)years : 0;
+    struct when first = event->first;
+    first.has_time = false;
+    set_text(a, map, "years", arena_printf(a, "%llu", (unsigned long long)n));
+    words_plural(words, "dates.years", n, &text);
+    set_text(a, map, "years_text", said(a, &text));
+    when_say(words, &first, &text);
+    set_text(a, map, "first", said(a, &text));
+}
+
 static struct value event_map(const struct draft *d, const struct fields_event *event, const struct words *words,
                               const char *list_timezone, struct arena *a) {
     struct value map = value_map();
@@ -116,6 +136,8 @@ static struct value event_map(const struct draft *d, const struct fields_event *
     /* It is said to all where it is not the one that the list's readers take for granted. */
     set_text(a, &map, "zone_note", strcmp(event->zone, list_timezone) != 0 ? zone : "");
     (void)value_set(a, &map, "reader_time", value_field(FIELD_READER_TIME));
+    if (event->recurs)
+        set_years(a, &map, words, event);
     return map;
 }
 

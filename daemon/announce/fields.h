@@ -30,6 +30,8 @@ enum recipient_field {
 struct fields_event {
     struct when start, end;
     const char *zone; /* NULL: no event */
+    bool recurs;
+    struct when first; /* of one that recurs: its first date */
 };
 
 /* Registers the numbers above. */
@@ -38,6 +40,8 @@ int fields_register(struct merge_fields *registry);
 int fields_add_attributes(struct view source, struct arena *a, struct merge_fields *registry, struct value *attr);
 /* True for a field of the design that no page serves yet. */
 bool fields_not_served(const char *name);
+/* True for a field that only an event that recurs has. */
+bool fields_of_recurring(const char *name);
 
 struct fields_given {
     const struct draft *draft;

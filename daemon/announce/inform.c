@@ -208,6 +208,36 @@ static int tell_coordinators(const struct inform *i, const char *kind, int64_t i
     return r;
 }
 
+int inform_coordinators(const struct inform *i, const struct conf_list *list, int64_t id, const char *key,
+                        const char *a1, const char *a2, const char *a3) {
+    struct words *words = NULL;
+    int r = list->coordinators.count ? words_of(i->conf, list->languages.items[0], &words) : 0;
+    if (!words)
+        return r;
+    AUTOBUF struct buf subject = BUF_INIT(4096), text = BUF_INIT(TEXT_MAX_BYTES), name = BUF_INIT(128);
+    buf_printf(&name, "notice.%s-subject", key);
+    words_format(words, buf_str(&name), a1, a2, a3, &subject);
+    buf_clear(&name);
+    buf_printf(&name, "notice.%s-text", key);
+    words_format(words, buf_str(&name), a1, a2, a3, &text);
+    r = tell_coordinators(i, key, id, list, words, buf_str(&subject), buf_view(&text));
+    (void)words_free(words);
+    return r;
+}
+
+int inform_recurring(const struct inform *i, int64_t id, const struct intake_result *r, const struct reach *reach) {
+    struct words *words = NULL;
+    int error = r->list->coordinators.count ? words_of(i->conf, r->head.languages[0], &words) : 0;
+    if (!words)
+        return error;
+    AUTOBUF struct buf facts = BUF_INIT(TEXT_MAX_BYTES), number = BUF_INIT(32);
+    buf_printf(&number, "%lld", (long long)id);
+    inform_say_facts(r, reach, i->conf, words, &facts);
+    error = inform_coordinators(i, r->list, id, "recurring", r->subject, buf_str(&facts), buf_str(&number));
+    (void)words_free(words);
+    return error;
+}
+
 int inform_rejected(const struct inform *i, const struct conf_list *list, const char *file, struct view reason) {
     struct words *words = NULL;
     int r = words_of(i->conf, list->languages.items[0], &words);

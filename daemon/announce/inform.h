@@ -31,6 +31,11 @@ void inform_say_facts(const struct intake_result *r, const struct reach *reach, 
 /* A held announcement: the facts with the command that releases it, and the mail itself in each language with a test
  * token. */
 int inform_proof(const struct inform *i, int64_t id, struct intake_result *r, const struct reach *reach);
+/* One that recurs and was dropped: what was understood, and its next dates. */
+int inform_recurring(const struct inform *i, int64_t id, const struct intake_result *r, const struct reach *reach);
+/* To a list's coordinators: key is one of [notice], without -subject and -text, with {1} {2} {3}. */
+int inform_coordinators(const struct inform *i, const struct conf_list *list, int64_t id, const char *key,
+                        const char *a1, const char *a2, const char *a3);
 /* The mail in each language (or in one) to one address, as `rundbrief test` asks. id 0: not taken in. */
 int inform_test(const struct inform *i, struct intake_result *r, const char *language, const char *recipient,
                 struct why *why);

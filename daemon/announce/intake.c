@@ -257,6 +257,8 @@ void intake_filter_problem(const struct intake_result *r, struct problems *probl
                    NULL, near);
 }
 
+enum { SHOWN_DATES = 3 };
+
 static void say_moment(const struct words *words, int64_t usec, const char *zone, struct buf *to) {
     struct when w;
     if (when_from_usec(usec, zone, &w) == 0)
@@ -272,6 +274,24 @@ static void say_at_reader(const struct words *words, const struct fields_event *
         buf_puts(to, "; ");
     buf_add_view(to, said);
     reader_times_done(&times);
+}
+
+/* How it recurs: when the coordinators are asked, and the dates behind the one that is shown. */
+static void say_dates(const struct intake_result *r, const struct words *words, const char *zone, struct buf *to) {
+    AUTOBUF struct buf text = BUF_INIT(1024);
+    struct occurrence next[SHOWN_DATES];
+    words_format(words, "notice.fact-repeats", r->repeat, NULL, NULL, to);
+    buf_putc(to, '\n');
+    size_t n = occurrence_list(r->rule, &r->occurrence.start, next, SHOWN_DATES);
+    for (size_t i = 0; i < n; i++) {
+        when_say_range(words, &next[i].start, &next[i].end, &text);
+        words_format(words, "notice.fact-date", buf_str(&text), NULL, NULL, to);
+        buf_putc(to, '\n');
+        buf_clear(&text);
+    }
+    say_moment(words, r->occurrence.held_at_usec, zone, &text);
+    words_format(words, "notice.fact-held-at", buf_str(&text), NULL, NULL, to);
+    buf_putc(to, '\n');
 }
 
 /* What is not given counts from the release, which nobody knows yet. */
@@ -291,7 +311,7 @@ void intake_say(const struct intake_result *r, const struct conf *conf, const st
     if (r->has_event) {
         when_say_range(words, &r->event_start, &r->event_end, &moment);
         if (r->event_start.has_time && strcmp(r->event_zone, zone) != 0) {
-            const struct fields_event event = {r->event_start, r->event_end, r->event_zone};
+            const struct fields_event event = {.start = r->event_start, .end = r->event_end, .zone = r->event_zone};
             buf_printf(&moment, " (%s)", r->event_zone);
             say_at_reader(words, &event, zone, &moment);
         }
@@ -299,6 +319,8 @@ void intake_say(const struct intake_result *r, const struct conf *conf, const st
         buf_putc(to, '\n');
         buf_clear(&moment);
     }
+    if (r->is_series)
+        say_dates(r, words, zone, to);
     if (r->send_at_usec) {
         say_moment(words, r->send_at_usec, zone, &moment);
         words_format(words, "notice.fact-send-at", buf_str(&moment), NULL, NULL, to);

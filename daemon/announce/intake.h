@@ -5,6 +5,7 @@
 #include <stdint.h>
 
 #include "announce/bundle.h"
+#include "announce/occurrence.h"
 #include "announce/problem.h"
 #include "announce/source.h"
 #include "mail/when.h"
@@ -15,6 +16,13 @@ struct filter;
 
 enum { INTAKE_LOGO_MAX_BYTES = 200 * 1024 };
 
+/* The recurring announcement that one of the same name and list takes the place of. */
+struct intake_series {
+    const char *uid; /* of its events, without the date */
+    bool has_last;
+    struct when last; /* the latest date that it made */
+};
+
 struct intake_options {
     const struct conf *conf;
     const char *list; /* from the folder or the command; NULL: from the file */
@@ -24,6 +32,14 @@ struct intake_options {
     /* The event's UID and sequence are asked for once list and name are known; NULL for a new UID. */
     int (*find_event)(void *user, const struct conf_list *list, const char *name, struct arena *arena,
                       const char **ret_uid, unsigned *ret_sequence);
+    /* Of one that recurs: 1 where one of that name does already. NULL: none does. */
+    int (*find_series)(void *user, const struct conf_list *list, const char *name, struct arena *arena,
+                       struct intake_series *ret);
+    /* One date of a recurring announcement: that date; the series' UID. NULL: the series itself, shown by its next date. */
+    const struct when *occurrence;
+    const char *series_uid;
+    /* How often an event of that UID was announced. NULL: never. */
+    int (*count_uid)(void *user, const char *uid, unsigned *ret);
     void *user;
 };
 
@@ -39,9 +55,13 @@ struct intake_result {
     int64_t send_at_usec;    /* 0: at once */
     int64_t send_until_usec; /* 0: [retry] give-up after the start, at latest the event's end */
     bool has_event;
-    struct when event_start, event_end;
+    struct when event_start, event_end; /* of one that recurs: of its date */
     const char *event_zone;
-    int64_t event_end_usec; /* 0: no event, or one that is over and goes out all the same */
+    int64_t event_end_usec;             /* 0: no event, or one that is over and goes out all the same */
+    const struct occurrence_rule *rule; /* of one that recurs, in the bundle's arena; else NULL */
+    const char *repeat;                 /* as the draft says it */
+    struct occurrence occurrence;       /* the date that is shown, or made */
+    bool is_series;                     /* it recurs, and no single date is meant */
 };
 
 /* The language codes that templates/ has, for source_read(). Free with files_free_names(). */

@@ -93,14 +93,51 @@ static int digest_files(struct checking *k) {
     return buf_error(&all);
 }
 
+static const char *new_uid(struct checking *k) {
+    uint8_t random[16];
+    AUTOBUF struct buf uid = BUF_INIT(256);
+    if (getrandom(random, sizeof random, 0) != sizeof random)
+        return NULL;
+    encode_hex(&uid, random, sizeof random);
+    const char *at = strrchr(k->result->list->sender->address, '@');
+    AUTOBUF struct buf domain = BUF_INIT(1024);
+    bool ok = at && address_domain_ascii(view_of(at + 1), &domain) == 0;
+    buf_printf(&uid, "@%s", ok ? buf_str(&domain) : "localhost");
+    return checking_own(k, buf_str(&uid));
+}
+
+/* Each date is an event of its own: "<series>-20261101T1000@domain". One UID with RECURRENCE-ID would want a calendar
+ * that holds the whole series; of a date alone calendars make a stray, or replace the last one by it. */
+static const char *uid_of_date(struct checking *k) {
+    const struct when *w = &k->result->event_start;
+    struct view series = view_of(k->options->series_uid);
+    size_t at = view_find(series, '@');
+    AUTOBUF struct buf uid = BUF_INIT(512);
+    buf_printf(&uid, "%.*s-%04d%02d%02d", (int)at, series.ptr, w->year, w->month, w->day);
+    if (w->has_time)
+        buf_printf(&uid, "T%02d%02d", w->hour, w->minute);
+    buf_add_view(&uid, view_slice(series, at, series.len));
+    return checking_own(k, buf_str(&uid));
+}
+
 static int choose_event_identity(struct checking *k) {
     struct bundle_head *head = &k->result->head;
-    head->uid = "";
+    const struct intake_options *o = k->options;
+    head->uid = head->occurrence = "";
     if (!k->result->has_event)
         return 0;
-    if (k->options->find_event) {
-        int r = k->options->find_event(k->options->user, k->result->list, head->name, &k->result->bundle.arena,
-                                       &head->uid, &head->sequence);
+    int r = 0;
+    if (k->result->rule) {
+        AUTOBUF struct buf date = BUF_INIT(64);
+        occurrence_print(&k->result->event_start, &date);
+        head->occurrence = checking_own(k, buf_str(&date));
+        head->uid = o->occurrence ? uid_of_date(k) : k->series_uid ? k->series_uid : new_uid(k);
+        if (head->uid && o->occurrence && o->count_uid)
+            r = o->count_uid(o->user, head->uid, &head->sequence);
+        return r < 0 ? r : head->uid && head->occurrence ? 0 : -ENOMEM;
+    }
+    if (o->find_event) {
+        r = o->find_event(o->user, k->result->list, head->name, &k->result->bundle.arena, &head->uid, &head->sequence);
         if (r < 0)
             return r;
         if (r == 1) {
@@ -108,16 +145,7 @@ static int choose_event_identity(struct checking *k) {
             return 0;
         }
     }
-    uint8_t random[16];
-    AUTOBUF struct buf uid = BUF_INIT(256);
-    if (getrandom(random, sizeof random, 0) != sizeof random)
-        return -EIO;
-    encode_hex(&uid, random, sizeof random);
-    const char *at = strrchr(k->result->list->sender->address, '@');
-    AUTOBUF struct buf domain = BUF_INIT(1024);
-    bool ok = at && address_domain_ascii(view_of(at + 1), &domain) == 0;
-    buf_printf(&uid, "@%s", ok ? buf_str(&domain) : "localhost");
-    head->uid = checking_own(k, buf_str(&uid));
+    head->uid = new_uid(k);
     head->sequence = 0;
     return head->uid ? 0 : -ENOMEM;
 }

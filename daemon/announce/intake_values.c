@@ -32,7 +32,7 @@ static void check_subject(struct checking *k) {
     k->result->subject = checking_own(k, draft_text(checking_first(k), DRAFT_SUBJECT));
 }
 
-static bool parse_when(struct checking *k, enum draft_key key, struct when *ret) {
+bool checking_when(const struct checking *k, enum draft_key key, struct when *ret) {
     const char *text = draft_text(checking_first(k), key);
     switch (when_parse(view_of(text), ret)) {
     case WHEN_OK: return true;
@@ -44,7 +44,7 @@ static bool parse_when(struct checking *k, enum draft_key key, struct when *ret)
     return false;
 }
 
-static bool to_usec(struct checking *k, enum draft_key key, const struct when *w, const char *zone, int64_t *ret) {
+bool checking_usec(const struct checking *k, enum draft_key key, const struct when *w, const char *zone, int64_t *ret) {
     const char *text = draft_text(checking_first(k), key);
     switch (when_to_usec(w, zone, ret)) {
     case WHEN_OK: return true;
@@ -56,7 +56,7 @@ static bool to_usec(struct checking *k, enum draft_key key, const struct when *w
     return false;
 }
 
-static bool allows_past(const struct checking *k) {
+bool checking_allows_past(const struct checking *k) {
     bool late = false;
     return k->options->allow_past ||
            (number_parse_bool(view_of(draft_text(checking_first(k), DRAFT_LATE)), &late) == 0 && late);
@@ -81,7 +81,7 @@ static void check_event(struct checking *k) {
         checking_complain(k, DRAFT_TIMEZONE, "bad-zone", r->event_zone, NULL, NULL);
         return;
     }
-    if (!parse_when(k, DRAFT_START, &r->event_start))
+    if (!checking_when(k, DRAFT_START, &r->event_start))
         return;
     r->event_end = r->event_start;
     if (draft_has(d, DRAFT_END)) {
@@ -91,7 +91,7 @@ static void check_event(struct checking *k) {
             checking_complain(k, DRAFT_END, "end-without-date", text, NULL, NULL);
             return;
         }
-        if (!parse_when(k, DRAFT_END, &r->event_end))
+        if (!checking_when(k, DRAFT_END, &r->event_end))
             return;
     }
     int64_t start, end;
@@ -99,19 +99,21 @@ static void check_event(struct checking *k) {
         checking_complain(k, DRAFT_END, "end-of-other-kind", NULL, NULL, NULL);
         return;
     }
-    if (!to_usec(k, DRAFT_START, &r->event_start, r->event_zone, &start))
+    if (!checking_usec(k, DRAFT_START, &r->event_start, r->event_zone, &start))
         return;
     struct when last = r->event_end;
     if (!last.has_time)
         when_add_days(&last, 1);
-    if (!to_usec(k, DRAFT_END, &last, r->event_zone, &end))
+    if (!checking_usec(k, DRAFT_END, &last, r->event_zone, &end))
         return;
-    if (end < start)
+    if (end < start) {
         checking_complain(k, DRAFT_END, "end-before-start", NULL, NULL, NULL);
-    else if (end <= k->options->now_usec && !allows_past(k))
+        return;
+    }
+    r->has_event = true;
+    if (end <= k->options->now_usec && !checking_allows_past(k) && !draft_has(d, DRAFT_REPEAT))
         checking_complain(k, DRAFT_START, "event-past", draft_text(d, DRAFT_START), NULL, NULL);
     r->event_end_usec = end > k->options->now_usec ? end : 0;
-    r->has_event = true;
 }
 
 static void check_sending(struct checking *k) {
@@ -121,30 +123,34 @@ static void check_sending(struct checking *k) {
     bool late;
     if (draft_has(d, DRAFT_LATE) && number_parse_bool(view_of(draft_text(d, DRAFT_LATE)), &late) < 0)
         checking_complain(k, DRAFT_LATE, "not-yes-or-no", draft_text(d, DRAFT_LATE), NULL, NULL);
+    if (draft_has(d, DRAFT_SEND_BEFORE) || draft_has(d, DRAFT_REPEAT))
+        intake_check_send_before(k);
+    if (draft_has(d, DRAFT_REPEAT))
+        return;
     if (k->options->send_at_usec)
         r->send_at_usec = k->options->send_at_usec;
     else if (draft_has(d, DRAFT_SEND_AT)) {
         struct when at;
-        if (!parse_when(k, DRAFT_SEND_AT, &at))
+        if (!checking_when(k, DRAFT_SEND_AT, &at))
             return;
         if (!at.has_time) {
             at.has_time = true;
             at.hour = 9;
         }
-        if (!to_usec(k, DRAFT_SEND_AT, &at, checking_zone(k), &r->send_at_usec))
+        if (!checking_usec(k, DRAFT_SEND_AT, &at, checking_zone(k), &r->send_at_usec))
             return;
-        if (r->send_at_usec < now - USEC_PER_MIN && !allows_past(k))
+        if (r->send_at_usec < now - USEC_PER_MIN && !checking_allows_past(k))
             checking_complain(k, DRAFT_SEND_AT, "send-at-past", draft_text(d, DRAFT_SEND_AT), NULL, NULL);
     }
     int64_t start = r->send_at_usec > now ? r->send_at_usec : now;
     if (draft_has(d, DRAFT_SEND_UNTIL)) {
         struct when w;
         int64_t until;
-        if (!parse_when(k, DRAFT_SEND_UNTIL, &w))
+        if (!checking_when(k, DRAFT_SEND_UNTIL, &w))
             return;
         if (!w.has_time)
             when_add_days(&w, 1);
-        if (!to_usec(k, DRAFT_SEND_UNTIL, &w, checking_zone(k), &until))
+        if (!checking_usec(k, DRAFT_SEND_UNTIL, &w, checking_zone(k), &until))
             return;
         if (until <= start)
             checking_complain(k, DRAFT_SEND_UNTIL, "send-until-early", NULL, NULL, NULL);
@@ -271,6 +277,9 @@ static int check_only(struct checking *k) {
 int intake_check_values(struct checking *k) {
     check_subject(k);
     check_event(k);
+    int r = draft_has(checking_first(k), DRAFT_REPEAT) ? intake_check_repeat(k) : 0;
+    if (r < 0)
+        return r;
     check_sending(k);
     check_people(k);
     check_attachments(k);

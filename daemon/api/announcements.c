@@ -17,6 +17,7 @@
 #include "mail/words.h"
 #include "send/dispatch.h"
 #include "store/announcement.h"
+#include "store/series.h"
 #include "trust/token.h"
 
 #include "base/banned.h"
@@ -63,10 +64,18 @@ static bool keep_id(struct call *c) {
 static int step_get(struct store_job *job, struct db *db) {
     struct call *c = (struct call *)job;
     struct announcement_row row;
+    struct series_row series;
     int r = get_row(c, db, &row);
     if (r == 0)
-        c->result = json_of_announcement(&row);
-    return r;
+        r = series_get(db, row.id, &c->arena, &series);
+    if (r < 0)
+        return r;
+    c->result = json_of_announcement(&row);
+    if (r == 1 && c->result) {
+        (void)json_object_set_new(c->result, "repeat", json_string(series.repeat));
+        (void)json_object_set_new(c->result, "next", json_of_dates(&series));
+    }
+    return 0;
 }
 
 void route_announcement(struct call *c) {
@@ -184,7 +193,10 @@ static json_t *queue_document(struct queueing *q, int result) {
     if (a->replaced)
         (void)json_object_set_new(document, "replaced", json_integer(a->replaced));
     if (result == 0 && !a->check_only)
-        (void)json_object_set_new(document, "state", json_string(a->hold ? "held" : "scheduled"));
+        (void)json_object_set_new(document, "state",
+                                  json_string(a->result.is_series ? "recurring"
+                                              : a->hold           ? "held"
+                                                                  : "scheduled"));
     if (result < 0)
         (void)json_object_set_new(
             document, "error",

@@ -1,8 +1,11 @@
 #include "api/json_of.h"
 
+#include "announce/series.h"
 #include "base/clock.h"
 #include "store/announcement.h"
 #include "store/delivery.h"
+
+enum { DATES_SHOWN = 3 };
 
 void json_set_moment(json_t *object, const char *key, int64_t usec) {
     AUTOBUF struct buf text = BUF_INIT(64);
@@ -32,7 +35,35 @@ json_t *json_of_announcement(const struct announcement_row *row) {
     json_set_moment(o, "started", row->started_usec);
     json_set_moment(o, "finished", row->finished_usec);
     json_set_moment(o, "purged", row->purged_usec);
+    if (row->series) {
+        (void)json_object_set_new(o, "series", json_integer(row->series));
+        (void)json_object_set_new(o, "occurrence", json_string(row->occurrence));
+    }
     return o;
+}
+
+static json_t *date_document(const struct occurrence *date) {
+    AUTOBUF struct buf said = BUF_INIT(64);
+    occurrence_print(&date->start, &said);
+    json_t *o = json_pack("{s:s}", "date", buf_str(&said));
+    if (o) {
+        json_set_moment(o, "held_at", date->held_at_usec);
+        json_set_moment(o, "send_at", date->send_at_usec);
+    }
+    return o;
+}
+
+json_t *json_of_dates(const struct series_row *row) {
+    struct occurrence_rule rule;
+    struct occurrence dates[DATES_SHOWN];
+    struct why why;
+    json_t *array = json_array();
+    if (series_rule(row, &rule, &why) == 0 && series_next(&rule, row, &dates[0])) {
+        size_t n = 1 + occurrence_list(&rule, &dates[0].start, &dates[1], DATES_SHOWN - 1);
+        for (size_t i = 0; i < n; i++)
+            (void)json_array_append_new(array, date_document(&dates[i]));
+    }
+    return array;
 }
 
 json_t *json_of_delivery(const struct delivery_row *row) {

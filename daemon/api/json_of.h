@@ -5,10 +5,13 @@
 #include "net/json.h"
 
 struct announcement_row;
+struct series_row;
 struct delivery_row;
 
 /* New documents, NULL when memory runs out. */
 json_t *json_of_announcement(const struct announcement_row *row);
+/* The dates of a recurring announcement that come next, with when each is laid before the coordinators and goes out. */
+json_t *json_of_dates(const struct series_row *row);
 json_t *json_of_delivery(const struct delivery_row *row);
 /* Sets key to the moment, or to null for 0. */
 void json_set_moment(json_t *object, const char *key, int64_t usec);

@@ -10,25 +10,53 @@
 #include "conf/conf.h"
 #include "send/dispatch.h"
 #include "store/announcement.h"
+#include "store/series.h"
+
+struct seeing {
+    struct call *call;
+    struct db *db;
+};
 
 enum { SHOWN_MAX = 20, LOOKED_MAX = 500 };
+
+static bool may_see(const struct call *c, uint32_t list_id) {
+    const struct conf_list *list = conf_find_list_id(c->conf, list_id);
+    return list ? rights_on_list(&c->rights, list) : c->rights.all;
+}
 
 static int on_announcement(void *user, const struct announcement_row *row) {
     struct call *c = user;
     json_t *rows = json_object_get(c->result, "announcements");
-    const struct conf_list *list = conf_find_list_id(c->conf, row->list);
     bool live = row->state != ANNOUNCEMENT_DONE && row->state != ANNOUNCEMENT_STOPPED;
-    if (row->state == ANNOUNCEMENT_INTAKE || !(list ? rights_on_list(&c->rights, list) : c->rights.all))
+    if (row->state == ANNOUNCEMENT_INTAKE || row->state == ANNOUNCEMENT_RECURRING || !may_see(c, row->list))
         return 0;
     if (live || json_array_size(rows) < SHOWN_MAX)
         (void)json_array_append_new(rows, json_of_announcement(row));
     return 0;
 }
 
+/* They are looked for by themselves: they may be older than all that is shown else. */
+static int on_series(void *user, const struct series_row *series) {
+    struct seeing *s = user;
+    AUTOARENA struct arena arena = {0};
+    struct announcement_row row;
+    int r = announcement_get(s->db, series->announcement, &arena, &row);
+    if (r <= 0 || !may_see(s->call, row.list))
+        return r < 0 ? r : 0;
+    json_t *o =
+        json_pack("{s:I, s:s, s:s, s:s, s:s, s:o}", "id", (json_int_t)row.id, "name", row.name, "list", row.list_name,
+                  "subject", row.subject, "repeat", series->repeat, "next", json_of_dates(series));
+    (void)json_array_append_new(json_object_get(s->call->result, "recurring"), o);
+    return 0;
+}
+
 static int step(struct store_job *job, struct db *db) {
     struct call *c = (struct call *)job;
+    struct seeing s = {c, db};
     (void)json_array_clear(json_object_get(c->result, "announcements"));
-    return announcement_each(db, false, LOOKED_MAX, on_announcement, c);
+    (void)json_array_clear(json_object_get(c->result, "recurring"));
+    int r = series_each(db, on_series, &s);
+    return r < 0 ? r : announcement_each(db, false, LOOKED_MAX, on_announcement, c);
 }
 
 static json_t *relay_documents(const struct call *c, const struct dispatch_stats *stats) {
@@ -57,9 +85,10 @@ void route_status(struct call *c) {
     struct dispatch_stats stats;
     int trouble = store_trouble(c->parts.store);
     dispatch_stats(c->parts.dispatch, &stats);
-    c->result = json_pack("{s:[], s:o, s:i, s:i, s:s, s:o}", "announcements", "relays", relay_documents(c, &stats),
-                          "claimed", (int)stats.claimed, "window", (int)stats.window, "store",
-                          trouble ? store_reason(trouble) : "ok", "store_usec", times_document(c->parts.store));
+    c->result =
+        json_pack("{s:[], s:[], s:o, s:i, s:i, s:s, s:o}", "announcements", "recurring", "relays",
+                  relay_documents(c, &stats), "claimed", (int)stats.claimed, "window", (int)stats.window, "store",
+                  trouble ? store_reason(trouble) : "ok", "store_usec", times_document(c->parts.store));
     if (!c->result) {
         call_refuse(c, 500, "out of memory", NULL);
         return;

@@ -21,6 +21,7 @@
 #include "api/api.h"
 #include "app/incoming.h"
 #include "app/informing.h"
+#include "app/recurring.h"
 #include "app/requests_watch.h"
 #include "app/retention_watch.h"
 #include "base/clock.h"
@@ -53,6 +54,7 @@ struct daemon {
     struct incoming *incoming;
     struct requests_watch *requests;
     struct retention_watch *retention;
+    struct recurring *recurring;
     struct api *api;
     struct loop_source *store_wake, *signals[3];
     bool stopping;
@@ -105,6 +107,11 @@ static void on_alert(void *user, const char *key, const char *a1, const char *a2
     const struct daemon *d = user;
     const struct informing i = {d->store, d->conf, d->keys, d->dispatch};
     informing_alert(&i, key, a1, a2);
+}
+
+static void on_recurring(void *user) {
+    struct daemon *d = user;
+    recurring_look(d->recurring);
 }
 
 /* ---- starting ------------------------------------------------------------------------------------------------ */
@@ -180,6 +187,9 @@ static void begin_serving(struct daemon *d) {
         fd = api_new(&api, fd, &why, &d->api);
     const struct retention_watch_parts retention = {d->loop, d->store, d->spool, d->keys, &d->conf, d->requests};
     if (fd >= 0 && (fd = retention_watch_new(&retention, &d->retention)) < 0)
+        (void)why_set(&why, fd, "cannot set a timer: %s", strerror(-fd));
+    const struct recurring_parts recurring = {d->loop, d->store, d->spool, d->keys, d->dispatch, &d->conf};
+    if (fd >= 0 && (fd = recurring_new(&recurring, &d->recurring)) < 0)
         (void)why_set(&why, fd, "cannot set a timer: %s", strerror(-fd));
     if (fd < 0) {
         fail(d, &why, EX_OSERR);
@@ -335,7 +345,7 @@ static void on_signal(void *user, int signal) {
 
 static int prepare(struct daemon *d, struct why *why) {
     static const int signals[] = {SIGTERM, SIGINT, SIGHUP};
-    static const struct dispatch_handlers handlers = {on_finished, on_alert};
+    static const struct dispatch_handlers handlers = {on_finished, on_alert, on_recurring};
     (void)signal(SIGPIPE, SIG_IGN); /* cannot fail for this signal */
     int r = loop_new(&d->loop);
     for (size_t i = 0; r == 0 && i < COUNT_OF(signals); i++)
@@ -360,6 +370,7 @@ static int prepare(struct daemon *d, struct why *why) {
 static void close_parts(struct daemon *d) {
     d->api = api_free(d->api);
     d->retention = retention_watch_free(d->retention);
+    d->recurring = recurring_free(d->recurring);
     d->requests = requests_watch_free(d->requests);
     if (d->incoming)
         incoming_stop(d->incoming);

@@ -60,6 +60,33 @@ static void print_one(FILE *out, const json_t *a) {
     (void)fputc('\n', out);
 }
 
+/* "2026-11-01: laid before the coordinators at 2026-10-25T08:00:00Z, goes out at 2026-11-01T08:00:00Z" */
+static void print_dates(FILE *out, const json_t *a) {
+    size_t i;
+    json_t *date;
+    json_array_foreach(json_object_get(a, "next"), i, date)(void)
+        fprintf(out, "       %s %s: laid before the coordinators at %s, goes out at %s\n", i ? "then" : "next",
+                json_text(date, "date"), json_text(date, "held_at"), json_text(date, "send_at"));
+}
+
+static void print_series(FILE *out, const json_t *a) {
+    (void)fprintf(out, "%5lld  recurring  ", (long long)json_number(a, "id", 0));
+    cli_print(out, json_text(a, "list"));
+    (void)fputs("  ", out);
+    cli_print(out, json_text(a, "subject"));
+    (void)fputs(" (", out);
+    cli_print(out, json_text(a, "repeat"));
+    (void)fputs(")\n", out);
+    print_dates(out, a);
+}
+
+static void print_any(FILE *out, const json_t *a) {
+    if (strcmp(json_text(a, "state"), "recurring") == 0)
+        print_series(out, a);
+    else
+        print_one(out, a);
+}
+
 static void print_relay(FILE *out, const json_t *r) {
     (void)fprintf(out, "relay ");
     cli_print(out, json_text(r, "name"));
@@ -80,10 +107,12 @@ static int overview(struct cli *cli) {
     else if (code == EX_OK) {
         size_t i;
         json_t *item;
-        if (json_array_size(json_object_get(status, "announcements")) == 0)
+        if (json_array_size(json_object_get(status, "announcements")) == 0 &&
+            json_array_size(json_object_get(status, "recurring")) == 0)
             (void)fputs("No announcements yet. `rundbrief new --event workshop.md` writes one to begin with.\n",
                         cli->out);
         json_array_foreach(json_object_get(status, "announcements"), i, item) print_one(cli->out, item);
+        json_array_foreach(json_object_get(status, "recurring"), i, item) print_series(cli->out, item);
         json_array_foreach(json_object_get(status, "relays"), i, item) print_relay(cli->out, item);
         if (strcmp(json_text(status, "store"), "ok") != 0)
             (void)fprintf(cli->out, "THE STORE CANNOT BE WRITTEN: %s. Sending waits.\n", json_text(status, "store"));
@@ -94,9 +123,10 @@ static int overview(struct cli *cli) {
     return code;
 }
 
+/* Or nothing that could be watched for the months between its dates. */
 static bool is_over(const json_t *a) {
     const char *state = json_text(a, "state");
-    return strcmp(state, "done") == 0 || strcmp(state, "stopped") == 0;
+    return strcmp(state, "done") == 0 || strcmp(state, "stopped") == 0 || strcmp(state, "recurring") == 0;
 }
 
 /* One line that never wraps: the next one is drawn over it. */
@@ -136,7 +166,7 @@ static void print_end(struct cli *cli, const json_t *a, int *code) {
     if (cli->json)
         *code = client_print(cli, a);
     else
-        print_one(cli->out, a);
+        print_any(cli->out, a);
 }
 
 static int watch(struct cli *cli, const char *id) {
@@ -179,7 +209,7 @@ int verb_status(struct cli *cli, int argc, char **argv) {
     if (code == EX_OK && cli->json)
         code = client_print(cli, a);
     else if (code == EX_OK)
-        print_one(cli->out, a);
+        print_any(cli->out, a);
     json_decref(a);
     return code;
 }

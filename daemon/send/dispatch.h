@@ -33,6 +33,8 @@ struct dispatch_handlers {
     void (*on_finished)(void *user, int64_t announcement);
     /* The admin must know: key is one of [notice] alert-… (templates/en/words.ini), a1 and a2 its words. */
     void (*on_alert)(void *user, const char *key, const char *a1, const char *a2);
+    /* A date of a recurring announcement is to be made: dispatch_announcement() when that is done. May be NULL. */
+    void (*on_recurring)(void *user);
 };
 
 /* keys and spool are borrowed, conf referenced. */

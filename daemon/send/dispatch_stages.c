@@ -98,7 +98,8 @@ static void take_row(struct dispatch *d, const struct announcement_row *row, boo
     case ANNOUNCEMENT_HELD:
     case ANNOUNCEMENT_PAUSED:
     case ANNOUNCEMENT_DONE:
-    case ANNOUNCEMENT_STOPPED: break;
+    case ANNOUNCEMENT_STOPPED:
+    case ANNOUNCEMENT_RECURRING: break;
     }
 }
 
@@ -155,6 +156,10 @@ static void on_survey(void *user, const struct survey *v, int result) {
         look_again(d, wall);
     else
         pace_sooner(&d->due_usec, v->next_usec);
+    if (v->recurring_usec > wall)
+        pace_sooner(&d->due_usec, v->recurring_usec);
+    else if (v->recurring_usec && d->handlers->on_recurring && !d->stopping)
+        d->handlers->on_recurring(d->user);
     dispatch_wake(d);
 }
 

@@ -13,6 +13,7 @@
 #include "send/sending.h"
 #include "send/work.h"
 #include "store/relay_usage.h"
+#include "store/series.h"
 
 #include "base/banned.h"
 
@@ -27,7 +28,7 @@ struct stage {
         struct {
             struct announcement_row *rows; /* room for STAGES_LIVE_MAX */
             size_t count;
-            int64_t next_usec;
+            int64_t next_usec, recurring_usec;
         } survey;
         struct {
             uint32_t list;
@@ -116,6 +117,8 @@ static int step_survey(struct store_job *job, struct db *db) {
         r = announcement_next_start(db, &start);
     if (r == 0)
         r = notice_next_due(db, &notice);
+    if (r == 0)
+        r = series_next_due(db, &g->survey.recurring_usec);
     g->survey.next_usec = 0;
     pace_sooner(&g->survey.next_usec, due);
     pace_sooner(&g->survey.next_usec, start);
@@ -125,7 +128,7 @@ static int step_survey(struct store_job *job, struct db *db) {
 
 static void on_survey(struct work *w, int result) {
     struct stage *g = (struct stage *)w;
-    const struct survey v = {g->survey.rows, g->survey.count, g->survey.next_usec};
+    const struct survey v = {g->survey.rows, g->survey.count, g->survey.next_usec, g->survey.recurring_usec};
     g->stages.on->on_survey(g->stages.user, &v, result);
     free(g->survey.rows);
     free(g);

@@ -22,7 +22,8 @@ enum { STAGES_LIVE_MAX = 1024 };
 struct survey {
     struct announcement_row *rows; /* scheduled, gathering and sending ones; strings are not valid */
     size_t count;
-    int64_t next_usec; /* when something falls due: a start, a retry, a notice; 0: nothing does */
+    int64_t next_usec;      /* when something falls due: a start, a retry, a notice; 0: nothing does */
+    int64_t recurring_usec; /* when a date of a recurring announcement is to be made; 0: never */
 };
 
 struct stages_handlers {

@@ -20,6 +20,7 @@ const char *announcement_state_name(enum announcement_state s) {
     case ANNOUNCEMENT_PAUSED: return "paused";
     case ANNOUNCEMENT_DONE: return "done";
     case ANNOUNCEMENT_STOPPED: return "stopped";
+    case ANNOUNCEMENT_RECURRING: return "recurring";
     }
     return "unknown";
 }
@@ -29,17 +30,18 @@ const char *announcement_state_name(enum announcement_state s) {
 int announcement_insert(struct db *db, struct announcement_row *row) {
     int r = db_run(db,
                    "INSERT INTO announcement (name, list, list_name, subject, state, resume_state, why, identity, "
-                   "event_uid, event_sequence, event_end, by, created, send_at, send_until, only_text) "
-                   "VALUES (?, ?, ?, ?, ?, ?, coalesce(?, ''), ?, coalesce(?, ''), ?, ?, coalesce(?, ''), ?, ?, ?, "
-                   "coalesce(?, ''))",
+                   "event_uid, event_sequence, event_end, by, created, send_at, send_until, only_text, series, "
+                   "occurrence) VALUES (?, ?, ?, ?, ?, ?, coalesce(?, ''), ?, coalesce(?, ''), ?, ?, coalesce(?, ''), "
+                   "?, ?, ?, coalesce(?, ''), ?, coalesce(?, ''))",
                    NULL,
                    "titt"
                    "ddtb"
-                   "tiitiiit",
+                   "tiitiiit"
+                   "it",
                    row->name, (int64_t)row->list, row->list_name, row->subject, (int)ANNOUNCEMENT_INTAKE,
                    (int)row->resume_state, row->why, view_make(row->identity, sizeof row->identity), row->event_uid,
                    (int64_t)row->event_sequence, row->event_end_usec, row->by, row->created_usec, row->send_at_usec,
-                   row->send_until_usec, row->only);
+                   row->send_until_usec, row->only, row->series, row->occurrence);
     if (r == 0) {
         row->id = db_last_id(db);
         row->state = ANNOUNCEMENT_INTAKE;
@@ -51,7 +53,7 @@ int announcement_insert(struct db *db, struct announcement_row *row) {
     "id, name, list_name, subject, why, by, event_uid, list, state, resume_state, identity, event_sequence, "          \
     "event_end, "                                                                                                      \
     "created, send_at, send_until, released, started, finished, total, pending, delivered, deferred, refused, "        \
-    "in_doubt, left_out, only_text, purged"
+    "in_doubt, left_out, only_text, purged, series, occurrence"
 
 /* Strings are the statement's. */
 static void read_row(const struct row *row, struct announcement_row *ret) {
@@ -83,6 +85,8 @@ static void read_row(const struct row *row, struct announcement_row *ret) {
         .left_out = row_uint(row, 25),
         .only = row_text(row, 26),
         .purged_usec = row_int(row, 27),
+        .series = row_int(row, 28),
+        .occurrence = row_text(row, 29),
     };
     struct view identity = row_view(row, 10);
     if (identity.len == sizeof ret->identity)
@@ -98,7 +102,7 @@ int announcement_get(struct db *db, int64_t id, struct arena *arena, struct anno
         return r;
     read_row(row, ret);
     const char **strings[] = {&ret->name, &ret->list_name, &ret->subject, &ret->why,
-                              &ret->by,   &ret->event_uid, &ret->only};
+                              &ret->by,   &ret->event_uid, &ret->only,    &ret->occurrence};
     for (size_t i = 0; i < sizeof strings / sizeof *strings; i++)
         *strings[i] = arena_strdup(arena, *strings[i]);
     db_end(row);
@@ -134,17 +138,30 @@ int announcement_each(struct db *db, bool live_only, unsigned max, announcement_
 
 int announcement_find_same(struct db *db, uint32_t list, const uint8_t identity[32], int64_t since_usec,
                            int64_t *ret_id) {
-    return db_get_int(db,
-                      "SELECT id FROM announcement WHERE list = ? AND identity = ? AND (state < 7 OR created >= ?) "
-                      "ORDER BY id DESC LIMIT 1",
-                      ret_id, "ibi", (int64_t)list, view_make(identity, 32), since_usec);
+    return db_get_int(
+        db,
+        "SELECT id FROM announcement WHERE list = ? AND identity = ? AND series = 0 AND (state < 7 OR state = 9 OR "
+        "created >= ?) ORDER BY id DESC LIMIT 1",
+        ret_id, "ibi", (int64_t)list, view_make(identity, 32), since_usec);
 }
 
 int announcement_find_replaceable(struct db *db, uint32_t list, const char *name, int64_t *ret_id) {
     return db_get_int(db,
-                      "SELECT id FROM announcement WHERE list = ? AND name = ? AND state IN (2, 3) "
+                      "SELECT id FROM announcement WHERE list = ? AND name = ? AND state IN (2, 3, 9) AND series = 0 "
                       "ORDER BY id DESC LIMIT 1",
                       ret_id, "it", (int64_t)list, name);
+}
+
+int announcement_find_recurring(struct db *db, uint32_t list, const char *name, int64_t *ret_id) {
+    return db_get_int(db, "SELECT id FROM announcement WHERE list = ? AND name = ? AND state = 9 LIMIT 1", ret_id, "it",
+                      (int64_t)list, name);
+}
+
+int announcement_count_uid(struct db *db, const char *uid, unsigned *ret) {
+    int64_t count = 0;
+    int r = db_get_int(db, "SELECT count(*) FROM announcement WHERE event_uid = ?", &count, "t", uid);
+    *ret = (unsigned)count;
+    return r < 0 ? r : 0;
 }
 
 int announcement_find_event(struct db *db, uint32_t list, const char *name, int64_t now_usec, struct arena *arena,
@@ -152,7 +169,7 @@ int announcement_find_event(struct db *db, uint32_t list, const char *name, int6
     struct row *row = NULL;
     int r = db_query(db,
                      "SELECT event_uid, event_sequence FROM announcement WHERE list = ? AND name = ? AND "
-                     "event_uid <> '' AND event_end > ? ORDER BY id DESC LIMIT 1",
+                     "event_uid <> '' AND event_end > ? AND series = 0 AND state <> 9 ORDER BY id DESC LIMIT 1",
                      &row, "iti", (int64_t)list, name, now_usec);
     if (r < 0 || (r = db_next(row)) <= 0)
         return r;
@@ -193,12 +210,12 @@ static int moved(int r, int64_t changed) {
     return r < 0 ? r : changed ? 0 : -ESTALE;
 }
 
-int announcement_taken_in(struct db *db, int64_t id, bool held) {
+int announcement_taken_in(struct db *db, int64_t id, enum announcement_state state) {
     int64_t changed = 0;
     int r = db_run(db,
                    "UPDATE announcement SET state = ?1, released = CASE ?1 WHEN 3 THEN created END "
                    "WHERE id = ? AND state = 1",
-                   &changed, "di", (int)(held ? ANNOUNCEMENT_HELD : ANNOUNCEMENT_SCHEDULED), id);
+                   &changed, "di", (int)state, id);
     return moved(r, changed);
 }
 
@@ -233,11 +250,24 @@ int announcement_resume(struct db *db, int64_t id, struct why *why) {
     return r == -ESTALE ? refuse(db, id, "resumed", why) : r;
 }
 
+/* Of a recurring one: those that nobody was written to yet have no rows of delivery. */
+static int stop_dates(struct db *db, int64_t series, const char *reason, int64_t now_usec) {
+    int64_t was = 0;
+    int r = db_run(db, "DELETE FROM series WHERE announcement = ?", &was, "i", series);
+    return r < 0 || !was ? r
+                         : db_run(db,
+                                  "UPDATE announcement SET state = 8, why = ?, finished = ? WHERE series = ? AND "
+                                  "series <> 0 AND state IN (2, 3)",
+                                  NULL, "tii", reason, now_usec, series);
+}
+
 int announcement_stop(struct db *db, int64_t id, const char *reason, int64_t now_usec, struct why *why) {
     int64_t changed = 0;
-    int r =
-        db_run(db, "UPDATE announcement SET state = 8, why = ?, finished = ? WHERE id = ? AND state IN (2, 3, 4, 5, 6)",
-               &changed, "tii", reason, now_usec, id);
+    int r = db_run(
+        db, "UPDATE announcement SET state = 8, why = ?, finished = ? WHERE id = ? AND state IN (2, 3, 4, 5, 6, 9)",
+        &changed, "tii", reason, now_usec, id);
+    if (r == 0 && changed)
+        r = stop_dates(db, id, reason, now_usec);
     if (r < 0)
         return r;
     enum announcement_state state = ANNOUNCEMENT_INTAKE;

@@ -4,6 +4,8 @@
  *   intake -> held -> scheduled -> gathering -> sending -> done
  *   intake -> scheduled (queued by command, or release = direct)
  *   scheduled, gathering, sending <-> paused (a gathering goes on where it was)
+ *   intake -> recurring (store/series.h) -> done; each of its dates is an announcement of its own, held or scheduled
+ *   recurring -> stopped, and with it those of its dates that are held or scheduled
  *   held, scheduled, gathering, sending, paused -> stopped (what is pending is left out: "stopped"; what is on the wire
  *   just then still gets its outcome) */
 #pragma once
@@ -24,6 +26,7 @@ enum announcement_state {
     ANNOUNCEMENT_PAUSED,
     ANNOUNCEMENT_DONE,
     ANNOUNCEMENT_STOPPED,
+    ANNOUNCEMENT_RECURRING,
 };
 const char *announcement_state_name(enum announcement_state s); /* gathering is shown as "sending" */
 
@@ -37,6 +40,8 @@ struct announcement_row {
     int64_t event_end_usec, created_usec, send_at_usec, send_until_usec, released_usec, started_usec, finished_usec,
         purged_usec; /* when its rows of delivery were removed, or 0 */
     uint64_t total, pending, delivered, deferred, refused, in_doubt, left_out;
+    int64_t series;         /* the recurring one of which it is one date, or 0 */
+    const char *occurrence; /* that date, or "" */
 };
 
 /* Inserts in state intake; row->id is set. resume_state says what it is to become. */
@@ -47,18 +52,25 @@ int announcement_delete_intake(struct db *db, int64_t id); /* only from intake *
 /* The newest first; all states or only live ones (not done, not stopped). */
 typedef int announcement_on_row(void *user, const struct announcement_row *row);
 int announcement_each(struct db *db, bool live_only, unsigned max, announcement_on_row *on_row, void *user);
-/* The same identity in the same list, unfinished or created after since_usec: 1 and its id. */
+/* The same identity in the same list, unfinished or created after since_usec, no date of a series: 1 and its id. */
 int announcement_find_same(struct db *db, uint32_t list, const uint8_t identity[32], int64_t since_usec,
                            int64_t *ret_id);
-/* Held or scheduled ones of the same name and list: what a new one replaces. 1 and its id. */
+/* A held, scheduled or recurring one of the same name and list, no date of a series: what a new one replaces. 1 and its
+ * id. */
 int announcement_find_replaceable(struct db *db, uint32_t list, const char *name, int64_t *ret_id);
 /* The event's UID that an earlier announcement of that name and list used, if its event ends after now. 1 and uid,
  * sequence. */
 int announcement_find_event(struct db *db, uint32_t list, const char *name, int64_t now_usec, struct arena *arena,
                             const char **ret_uid, unsigned *ret_sequence);
 
+/* How often an event of that UID was announced. */
+int announcement_count_uid(struct db *db, const char *uid, unsigned *ret);
+/* The recurring one of that name and list: 1 and its id. */
+int announcement_find_recurring(struct db *db, uint32_t list, const char *name, int64_t *ret_id);
+
 /* Moves. Each refuses (-ESTALE with the reason in words, -ENOENT) where the state does not allow it. */
-int announcement_taken_in(struct db *db, int64_t id, bool held);
+/* To held, scheduled or recurring. */
+int announcement_taken_in(struct db *db, int64_t id, enum announcement_state state);
 /* The files that it was made of are gone: resume_state, which says until then that they may be left, is cleared. */
 int announcement_source_gone(struct db *db, int64_t id);
 int announcement_release(struct db *db, int64_t id, int64_t now_usec, struct why *why);

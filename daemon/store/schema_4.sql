@@ -23,3 +23,21 @@ CREATE TABLE claim_run (
 ALTER TABLE announcement DROP COLUMN claim_cursor;
 -- Given back; and what was pending before this version.
 CREATE INDEX delivery_pending ON delivery (announcement, subscriber) WHERE state = 0;
+
+-- Announcements that recur. The announcement itself is in state 9 (recurring); each of its dates becomes one of its own.
+CREATE TABLE series (
+    announcement INTEGER PRIMARY KEY,
+    repeat TEXT NOT NULL,         -- as the draft says it (daemon/mail/recur.h)
+    start TEXT NOT NULL,          -- the event's first date and its end, by the clock of zone
+    end TEXT NOT NULL,
+    zone TEXT NOT NULL,
+    base TEXT NOT NULL,           -- dates up to this one were made by what this one replaces, or ''
+    next TEXT NOT NULL,           -- the date that is made next
+    before_days INTEGER NOT NULL, -- [announcement] send-before
+    due INTEGER NOT NULL,         -- when it is made
+    told TEXT NOT NULL            -- the date of which it was told that it cannot be made yet, or ''
+) STRICT;
+CREATE INDEX series_due ON series (due) WHERE due > 0;
+ALTER TABLE announcement ADD COLUMN series INTEGER NOT NULL DEFAULT 0;  -- whose date it is, or 0
+ALTER TABLE announcement ADD COLUMN occurrence TEXT NOT NULL DEFAULT ''; -- the date
+CREATE UNIQUE INDEX announcement_occurrence ON announcement (series, occurrence) WHERE series <> 0;

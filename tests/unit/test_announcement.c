@@ -7,8 +7,8 @@ enum move { TAKE_HELD, TAKE_DIRECT, RELEASE, PAUSE, RESUME, STOP, GATHER, SEND, 
 
 static int do_move(struct db *db, enum move m, int64_t id, struct why *why) {
     switch (m) {
-    case TAKE_HELD: return announcement_taken_in(db, id, true);
-    case TAKE_DIRECT: return announcement_taken_in(db, id, false);
+    case TAKE_HELD: return announcement_taken_in(db, id, ANNOUNCEMENT_HELD);
+    case TAKE_DIRECT: return announcement_taken_in(db, id, ANNOUNCEMENT_SCHEDULED);
     case RELEASE: return announcement_release(db, id, 50, why);
     case PAUSE: return announcement_pause(db, id, "relay asks us to wait", why);
     case RESUME: return announcement_resume(db, id, why);
@@ -98,7 +98,7 @@ static void times_and_reasons_are_kept(void **state) {
     assert_int_equal(got.state, ANNOUNCEMENT_INTAKE);
     assert_int_equal(got.resume_state, ANNOUNCEMENT_HELD);
 
-    assert_int_equal(announcement_taken_in(f->db, row.id, true), 0);
+    assert_int_equal(announcement_taken_in(f->db, row.id, ANNOUNCEMENT_HELD), 0);
     assert_int_equal(announcement_release(f->db, row.id, 50, &why), 0);
     assert_int_equal(announcement_release(f->db, row.id, 51, &why), -ESTALE);
     assert_non_null(strstr(why.what, "cannot be released: it is scheduled"));
@@ -136,7 +136,7 @@ static void the_deadline_is_fixed_at_the_start(void **state) {
         row.send_until_usec = cases[i].send_until;
         row.event_end_usec = cases[i].event_end;
         assert_int_equal(announcement_insert(f->db, &row), 0);
-        assert_int_equal(announcement_taken_in(f->db, row.id, false), 0);
+        assert_int_equal(announcement_taken_in(f->db, row.id, ANNOUNCEMENT_SCHEDULED), 0);
         assert_int_equal(announcement_begin_gathering(f->db, row.id, 9000, 5000), 0);
         assert_int_equal(get(f->db, row.id, &arena).send_until_usec, cases[i].want);
     }
@@ -210,7 +210,7 @@ static void finding(void **state) {
 static void only_an_intake_is_deleted(void **state) {
     struct fixture *f = *state;
     int64_t id = fixture_announcement(f->db, 1, 1000), held = fixture_announcement(f->db, 1, 1000);
-    assert_int_equal(announcement_taken_in(f->db, held, true), 0);
+    assert_int_equal(announcement_taken_in(f->db, held, ANNOUNCEMENT_HELD), 0);
     assert_int_equal(announcement_delete_intake(f->db, id), 0);
     assert_int_equal(announcement_delete_intake(f->db, held), 0);
     assert_int_equal(fixture_int(f->db, "SELECT count(*) FROM announcement"), 1);

@@ -17,7 +17,7 @@ static const char *const languages[] = {"de", "fr"};
 static int64_t sending(struct db *db) {
     int64_t id = fixture_announcement(db, LIST, until);
     struct why why;
-    assert_int_equal(announcement_taken_in(db, id, true), 0);
+    assert_int_equal(announcement_taken_in(db, id, ANNOUNCEMENT_HELD), 0);
     assert_int_equal(announcement_release(db, id, 2000, &why), 0);
     assert_int_equal(announcement_begin_gathering(db, id, 3000, 5000), 0);
     assert_int_equal(delivery_gather(db, id, &list, 1, languages, 2, NULL), STORE_DONE);
@@ -154,7 +154,7 @@ static void a_filter_bounds_the_audience(void **state) {
                             NULL, "i", ids[3]),
                      0);
     int64_t id = fixture_announcement(db, LIST, until);
-    assert_int_equal(announcement_taken_in(db, id, false), 0);
+    assert_int_equal(announcement_taken_in(db, id, ANNOUNCEMENT_SCHEDULED), 0);
     assert_int_equal(announcement_begin_gathering(db, id, 3000, 5000), 0);
     struct filter *only = filter_of("language = fr or tag has funding");
     assert_int_equal(delivery_gather(db, id, &list, 1, languages, 2, only), STORE_DONE);
@@ -240,7 +240,7 @@ static void a_filter_that_reaches_nobody_is_cut_too(void **state) {
     for (int n = 0; n < 1000; n++)
         (void)fixture_member(db, LIST, n, "de", 1);
     int64_t id = fixture_announcement(db, LIST, until);
-    assert_int_equal(announcement_taken_in(db, id, false), 0);
+    assert_int_equal(announcement_taken_in(db, id, ANNOUNCEMENT_SCHEDULED), 0);
     assert_int_equal(announcement_begin_gathering(db, id, 3000, 5000), 0);
     struct filter *only = filter_of("language = xx");
     int slices = 1;
@@ -259,7 +259,7 @@ static void gathering_goes_on_in_slices(void **state) {
     for (int n = 0; n < 1000; n++)
         (void)fixture_member(db, LIST, n, "de", 1);
     int64_t id = fixture_announcement(db, LIST, until);
-    assert_int_equal(announcement_taken_in(db, id, false), 0);
+    assert_int_equal(announcement_taken_in(db, id, ANNOUNCEMENT_SCHEDULED), 0);
     assert_int_equal(announcement_begin_gathering(db, id, 3000, 5000), 0);
     assert_int_equal(db_commit(db), 0);
     int slices = 1, r;

@@ -154,7 +154,7 @@ static void announce(struct house *h, const char *list) {
                                    .resume_state = ANNOUNCEMENT_SCHEDULED};
     assert_int_equal(announcement_insert(db, &row), 0);
     write_bundle(h, row.id, &result.bundle);
-    assert_int_equal(announcement_taken_in(db, row.id, false), 0);
+    assert_int_equal(announcement_taken_in(db, row.id, ANNOUNCEMENT_SCHEDULED), 0);
     (void)db_close(db);
     h->ids[h->announced++] = row.id;
     intake_result_done(&result);
@@ -245,7 +245,7 @@ static struct house *build(const char *const *rules, const char *daemon, const c
     return h;
 }
 
-static const struct dispatch_handlers handlers = {on_finished, on_alert};
+static const struct dispatch_handlers handlers = {on_finished, on_alert, NULL};
 
 static void start(struct house *h) {
     struct why why;

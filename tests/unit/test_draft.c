@@ -39,8 +39,7 @@ static void faults_of_form(void **state) {
         {"a key of another section", "[announcement]\nstart = x\n---\n", "2:key-elsewhere(start|event)"},
         {"a filter", "[announcement]\nonly = country = \"FR\"\n---\n", ""},
         {"a filter of nobody", "[announcement]\nonly =\n---\n", "2:filter-empty"},
-        {"not yet: send-before", "[announcement]\nsend-before = 14d\n---\n", "2:not-served(send-before)"},
-        {"not yet: repeat", "[event]\nrepeat = yearly\n---\n", "2:not-served(repeat)"},
+        {"recurring", "[announcement]\nsend-before = 14d\n[event]\nrepeat = yearly\n---\n", ""},
         {"unknown section", "[anouncement]\nsubject = x\n---\n", "1:unknown-section(anouncement)?announcement"},
         {"of an unknown section nothing is said", "[foo]\nx = 1\ny\n---\n", "1:unknown-section(foo) 3:not-a-pair(y)"},
         {"no section", "subject = x\n---\n", "1:no-section(subject)"},
@@ -255,7 +254,7 @@ static void calendar_files(void **state) {
     static const struct {
         const char *name, *text, *want;
     } bad[] = {
-        {"repeats", ICS("RRULE:FREQ=YEARLY\r\n"), "0:not-served(RRULE)"},
+        {"repeats too often", ICS("RRULE:FREQ=SECONDLY\r\n"), "0:bad-calendar"},
         {"not one", "BEGIN:VCALENDAR\r\nVERSION:2.0\r\nEND:VCALENDAR\r\n", "0:bad-calendar"},
         {"a text", "[announcement]\nsubject = x\n---\n", "0:bad-calendar"},
     };
