@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "conf/conf.h"
+#include "mail/when.h"
 #include "mail/words.h"
 #include "store/announcement.h"
 #include "store/notice.h"
@@ -162,6 +163,31 @@ static int add_previews(const struct inform *i, const char *kind, int64_t announ
     return error < 0 ? why_set(why, error, "cannot compose the mail: %s", strerror(-error)) : 0;
 }
 
+/* The page that releases it, where there is a web door. */
+static int say_release_link(const struct inform *i, int64_t id, const struct intake_result *r,
+                            const struct words *words, struct buf *to) {
+    const char *public_url = r->list->sender->public_url;
+    struct token t = {
+        .purpose = TOKEN_RELEASE, .announcement = (uint64_t)id, .expires_usec = i->now_usec + INFORM_RELEASE_USEC};
+    AUTOBUF struct buf url = BUF_INIT(4096), until = BUF_INIT(256);
+    struct when day;
+    if (!public_url[0])
+        return 0;
+    buf_printf(&url, "%s/r/", public_url);
+    int error = token_sign(i->keys, &t, &url);
+    if (error < 0)
+        return error;
+    buf_printf(&url, "/%s", words_language(words));
+    const char *zone = r->list->timezone[0] ? r->list->timezone : i->conf->timezone;
+    if (when_from_usec(t.expires_usec, zone, &day) == 0) {
+        day.has_time = false;
+        when_say(words, &day, &until);
+    }
+    buf_puts(to, "\n\n");
+    words_format(words, "notice.proof-link", buf_str(&url), buf_str(&until), NULL, to);
+    return buf_error(&url);
+}
+
 int inform_proof(const struct inform *i, int64_t id, struct intake_result *r, const struct reach *reach) {
     const struct conf_strings *coordinators = &r->list->coordinators;
     struct words *words = NULL;
@@ -174,6 +200,7 @@ int inform_proof(const struct inform *i, int64_t id, struct intake_result *r, co
     words_format(words, "notice.proof-subject", r->subject, buf_str(&number), NULL, &subject);
     inform_say_facts(r, reach, i->conf, words, &facts);
     words_format(words, "notice.proof-text", buf_str(&facts), buf_str(&number), NULL, &text);
+    error = say_release_link(i, id, r, words, &text);
     for (size_t c = 0; error == 0 && c < coordinators->count; c++)
         error = add_text(i, "proof", id, r->list->sender, r->list, coordinators->items[c], words, buf_str(&subject),
                          buf_view(&text));

@@ -28,8 +28,9 @@ struct inform {
  * languages, who falls back to another language. Lines of text; also shown by `queue` and `check`. */
 void inform_say_facts(const struct intake_result *r, const struct reach *reach, const struct conf *conf,
                       const struct words *words, struct buf *to);
-/* A held announcement: the facts with the command that releases it, and the mail itself in each language with a test
+/* A held announcement: the facts, the command that releases it and a link that does (once, for INFORM_RELEASE_USEC), and the mail itself in each language with a test
  * token. */
+#define INFORM_RELEASE_USEC (INT64_C(30) * 24 * 3600 * 1000000)
 int inform_proof(const struct inform *i, int64_t id, struct intake_result *r, const struct reach *reach);
 /* One that recurs and was dropped: what was understood, and its next dates. */
 int inform_recurring(const struct inform *i, int64_t id, const struct intake_result *r, const struct reach *reach);

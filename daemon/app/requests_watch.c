@@ -11,6 +11,7 @@
 #include "base/number.h"
 #include "net/loop.h"
 #include "people/requests.h"
+#include "send/dispatch.h"
 #include "spool/spool.h"
 
 #include "base/banned.h"
@@ -47,6 +48,8 @@ static void on_applied(struct store_job *job, int result) {
         log_error("requests-not-applied", LOG_TEXT("reason", strerror(-result)));
     if (r->purge && result == 0)
         w->purged_mono_usec = clock_mono_usec();
+    if (r->released)
+        dispatch_announcement(w->parts.dispatch, r->released);
     requests_done(&a->requests);
     free(a);
     w->running = false;

@@ -3,6 +3,7 @@
 #pragma once
 #include "base/why.h"
 
+struct dispatch;
 struct keyring;
 struct loop;
 struct requests_watch;
@@ -14,6 +15,7 @@ struct requests_watch_parts {
     struct store *store;
     struct spool *spool;
     const struct keyring *keys;
+    struct dispatch *dispatch; /* told of what was released */
 };
 
 /* on_first is called once, with the result of applying all that waited. */

@@ -19,6 +19,7 @@
 #include "announce/admit.h"
 #include "announce/compile.h"
 #include "api/api.h"
+#include "api/asked.h"
 #include "app/incoming.h"
 #include "app/informing.h"
 #include "app/recurring.h"
@@ -56,6 +57,7 @@ struct daemon {
     struct retention_watch *retention;
     struct recurring *recurring;
     struct api *api;
+    struct asked *asked;
     struct loop_source *store_wake, *signals[3];
     bool stopping;
     int exit_code;
@@ -185,6 +187,8 @@ static void begin_serving(struct daemon *d) {
     int fd = r == 0 ? listen_on(d->conf->socket, &why) : r;
     if (fd >= 0)
         fd = api_new(&api, fd, &why, &d->api);
+    if (fd >= 0)
+        fd = asked_new(&api, &why, &d->asked);
     const struct retention_watch_parts retention = {d->loop, d->store, d->spool, d->keys, &d->conf, d->requests};
     if (fd >= 0 && (fd = retention_watch_new(&retention, &d->retention)) < 0)
         (void)why_set(&why, fd, "cannot set a timer: %s", strerror(-fd));
@@ -274,7 +278,7 @@ static void on_recovered(struct store_job *job, int result) {
         fail(d, &why, EX_IOERR);
         return;
     }
-    const struct requests_watch_parts parts = {d->loop, d->store, d->spool, d->keys};
+    const struct requests_watch_parts parts = {d->loop, d->store, d->spool, d->keys, d->dispatch};
     int r = requests_watch_new(&parts, on_requests_applied, d, &why, &d->requests);
     if (r < 0)
         fail(d, &why, EX_OSERR);
@@ -308,6 +312,8 @@ static void reload(struct daemon *d) {
         dispatch_set_conf(d->dispatch, conf);
         if (d->api)
             api_set_conf(d->api, conf);
+        if (d->asked)
+            asked_set_conf(d->asked, conf);
         if (d->incoming && (r = incoming_set_conf(d->incoming, conf)) < 0)
             log_error("drop-folders-not-watched", LOG_TEXT("reason", strerror(-r)));
         if (publish_lists(d, &why) < 0)
@@ -330,6 +336,7 @@ static void stop(struct daemon *d) {
     loop_notify("STOPPING=1\nSTATUS=Finishing what is on the wire");
     log_info("stopping");
     d->api = api_free(d->api);
+    d->asked = asked_free(d->asked);
     if (d->incoming)
         incoming_stop(d->incoming);
     dispatch_stop(d->dispatch, clock_mono_usec() + d->conf->timeout_stop_usec, on_stopped, d);
@@ -369,6 +376,7 @@ static int prepare(struct daemon *d, struct why *why) {
 
 static void close_parts(struct daemon *d) {
     d->api = api_free(d->api);
+    d->asked = asked_free(d->asked);
     d->retention = retention_watch_free(d->retention);
     d->recurring = recurring_free(d->recurring);
     d->requests = requests_watch_free(d->requests);

@@ -95,3 +95,9 @@ const struct place *place_alone(const struct whole *whole, enum section section)
             return &whole->places[i];
     return NULL;
 }
+
+void conf_door_socket(const struct conf *conf, struct buf *to) {
+    const char *slash = strrchr(conf->socket, '/');
+    buf_add(to, conf->socket, slash ? (size_t)(slash - conf->socket) + 1 : 0);
+    buf_puts(to, "door.sock");
+}

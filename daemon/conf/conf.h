@@ -152,6 +152,9 @@ const struct conf_destination *conf_find_destination(const struct conf *conf, st
 const char *conf_list_title(const struct conf_list *list, const char *language);
 bool conf_list_has_language(const struct conf_list *list, const char *language);
 
+/* Where the daemon answers the doors (api/asked.h): door.sock, beside [daemon] socket. */
+void conf_door_socket(const struct conf *conf, struct buf *to);
+
 /* Every option with the value in force, in the file's own syntax; parsing it gives the same configuration. */
 void conf_dump(const struct conf *conf, struct buf *to);
 /* Only the [daemon] settings that shape a mail, the list's section and its sender's: what a bundle freezes. Read it

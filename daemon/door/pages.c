@@ -13,6 +13,7 @@
 
 #include "door/accept.h"
 #include "door/lists.h"
+#include "door/release.h"
 
 #include "base/banned.h"
 
@@ -43,6 +44,10 @@ static const struct kind {
     [PAGE_INVALID] = {"page.invalid-title", "page.invalid", NULL, NULL, NULL, false},
     [PAGE_UNAVAILABLE] = {"page.unavailable-title", "page.unavailable", NULL, NULL, "page.retry-button", false},
     [PAGE_NOT_FOUND] = {"page.not-found-title", "page.not-found", NULL, NULL, NULL, false},
+    [PAGE_RELEASE] = {"page.release-title", "page.release", NULL, NULL, "page.release-button", false},
+    [PAGE_RELEASED] = {"page.released-title", "page.released", NULL, NULL, NULL, false},
+    [PAGE_RELEASE_GONE] = {"page.release-gone-title", "page.release-gone", NULL, NULL, NULL, false},
+    [PAGE_RELEASE_AWAY] = {"page.unavailable-title", "page.release-away", NULL, NULL, NULL, false},
 };
 
 /* ---- rendering ---- */
@@ -91,6 +96,20 @@ static struct value footer_of(const struct public_list *list, struct arena *aren
     return footer;
 }
 
+/* A line each, as a list. */
+static struct value facts_of(const struct page *page, const struct words *words, struct arena *arena) {
+    struct value facts = value_list();
+    AUTOBUF struct buf text = BUF_INIT(64 * 1024);
+    release_say(page->release, words, &text);
+    struct view rest = buf_view(&text), line;
+    while (view_split(&rest, '\n', &line)) {
+        const char *fact = line.len ? arena_dup(arena, line) : NULL;
+        if (fact)
+            (void)value_append(arena, &facts, value_text(fact)); /* fails as the arena does */
+    }
+    return facts;
+}
+
 static struct value tree_of(const struct language *language, const struct page *page, struct arena *arena) {
     const struct kind *kind = &kinds[page->kind];
     const struct words *words = language->words;
@@ -109,6 +128,7 @@ static struct value tree_of(const struct language *language, const struct page *
     set(arena, &root, "title", value_text(title));
     set(arena, &root, "heading", value_text(title));
     set(arena, &root, "paragraphs", paragraphs);
+    set(arena, &root, "facts", page->release ? facts_of(page, words, arena) : none);
     set(arena, &root, "form", kind->second ? none : form);
     set(arena, &root, "second_form", kind->second ? form : none);
     set(arena, &root, "footer", footer_of(page->list, arena));
@@ -164,7 +184,9 @@ static int try_every_page(const struct language *language, struct why *why) {
     AUTOBUF struct buf to = BUF_INIT(PAGE_MAX_BYTES);
     for (enum page_kind kind = 0; kind < PAGE_KINDS; kind++)
         for (int named = 0; named <= 1; named++) {
+            static const struct release release = {.held = true, .subject = "Trial", .total = 1};
             const struct page page = {.kind = kind,
+                                      .release = kind == PAGE_RELEASE ? &release : NULL,
                                       .list = named ? &list : NULL,
                                       .root = "./",
                                       .action = "u/trial",

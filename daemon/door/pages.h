@@ -12,6 +12,7 @@
 
 struct pages;
 struct public_list;
+struct release;
 
 enum page_kind {
     PAGE_ASK,         /* one button: leave */
@@ -22,6 +23,10 @@ enum page_kind {
     PAGE_INVALID,     /* not a token of ours, whatever is wrong with it */
     PAGE_UNAVAILABLE, /* could not be stored; one button: the same again */
     PAGE_NOT_FOUND,
+    PAGE_RELEASE, /* what would go out; one button: release */
+    PAGE_RELEASED,
+    PAGE_RELEASE_GONE, /* released, replaced or taken back before, or expired */
+    PAGE_RELEASE_AWAY, /* the daemon does not answer */
     PAGE_KINDS,
 };
 
@@ -34,6 +39,7 @@ struct page {
     const char *language;           /* of pages_language() */
     const struct public_list *list; /* NULL: a text without its name, no footer */
     const char *root;               /* from the page to the door's root: "./", "../", "../../" … */
+    const struct release *release;  /* of PAGE_RELEASE */
     const char *action;             /* where a form posts to, below the root */
     struct page_field fields[3];    /* of the form; name NULL ends them */
 };

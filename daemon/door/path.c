@@ -21,6 +21,15 @@ static void read_leave(struct view rest, struct path *ret) {
         ret->language = language;
 }
 
+static void read_release(struct view rest, struct path *ret) {
+    struct view language = {0};
+    if (!view_split(&rest, '/', &ret->token) || ret->token.len == 0)
+        return;
+    ret->place = PATH_RELEASE;
+    if (view_split(&rest, '/', &language) && !rest.ptr && words_is_code(language))
+        ret->language = language;
+}
+
 static void read_archive(struct view rest, struct path *ret) {
     struct view announcement = {0}, language = {0};
     uint64_t number;
@@ -46,6 +55,8 @@ void path_read(const char *path, struct path *ret) {
         ret->depth += v.ptr[i] == '/';
     if (view_starts(v, "/u/"))
         read_leave(view_slice(v, 3, v.len), ret);
+    else if (view_starts(v, "/r/"))
+        read_release(view_slice(v, 3, v.len), ret);
     else if (view_starts(v, "/a/"))
         read_archive(view_slice(v, 3, v.len), ret);
     else if (view_eq_str(v, "/healthz"))

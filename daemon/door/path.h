@@ -9,6 +9,7 @@ enum path_place {
     PATH_LEAVE,    /* /u/TOKEN[/ANNOUNCEMENT[/LANGUAGE]] */
     PATH_ARCHIVE,  /* /a/ANNOUNCEMENT[/LANGUAGE] */
     PATH_CALENDAR, /* /a/ANNOUNCEMENT/LANGUAGE.ics */
+    PATH_RELEASE,  /* /r/TOKEN[/LANGUAGE] */
     PATH_HEALTH,   /* /healthz */
     PATH_STYLE,    /* /style.css */
 };

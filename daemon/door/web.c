@@ -12,6 +12,8 @@
 
 #include "conf/conf.h"
 #include "net/http_server.h"
+#include "net/question.h"
+#include "net/remote.h"
 #include "trust/keys.h"
 #include "trust/token.h"
 
@@ -20,6 +22,7 @@
 #include "door/lists.h"
 #include "door/pages.h"
 #include "door/path.h"
+#include "door/release.h"
 #include "door/writer.h"
 
 #include "base/banned.h"
@@ -27,7 +30,7 @@
 struct web {
     struct loop *loop;
     struct conf *conf;
-    char *keys_path, *lists_path, *archive_path;
+    char *keys_path, *lists_path, *archive_path, *ask_path;
     struct pages *pages;
     struct keyring *keys;       /* NULL: none could be read */
     struct public_lists *lists; /* NULL: none */
@@ -39,11 +42,12 @@ struct web {
     void *drained_user;
 };
 
-/* A POST whose request is being written. */
+/* A POST whose request is being written, or whoever waits for what the daemon answers. */
 struct post {
     struct web *web;
     struct http_request *http;
     struct writer_job *job;
+    struct asking *asking;
     enum request_verb verb;
     uint32_t list;
 };
@@ -125,8 +129,12 @@ static void add_root(const struct path *path, struct buf *to) {
 }
 
 static void add_action(const struct path *path, struct buf *to) {
-    buf_puts(to, "u/");
+    buf_puts(to, path->place == PATH_RELEASE ? "r/" : "u/");
     buf_add_view(to, path->token);
+    if (path->place == PATH_RELEASE && path->language.len)
+        buf_printf(to, "/%.*s", (int)path->language.len, path->language.ptr);
+    if (path->place == PATH_RELEASE)
+        return;
     if (path->announcement || path->language.len)
         buf_printf(to, "/%lld", (long long)path->announcement);
     if (path->language.len)
@@ -134,12 +142,12 @@ static void add_action(const struct path *path, struct buf *to) {
 }
 
 static const char *field(enum request_verb verb) {
-    return verb == REQUEST_UNDO ? "undo" : "leave";
+    return verb == REQUEST_UNDO ? "undo" : verb == REQUEST_RELEASE ? "release" : "leave";
 }
 
 /* verb: what the page's form asks for. */
-static void answer_page(struct web *w, struct http_request *r, unsigned status, enum page_kind kind,
-                        const struct public_list *list, enum request_verb verb) {
+static void answer_page_of(struct web *w, struct http_request *r, unsigned status, enum page_kind kind,
+                           const struct public_list *list, enum request_verb verb, const struct release *release) {
     struct path path;
     path_read(http_path(r), &path);
     AUTOBUF struct buf root = BUF_INIT(256), action = BUF_INIT(8192), since = BUF_INIT(32);
@@ -158,6 +166,7 @@ static void answer_page(struct web *w, struct http_request *r, unsigned status, 
         .language =
             pages_language(w->pages, path.language, http_header(r, "Accept-Language"), list ? list->language : ""),
         .root = buf_str(&root),
+        .release = release,
         .action = buf_str(&action),
         .fields = {{"action", field(verb)}, {verb == REQUEST_UNDO ? "since" : NULL, buf_str(&since)}},
     };
@@ -167,6 +176,11 @@ static void answer_page(struct web *w, struct http_request *r, unsigned status, 
         buf_clear(&html); /* the status still tells a machine what it must know */
     }
     answer_text(r, status, "text/html; charset=utf-8", "no-store", buf_view(&html));
+}
+
+static void answer_page(struct web *w, struct http_request *r, unsigned status, enum page_kind kind,
+                        const struct public_list *list, enum request_verb verb) {
+    answer_page_of(w, r, status, kind, list, verb, NULL);
 }
 
 static void answer_unavailable(struct web *w, struct http_request *r, const struct public_list *list,
@@ -232,6 +246,8 @@ static void on_written(void *user, int result) {
     free(post);
     if (result < 0)
         answer_unavailable(w, http, list, verb);
+    else if (verb == REQUEST_RELEASE)
+        answer_page(w, http, 200, PAGE_RELEASED, list, verb);
     else if (verb == REQUEST_UNDO)
         answer_page(w, http, 200, PAGE_UNDONE, list, REQUEST_LEAVE);
     else
@@ -297,6 +313,76 @@ static void on_post(struct web *w, struct http_request *r) {
     http_set_user(r, post);
 }
 
+/* ---- releasing ---- */
+
+static void answer_away(struct web *w, struct http_request *r) {
+    AUTOBUF struct buf after = BUF_INIT(16);
+    buf_printf(&after, "%d", WEB_RETRY_AFTER_SEC);
+    http_add_header(r, "Retry-After", buf_str(&after));
+    answer_page(w, r, 503, PAGE_RELEASE_AWAY, NULL, REQUEST_RELEASE);
+}
+
+static bool write_release(struct web *w, struct http_request *r, struct post *post) {
+    struct path path;
+    char source[REMOTE_TEXT_MAX];
+    path_read(http_path(r), &path);
+    http_remote(r, source, sizeof source);
+    struct request request = {.verb = REQUEST_RELEASE,
+                              .value = {[REQUEST_KEY_TOKEN] = path.token, [REQUEST_KEY_LANGUAGE] = path.language}};
+    if (request_is_value(REQUEST_KEY_SOURCE, view_of(source)))
+        request.value[REQUEST_KEY_SOURCE] = view_of(source);
+    return writer_add(w->writer, &request, on_written, post, &post->job) == 0;
+}
+
+/* Nothing is accepted while the daemon is away: who releases wants to know that it goes out now. */
+static void on_release_known(void *user, int result, struct view answer) {
+    struct post *post = user;
+    struct web *w = post->web;
+    struct http_request *r = post->http;
+    struct release release;
+    post->asking = NULL;
+    if (result == 0)
+        result = release_read(answer, &release);
+    const struct public_list *list = result == 0 ? find_list(w, release.list) : NULL;
+    post->list = list ? list->id : 0;
+    bool writes = http_method(r) == HTTP_POST && view_eq_str(http_form(r, "action"), "release");
+    if (result == 0 && release.held && writes && write_release(w, r, post))
+        return;
+    http_set_user(r, NULL);
+    free(post);
+    if (result < 0)
+        answer_away(w, r);
+    else if (!release.held)
+        answer_page(w, r, http_method(r) == HTTP_POST ? 409 : 200, PAGE_RELEASE_GONE, list, REQUEST_RELEASE);
+    else if (writes)
+        answer_away(w, r);
+    else
+        answer_page_of(w, r, http_method(r) == HTTP_POST ? 400 : 200, PAGE_RELEASE, list, REQUEST_RELEASE, &release);
+}
+
+static void on_release(struct web *w, struct http_request *r, const struct path *path) {
+    struct token token;
+    int error = verify(w, path->token, &token);
+    if (error == 0 && token.purpose != TOKEN_RELEASE)
+        error = -EBADMSG;
+    if (error < 0) {
+        if (error == -ENOKEY)
+            answer_away(w, r);
+        else
+            answer_page(w, r, 404, PAGE_INVALID, NULL, REQUEST_LEAVE);
+        return;
+    }
+    struct post *post = calloc(1, sizeof *post);
+    if (post)
+        *post = (struct post){.web = w, .http = r, .verb = REQUEST_RELEASE};
+    if (!post || question_ask(w->loop, w->ask_path, path->token, on_release_known, post, &post->asking) < 0) {
+        free(post);
+        answer_away(w, r);
+        return;
+    }
+    http_set_user(r, post);
+}
+
 /* ---- the server's events ---- */
 
 static void on_head(void *user, struct http_request *r, uint64_t *ret_body_max, bool *ret_stream) {
@@ -309,11 +395,14 @@ static void on_head(void *user, struct http_request *r, uint64_t *ret_body_max, 
     bool reads = method == HTTP_GET || method == HTTP_HEAD;
     if (path.place == PATH_NOT_FOUND) {
         answer_page(w, r, 404, PAGE_NOT_FOUND, NULL, REQUEST_LEAVE);
-    } else if (path.place == PATH_LEAVE && method == HTTP_POST) {
+    } else if ((path.place == PATH_LEAVE || path.place == PATH_RELEASE) && method == HTTP_POST) {
         *ret_body_max = WEB_BODY_MAX_BYTES;
     } else if (!reads) {
-        http_add_header(r, "Allow", path.place == PATH_LEAVE ? "GET, HEAD, POST" : "GET, HEAD");
+        http_add_header(r, "Allow",
+                        path.place == PATH_LEAVE || path.place == PATH_RELEASE ? "GET, HEAD, POST" : "GET, HEAD");
         answer_page(w, r, 405, PAGE_NOT_FOUND, NULL, REQUEST_LEAVE);
+    } else if (path.place == PATH_RELEASE) {
+        return; /* the daemon is asked when the request is whole */
     } else if (path.place == PATH_ARCHIVE || path.place == PATH_CALENDAR) {
         answer_archive(w, r, &path);
     } else if (path.place == PATH_HEALTH) {
@@ -326,14 +415,21 @@ static void on_head(void *user, struct http_request *r, uint64_t *ret_body_max, 
 }
 
 static void on_request(void *user, struct http_request *r) {
-    on_post(user, r); /* all others were answered at their heads */
+    struct path path;
+    path_read(http_path(r), &path);
+    if (path.place == PATH_RELEASE)
+        on_release(user, r, &path);
+    else
+        on_post(user, r); /* all others were answered at their heads */
 }
 
 static void on_end(void *user, struct http_request *r) {
     (void)user;
     struct post *post = http_user(r);
     if (post) {
-        writer_forget(post->job);
+        (void)asking_cancel(post->asking);
+        if (post->job)
+            writer_forget(post->job);
         free(post);
     }
 }
@@ -366,8 +462,13 @@ int web_new(struct loop *loop, const struct conf *conf, struct why *why, struct 
     w->keys_path = buf_steal(&keys);
     w->lists_path = below(conf->spool_dir, "public/lists");
     w->archive_path = below(conf->spool_dir, "public/archive");
+    AUTOBUF struct buf ask = BUF_INIT(8192);
+    conf_door_socket(conf, &ask);
+    w->ask_path = buf_steal(&ask);
     AUTOFREE char *requests = below(conf->spool_dir, "requests/web");
-    int r = w->keys_path && w->lists_path && w->archive_path && requests ? 0 : why_set(why, -ENOMEM, "memory runs out");
+    int r = w->keys_path && w->lists_path && w->archive_path && w->ask_path && requests
+                ? 0
+                : why_set(why, -ENOMEM, "memory runs out");
     if (r == 0)
         r = load_pages(conf, why, &w->pages);
     if (r == 0) {
@@ -403,6 +504,7 @@ struct web *web_free(struct web *w) {
     free(w->keys_path);
     free(w->lists_path);
     free(w->archive_path);
+    free(w->ask_path);
     free(w);
     return NULL;
 }

@@ -2,6 +2,8 @@
  *
  *   /u/TOKEN[/ANNOUNCEMENT[/LANGUAGE]]   GET, HEAD: a page with one button. POST: leaves (the form, or RFC 8058's
  *                                        List-Unsubscribe=One-Click), or takes that back within an hour
+ *   /r/TOKEN[/LANGUAGE]                  GET, HEAD: a held announcement, with one button. POST: releases it, once. Only
+ *                                        while the daemon answers (net/question.h)
  *   /a/ANNOUNCEMENT[/LANGUAGE[.ics]]     GET, HEAD: its public page, where it has one, or the event in it
  *   /healthz  /style.css                 GET, HEAD
  *

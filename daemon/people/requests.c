@@ -32,6 +32,7 @@ static const struct {
 static request_do *const acts[REQUEST_VERBS] = {
     [REQUEST_LEAVE] = requests_leave,
     [REQUEST_UNDO] = requests_undo,
+    [REQUEST_RELEASE] = requests_release,
 };
 
 static int apply(struct requests *r, const struct request *q) {
@@ -47,6 +48,8 @@ static int apply(struct requests *r, const struct request *q) {
     if (error < 0)
         return error;
     r->notices |= a.notices;
+    if (a.released)
+        r->released = a.released;
     if (strcmp(result, REQUEST_REFUSED) == 0)
         r->refused++;
     else

@@ -32,8 +32,9 @@ struct requests {
     bool purge;              /* remove what is old, too */
     /* out */
     uint64_t applied, refused, files, rejected, skipped;
-    bool notices; /* mails were written */
-    int trouble;  /* 0, or why a file was skipped that the disk did not give: to be tried again */
+    bool notices;     /* mails were written */
+    int64_t released; /* the last announcement that was released, or 0 */
+    int trouble;      /* 0, or why a file was skipped that the disk did not give: to be tried again */
     /* its own */
     int phase;
     unsigned door; /* whose folder is being read */

@@ -21,8 +21,9 @@ struct request_act {
     const struct keyring *keys;
     const struct conf *conf; /* NULL: nothing that needs it is done */
     int64_t now_usec;
-    int64_t at_usec; /* when the door accepted it; one of the future counts as made now */
-    bool notices;    /* out: mails were written (store/notice.h) */
+    int64_t at_usec;  /* when the door accepted it; one of the future counts as made now */
+    bool notices;     /* out: mails were written (store/notice.h) */
+    int64_t released; /* out: an announcement that was held */
 };
 typedef int request_do(struct request_act *a, const struct request *q, const char **ret_result);
 
@@ -30,3 +31,5 @@ typedef int request_do(struct request_act *a, const struct request *q, const cha
  * leave  the token's list, and the list through which that announcement reached the person; idempotent
  * undo   of a leave at most an hour old (both by the records' own times) */
 request_do requests_leave, requests_undo;
+/* requests_release.c: with a release token that has not expired, while the announcement is held */
+request_do requests_release;

@@ -2,6 +2,7 @@
 
 #include "base/log.h"
 #include "door/lists.h"
+#include "door/release.h"
 
 #include "unit.h"
 
@@ -33,7 +34,9 @@ static void every_page_is_shown_in_every_language(void **state) {
         for (enum page_kind kind = 0; kind < PAGE_KINDS; kind++)
             for (int named = 0; named <= 1; named++) {
                 AUTOBUF struct buf html = BUF_INIT(PAGE_MAX_BYTES), name = BUF_INIT(100), expected = BUF_INIT(100);
+                const struct release release = {.held = true, .subject = "<Thema>", .total = 3};
                 const struct page page = {.kind = kind,
+                                          .release = kind == PAGE_RELEASE ? &release : NULL,
                                           .language = languages[i],
                                           .list = named ? &list : NULL,
                                           .root = "../",
@@ -45,11 +48,12 @@ static void every_page_is_shown_in_every_language(void **state) {
                 bool rtl = strcmp(languages[i], "ar") == 0 || strcmp(languages[i], "he") == 0;
                 buf_printf(&expected, "<html lang=\"%s\" dir=\"%s\">", languages[i], rtl ? "rtl" : "ltr");
                 unit_int(n, strstr(buf_str(&html), buf_str(&expected)) != NULL, true);
-                bool form = kind == PAGE_ASK || kind == PAGE_DONE || kind == PAGE_UNAVAILABLE;
+                bool form = kind == PAGE_ASK || kind == PAGE_DONE || kind == PAGE_UNAVAILABLE || kind == PAGE_RELEASE;
                 unit_int(n, strstr(buf_str(&html), "<form method=\"post\" action=\"../u/T\">") != NULL, form);
                 unit_int(n, strstr(buf_str(&html), "value=\"x&quot;&lt;\"") != NULL, form);
                 unit_int(n, strstr(buf_str(&html), "<footer>") != NULL, named);
                 unit_int(n, strstr(buf_str(&html), "Amt &lt;b&gt;") != NULL, named);
+                unit_int(n, strstr(buf_str(&html), "&lt;Thema&gt;") != NULL, kind == PAGE_RELEASE);
                 bool names_list = named && (kind == PAGE_ASK || kind == PAGE_DONE || kind == PAGE_UNDONE);
                 const char *title = i == 0 ? "dte &quot;&lt;&amp;&gt;&quot;" : "Partners {1} {{title}}";
                 unit_int(n, strstr(buf_str(&html), title) != NULL, names_list);

@@ -523,7 +523,7 @@ static void other_paths_are_plain(void **state) {
         {"GET", "/u/", 404, "There is no such page"},
         {"GET", "/p/x", 404, "There is no such page"},
         {"GET", "/c/x", 404, "There is no such page"},
-        {"GET", "/r/x", 404, "There is no such page"},
+        {"GET", "/r/x", 404, "This link is not valid"},
         {"POST", "/", 404, "There is no such page"},
         {"GET", "/a/b/c/d", 404, "href=\"../../../style.css\""},
         {"GET", "/%3Cscript%3Ealert(1)%3C/script%3E", 404, "There is no such page"},
