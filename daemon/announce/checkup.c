@@ -157,16 +157,22 @@ void checkup_space(struct checkup *k, const struct conf *conf) {
 
 static const char keys_matter[] = "Links to opt out cannot be made or understood, so nothing is sent";
 
-static void check_unpublished(struct checkup *k, const char *secrets, const char *public) {
+static void check_each(struct checkup *k, const char *secrets, const char *public) {
     struct key_info keys[KEYS_MAX];
     struct why why;
     size_t count;
     if (keyring_list(secrets, public, keys, &count, &why) < 0)
         return; /* loading them has said why */
-    for (size_t i = 0; i < count; i++)
+    unsigned next = 1;
+    for (size_t i = 0; i < count; next = keys[i++].id + 1U) {
+        if (keys[i].id > next)
+            checkup_say(k, CHECKUP_WARNING, "keys", public,
+                        "Links of mails that these keys signed are refused, so that people cannot opt out by them",
+                        "Bring their .pub files back from a copy", "keys %u to %u are lost", next, keys[i].id - 1U);
         if (!keys[i].has_public && !keys[i].active)
             checkup_say(k, CHECKUP_WARNING, "keys", public, "It cannot sign, and no link of it would be understood",
                         "Run: rundbrief key new", "key %d is not published", keys[i].id);
+    }
 }
 
 /* The doors run as other users. */
@@ -195,7 +201,7 @@ void checkup_keys(struct checkup *k, const struct conf *conf) {
     int r = keyring_load(buf_str(&secrets), buf_str(&public), &why, &keys);
     if (r < 0)
         checkup_say(k, CHECKUP_WRONG, "keys", why.where, keys_matter, why.todo, "%s", why.what);
-    check_unpublished(k, buf_str(&secrets), buf_str(&public));
+    check_each(k, buf_str(&secrets), buf_str(&public));
     check_readable(k, buf_str(&public));
     if (!k->troubled)
         checkup_say(k, CHECKUP_OK, "keys", buf_str(&secrets), "", "", "are whole; key %d signs",

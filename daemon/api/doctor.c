@@ -20,6 +20,7 @@
 #include "send/connect.h"
 #include "send/relay_check.h"
 #include "spool/spool.h"
+#include "trust/keys.h"
 
 #include "base/banned.h"
 
@@ -78,6 +79,23 @@ static void compare(struct doctor *d, const struct conf *loaded) {
                     "the file says something else than what the daemon works with");
 }
 
+static void compare_keys(struct doctor *d) {
+    AUTOBUF struct buf secrets = BUF_INIT(PATH_MAX), public = BUF_INIT(PATH_MAX);
+    const struct call *c = d->call;
+    struct key_info keys[KEYS_MAX];
+    struct why why;
+    size_t count;
+    keyring_secret_dir(c->conf->state_dir, &secrets);
+    keyring_public_dir(c->conf->spool_dir, &public);
+    if (keyring_list(buf_str(&secrets), buf_str(&public), keys, &count, &why) < 0)
+        return; /* the checkup has said why */
+    for (size_t i = 0; i < count; i++)
+        if (keys[i].active && keys[i].id != keyring_active_id(c->parts.keys))
+            checkup_say(&d->checkup, CHECKUP_WARNING, "keys", buf_str(&secrets), "What was activated does not sign yet",
+                        "Run: systemctl reload rundbriefd", "key %d is to sign, and the daemon signs with key %d",
+                        keys[i].id, keyring_active_id(c->parts.keys));
+}
+
 static void look_around(struct doctor *d) {
     const struct conf *running = d->call->conf;
     struct conf *loaded;
@@ -88,6 +106,7 @@ static void look_around(struct doctor *d) {
     checkup_rights(&d->checkup, running);
     checkup_space(&d->checkup, running);
     checkup_keys(&d->checkup, running);
+    compare_keys(d);
 }
 
 /* ---- requests of the doors ---- */

@@ -297,10 +297,23 @@ static int recover(struct daemon *d) {
 
 /* ---- reloading and stopping ----------------------------------------------------------------------------------- */
 
+static void reload_keys(struct daemon *d) {
+    AUTOBUF struct buf secret = BUF_INIT(4096), public = BUF_INIT(4096);
+    struct why why;
+    keyring_secret_dir(d->conf->state_dir, &secret);
+    keyring_public_dir(d->conf->spool_dir, &public);
+    int r = keyring_reload(d->keys, buf_str(&secret), buf_str(&public), &why);
+    if (r < 0)
+        log_why(LOG_ERR, "keys-not-reloaded", &why);
+    else if (r > 0)
+        log_info("keys-reloaded", LOG_NUM("signs", keyring_active_id(d->keys)));
+}
+
 static void reload(struct daemon *d) {
     struct conf *conf = NULL;
     struct why why;
     loop_notify("RELOADING=1");
+    reload_keys(d);
     int r = conf_load_for_machine(d->config_path, log_conf_error, NULL, &conf);
     if (r == 0)
         conf_needs_restart(d->conf, conf, log_restart, NULL);

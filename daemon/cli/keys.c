@@ -1,10 +1,11 @@
-/* key init|list|new|activate: the keys in the daemon's own files. Local, for the admin; the daemon need not run. */
+/* key init|list|new|activate|export|import: the keys in the daemon's own files. Local, for the admin; the daemon need not run. */
 #include <errno.h>
 #include <limits.h>
 #include <string.h>
 #include <sysexits.h>
 
 #include "base/number.h"
+#include "cli/key_export.h"
 #include "cli/verb.h"
 #include "conf/conf.h"
 #include "net/json.h"
@@ -12,7 +13,9 @@
 
 #include "base/banned.h"
 
-static const char usage[] = "rundbrief key init, key list, key new, or key activate ID";
+static const char usage[] =
+    "rundbrief key init [--new-master], key list, key new, key activate ID, key export FILE or key import FILE "
+    "[--passphrase-file FILE]";
 
 struct places {
     struct buf secret, public;
@@ -49,49 +52,85 @@ static int print_json(struct cli *cli, json_t *document) {
     return r < 0 || fprintf(cli->out, "%s\n", buf_str(&text)) < 0 ? EX_IOERR : EX_OK;
 }
 
-static int run_init(struct cli *cli, const struct places *p) {
+static int run_init(struct cli *cli, const struct places *p, bool new_master) {
     struct why why;
-    int r = keyring_init(buf_str(&p->secret), buf_str(&p->public), &why);
+    int r = new_master ? keyring_new_master(buf_str(&p->secret), buf_str(&p->public), &why)
+                       : keyring_init(buf_str(&p->secret), buf_str(&p->public), &why);
     if (r < 0)
         return cli_fail(cli, code_of(r), &why);
     if (cli->json)
-        return print_json(
-            cli, json_pack("{s:i, s:s, s:s}", "id", 1, "secrets", buf_str(&p->secret), "public", buf_str(&p->public)));
-    (void)fprintf(cli->out,
-                  "Key 1 signs the links from now on.\n"
-                  "The secrets are in %s. Keep a copy in a safe place off this machine:\n"
-                  "without them the opt-out links of mails that were sent stop working.\n",
-                  buf_str(&p->secret));
+        return print_json(cli, new_master ? json_pack("{s:s}", "secrets", buf_str(&p->secret))
+                                          : json_pack("{s:i, s:s, s:s}", "id", 1, "secrets", buf_str(&p->secret),
+                                                      "public", buf_str(&p->public)));
+    if (new_master)
+        (void)fputs(
+            "There is a new master key. Links of mails that were sent go on working. Bounces of those mails are\n"
+            "not understood, and who was erased before is not known again by an import.\n",
+            cli->out);
+    else
+        (void)fprintf(
+            cli->out,
+            "Key 1 signs the links from now on.\n"
+            "The secrets are in %s. Keep a copy in a safe place off this machine\n"
+            "(rundbrief key export FILE): without them the opt-out links of mails that were sent stop working.\n",
+            buf_str(&p->secret));
     return EX_OK;
 }
 
 static const char *say_state(const struct key_info *key) {
-    return key->active && !(key->has_secret && key->has_public) ? "signs, but is not whole"
-           : key->active                                        ? "signs"
-           : !key->has_public                                   ? "not published yet: run key new again"
-           : key->has_secret                                    ? "can be activated"
-                                                                : "verifies links that were sent";
+    return key->active && !key->has_secret
+               ? "should sign, but its secret is lost: bring it back from a copy, or run key "
+                 "new and key activate; its links go on working"
+           : key->active && !key->has_public
+               ? "signs, but its public half is lost: run key activate with its number, which "
+                 "makes it again"
+           : key->active      ? "signs"
+           : !key->has_public ? "not published yet: run key new again"
+           : key->has_secret  ? "can be activated"
+                              : "verifies links that were sent";
+}
+
+static void say_gap(struct cli *cli, unsigned first, unsigned last) {
+    if (first < last)
+        (void)fprintf(cli->out, "%3u to %u  are lost: links that they signed are refused\n", first, last);
+    else
+        (void)fprintf(cli->out, "%3u  is lost: links that it signed are refused\n", first);
 }
 
 static int run_list(struct cli *cli, const struct places *p) {
     struct key_info keys[KEYS_MAX];
     struct why why;
     size_t count;
+    unsigned next = 1;
     int r = keyring_list(buf_str(&p->secret), buf_str(&p->public), keys, &count, &why);
     if (r < 0)
         return cli_fail(cli, code_of(r), &why);
+    bool master = keyring_has_master(buf_str(&p->secret)), any_active = false;
     json_t *list = cli->json ? json_array() : NULL;
-    for (size_t i = 0; i < count; i++)
-        if (cli->json)
+    for (size_t i = 0; i < count; next = keys[i++].id + 1U) {
+        any_active |= keys[i].active;
+        if (cli->json) {
             (void)json_array_append_new(list, json_pack("{s:i, s:b, s:b, s:b}", "id", keys[i].id, "active",
                                                         keys[i].active, "secret", keys[i].has_secret, "public",
                                                         keys[i].has_public)); /* what is missing shows as such */
-        else
-            (void)fprintf(cli->out, "%3d  %s\n", keys[i].id, say_state(&keys[i]));
+            continue;
+        }
+        if (next < keys[i].id)
+            say_gap(cli, next, keys[i].id - 1U);
+        (void)fprintf(cli->out, "%3d  %s\n", keys[i].id, say_state(&keys[i]));
+    }
     if (cli->json)
-        return print_json(cli, json_pack("{s:o}", "keys", list));
+        return print_json(cli, json_pack("{s:o, s:b}", "keys", list, "master", master));
     if (count == 0)
         (void)fprintf(cli->out, "There are no keys yet. Run: rundbrief key init\n");
+    else if (!master)
+        (void)fputs(
+            "The master key is lost: bring it back from a copy, or make a new one with rundbrief key init "
+            "--new-master.\nLinks go on working; bounces of mails that were sent are not understood, and who was "
+            "erased\nis not known again by an import.\n",
+            cli->out);
+    else if (!any_active)
+        (void)fputs("None of them signs: run rundbrief key activate ID.\n", cli->out);
     return EX_OK;
 }
 
@@ -105,7 +144,7 @@ static int run_new(struct cli *cli, const struct places *p) {
         return print_json(cli, json_pack("{s:i}", "id", id));
     (void)fprintf(
         cli->out,
-        "Key %d is published. It signs nothing yet: restart the doors so that they know it, wherever they run,\n"
+        "Key %d is published. It signs nothing yet: where a door runs on another host, copy the public keys there;\n"
         "then run: rundbrief key activate %d\n",
         id, id);
     return EX_OK;
@@ -121,26 +160,40 @@ static int run_activate(struct cli *cli, const struct places *p, const char *tex
         return cli_fail(cli, code_of(r), &why);
     if (cli->json)
         return print_json(cli, json_pack("{s:i}", "id", (int)id));
-    (void)fprintf(cli->out, "Key %d signs as soon as the daemon is restarted: systemctl restart rundbriefd\n", (int)id);
+    (void)fprintf(cli->out, "Key %d signs as soon as the daemon is told: systemctl reload rundbriefd\n", (int)id);
     return EX_OK;
 }
 
+static int run_file(struct cli *cli, const struct places *p, bool export, const char *file,
+                    const char *passphrase_file) {
+    const struct key_export_places places = {buf_str(&p->secret), buf_str(&p->public)};
+    return (export ? key_export_run : key_import_run)(cli, &places, file, passphrase_file);
+}
+
 int verb_key(struct cli *cli, int argc, char **argv) {
+    static const struct {
+        const char *name;
+        int arguments;
+    } verbs_of_keys[] = {{"init", 0}, {"list", 0}, {"new", 0}, {"activate", 1}, {"export", 1}, {"import", 1}};
+    enum { INIT, LIST, NEW, ACTIVATE, EXPORT, IMPORT };
+    struct cli_option o[] = {{.name = "--passphrase-file", .takes_value = true}, {.name = "--new-master"}};
     struct places p = {BUF_INIT(PATH_MAX), BUF_INIT(PATH_MAX)};
-    argc = cli_options(cli, argc, argv, NULL, 0);
+    argc = cli_options(cli, argc, argv, o, COUNT_OF(o));
     if (argc < 0)
         return EX_USAGE;
-    const char *what = argc ? argv[0] : "";
-    bool activate = strcmp(what, "activate") == 0;
-    if (argc != 1 + activate ||
-        !(activate || strcmp(what, "init") == 0 || strcmp(what, "list") == 0 || strcmp(what, "new") == 0))
+    size_t what = 0;
+    while (what < COUNT_OF(verbs_of_keys) && (argc == 0 || strcmp(argv[0], verbs_of_keys[what].name) != 0))
+        what++;
+    if (what == COUNT_OF(verbs_of_keys) || argc != 1 + verbs_of_keys[what].arguments ||
+        (o[0].value && what != EXPORT && what != IMPORT) || (o[1].value && what != INIT))
         return cli_refuse(cli, EX_USAGE, "say what to do with keys", usage);
     int code = find_places(cli, &p);
     if (code == EX_OK)
-        code = activate                    ? run_activate(cli, &p, argv[1])
-               : strcmp(what, "init") == 0 ? run_init(cli, &p)
-               : strcmp(what, "list") == 0 ? run_list(cli, &p)
-                                           : run_new(cli, &p);
+        code = what == ACTIVATE ? run_activate(cli, &p, argv[1])
+               : what == INIT   ? run_init(cli, &p, o[1].value)
+               : what == LIST   ? run_list(cli, &p)
+               : what == NEW    ? run_new(cli, &p)
+                                : run_file(cli, &p, what == EXPORT, argv[1], o[0].value);
     buf_done(&p.secret);
     buf_done(&p.public);
     return code;

@@ -23,7 +23,7 @@ const struct verb verbs[] = {
     {"subscriber", "show|find|add|change|leave|remove|restore|export|erase …", "one person", verb_subscriber},
     {"suppress", "ADDRESS --reason TEXT", "write to this address no more, whatever the lists say", verb_suppress},
     {"unsuppress", "ADDRESS --reason TEXT", "take that back", verb_unsuppress},
-    {"key", "init|list|new|activate ID", "the keys that sign links", verb_key},
+    {"key", "init|list|new|activate ID|export FILE|import FILE", "the keys that sign links", verb_key},
     {"token", "make|verify …", "look into a link", verb_token},
     {"bounce", "FILE", "what a mail that came back says, and what would follow", verb_bounce},
     {"backup", "FILE", "a copy of the store, while the daemon works", verb_backup},

@@ -132,10 +132,57 @@ int keyring_load_public(const char *public_dir, struct why *why, struct keyring 
     return 0;
 }
 
+/* What is lost, and what still works: see LOST. */
+static int check_whole(const struct key_survey *there, const char *secret_dir, const char *public_dir,
+                       struct why *why) {
+    unsigned id = there->active;
+    if (there->master && id && there->secret[id] && there->public[id])
+        return 0;
+    if (!there->master) {
+        (void)why_set(why, -ENOENT, "the master key is lost: %s", "master.key is missing");
+        why_where(why, "%s", secret_dir);
+        why_todo(why, "Bring it back from a copy, or run `rundbrief key init --new-master`: links go on working");
+    } else if (!id) {
+        (void)why_set(why, -ENOENT, "no key signs: the file active is missing");
+        why_where(why, "%s", secret_dir);
+        why_todo(why, "See `rundbrief key list`, and run `rundbrief key activate ID` with the highest");
+    } else if (!there->secret[id]) {
+        (void)why_set(why, -ENOENT, "the secret of key %u, which should sign, is lost", id);
+        why_where(why, "%s", secret_dir);
+        why_todo(why,
+                 "Bring it back from a copy, or run `rundbrief key new` and `key activate`: links of key %u go on "
+                 "working",
+                 id);
+    } else {
+        (void)why_set(why, -ENOENT, "the public half of key %u, which signs, is lost", id);
+        why_where(why, "%s", public_dir);
+        why_todo(why, "Run `rundbrief key activate %u`, which makes it again", id);
+    }
+    return -ENOENT;
+}
+
 static void derive(struct ring_secrets *to, const uint8_t master[crypto_kdf_KEYBYTES]) {
     (void)crypto_kdf_derive_from_key(to->code, sizeof to->code, DERIVE_CODE, derive_context, master);
     (void)crypto_kdf_derive_from_key(to->address, sizeof to->address, DERIVE_ADDRESS, derive_context, master);
     (void)crypto_kdf_derive_from_key(to->message_id, sizeof to->message_id, DERIVE_MESSAGE_ID, derive_context, master);
+}
+
+static struct ring_signer *signer_new(uint8_t id, const struct scratch *s, struct why *why) {
+    struct ring_signer *signer = sodium_malloc(sizeof *signer);
+    if (!signer) {
+        (void)why_set(why, -ENOMEM, "no memory for secrets");
+        return NULL;
+    }
+    signer->before = NULL;
+    signer->id = id;
+    memcpy(signer->secret, s->sign, sizeof signer->secret);
+    return signer;
+}
+
+/* A second lock on the door. */
+static void lock(struct keyring *keys) {
+    (void)sodium_mprotect_readonly(keys->secrets);
+    (void)sodium_mprotect_readonly(keys->signer);
 }
 
 int keyring_load(const char *secret_dir, const char *public_dir, struct why *why, struct keyring **ret) {
@@ -148,8 +195,9 @@ int keyring_load(const char *secret_dir, const char *public_dir, struct why *why
         return r;
     if (may_init(&survey))
         return no_keys(secret_dir, why);
-    if (!survey.master || !survey.active)
-        return not_whole(secret_dir, why, -ENOENT, survey.master ? "active is missing" : "master.key is missing");
+    r = check_whole(&survey, secret_dir, public_dir, why);
+    if (r < 0)
+        return r;
     struct keyring *keys = NULL;
     r = keyring_load_public(public_dir, why, &keys);
     if (r < 0)
@@ -159,27 +207,76 @@ int keyring_load(const char *secret_dir, const char *public_dir, struct why *why
         r = read_published(secret_dir, public_dir, survey.active, s, why);
     if (r == 0 && !(keys->secrets = sodium_malloc(sizeof *keys->secrets)))
         r = why_set(why, -ENOMEM, "no memory for secrets");
+    if (r == 0 && !(keys->signer = signer_new(survey.active, s, why)))
+        r = -ENOMEM;
     if (r < 0) {
         keys = keyring_free(keys);
         return r;
     }
     derive(keys->secrets, s->master);
-    memcpy(keys->secrets->sign, s->sign, sizeof s->sign);
-    keys->active_id = survey.active;
-    (void)sodium_mprotect_readonly(keys->secrets); /* a second lock on the door */
+    lock(keys);
     *ret = keys;
     return 0;
 }
 
+/* Whether what `now` holds may take the place of what a ring has. */
+static int check_same_house(const struct keyring *keys, const struct keyring *now, const char *secret_dir,
+                            struct why *why) {
+    bool same = sodium_memcmp(keys->secrets, now->secrets, sizeof *keys->secrets) == 0;
+    for (unsigned id = 1; id <= KEYS_MAX && same; id++)
+        same = !keys->public[id].known || !now->public[id].known ||
+               memcmp(keys->public[id].bytes, now->public[id].bytes, RING_PUBLIC_BYTES) == 0;
+    if (same)
+        return 0;
+    (void)why_set(why, -EBADMSG, "these are the keys of another installation");
+    why_where(why, "%s", secret_dir);
+    why_todo(why, "Bring the keys back that were there, or restart the daemon to work with these");
+    return -EBADMSG;
+}
+
+int keyring_reload(struct keyring *keys, const char *secret_dir, const char *public_dir, struct why *why) {
+    struct keyring *now = NULL;
+    int r = keyring_load(secret_dir, public_dir, why, &now);
+    if (r == 0)
+        r = check_same_house(keys, now, secret_dir, why);
+    if (r < 0) {
+        (void)keyring_free(now);
+        return r;
+    }
+    int changed = keyring_active_id(keys) != keyring_active_id(now);
+    for (unsigned id = 1; id <= KEYS_MAX; id++)
+        if (now->public[id].known && !keys->public[id].known) {
+            memcpy(keys->public[id].bytes, now->public[id].bytes, RING_PUBLIC_BYTES);
+            keys->public[id].known = true; /* the bytes come first */
+            changed = 1;
+        }
+    if (keyring_active_id(keys) != keyring_active_id(now)) {
+        struct ring_signer *signer = now->signer;
+        now->signer = NULL;
+        (void)sodium_mprotect_readwrite(signer);
+        signer->before = keys->signer;
+        (void)sodium_mprotect_readonly(signer);
+        keys->signer = signer;
+    }
+    (void)keyring_free(now);
+    return changed;
+}
+
 struct keyring *keyring_free(struct keyring *keys) {
-    if (keys)
-        sodium_free(keys->secrets);
+    if (!keys)
+        return NULL;
+    for (struct ring_signer *signer = keys->signer, *before; signer; signer = before) {
+        before = signer->before;
+        sodium_free(signer);
+    }
+    sodium_free(keys->secrets);
     free(keys);
     return NULL;
 }
 
 uint8_t keyring_active_id(const struct keyring *keys) {
-    return keys->active_id;
+    const struct ring_signer *signer = keys->signer;
+    return signer ? signer->id : 0;
 }
 
 static int write_secret(const char *dir, const char *name, struct scratch *s, struct why *why) {
@@ -232,6 +329,30 @@ int keyring_init(const char *secret_dir, const char *public_dir, struct why *why
     return r < 0 ? r : key_files_write_active(secret_dir, 1, why);
 }
 
+int keyring_new_master(const char *secret_dir, const char *public_dir, struct why *why) {
+    AUTOSCRATCH struct scratch *s = NULL;
+    AUTOCLOSE int lock = -1;
+    struct key_survey there;
+    int r = begin(secret_dir, public_dir, &s, &lock, &there, why);
+    if (r < 0)
+        return r;
+    if (!there.highest)
+        return no_keys(secret_dir, why);
+    if (there.master) {
+        (void)why_set(why, -EEXIST, "the master key is there: it is never replaced");
+        why_where(why, "%s", secret_dir);
+        return -EEXIST;
+    }
+    return write_secret(secret_dir, "master.key", s, why);
+}
+
+bool keyring_has_master(const char *secret_dir) {
+    struct key_survey there;
+    struct why why;
+    int r = key_files_survey(secret_dir, secret_dir, &there, &why);
+    return r == 0 && there.master;
+}
+
 int keyring_new_key(const char *secret_dir, const char *public_dir, uint8_t *ret_id, struct why *why) {
     AUTOSCRATCH struct scratch *s = NULL;
     AUTOCLOSE int lock = -1;
@@ -263,15 +384,18 @@ int keyring_activate(const char *secret_dir, const char *public_dir, uint8_t id,
     int r = begin(secret_dir, public_dir, &s, &lock, &there, why);
     if (r < 0)
         return r;
-    if (!there.active)
+    if (!there.highest)
         return no_keys(secret_dir, why);
-    if (id == 0 || !there.secret[id] || !there.public[id]) {
+    if (id == 0 || !there.secret[id] || (!there.public[id] && id != there.active)) {
         (void)why_set(why, -ENOENT, "there is no key %u that could sign", id);
         why_where(why, "%s", secret_dir);
         why_todo(why, "See: rundbrief key list");
         return -ENOENT;
     }
-    r = read_published(secret_dir, public_dir, id, s, why);
+    if (!there.public[id])
+        r = publish(secret_dir, public_dir, id, s, why);
+    if (r == 0)
+        r = read_published(secret_dir, public_dir, id, s, why);
     return r < 0 ? r : key_files_write_active(secret_dir, id, why);
 }
 

@@ -85,11 +85,8 @@ static void put_body(struct message *m, const struct token *t) {
     }
 }
 
-static int sign(const struct keyring *keys, const struct message *m, uint8_t ret[TOKEN_SIGNATURE_BYTES]) {
-    if (!keys->secrets)
-        return -ENOKEY;
-    (void)crypto_sign_detached(ret, NULL, m->bytes, m->len, keys->secrets->sign); /* never fails */
-    return 0;
+static void sign(const struct ring_signer *signer, const struct message *m, uint8_t ret[TOKEN_SIGNATURE_BYTES]) {
+    (void)crypto_sign_detached(ret, NULL, m->bytes, m->len, signer->secret); /* never fails */
 }
 
 static void print(struct message *m, const uint8_t signature[TOKEN_SIGNATURE_BYTES], struct buf *to) {
@@ -102,14 +99,15 @@ int token_sign(const struct keyring *keys, struct token *token, struct buf *to) 
     if (body_len(token->purpose) == 0 || token->expires_usec < 0 ||
         (token->purpose == TOKEN_TEST && token->subscriber != 0))
         return -EINVAL;
+    const struct ring_signer *signer = keys->signer;
+    if (!signer)
+        return -ENOKEY;
     struct message m;
     uint8_t signature[TOKEN_SIGNATURE_BYTES];
-    begin(&m, keys->active_id, token->purpose);
+    begin(&m, signer->id, token->purpose);
     put_body(&m, token);
-    int r = sign(keys, &m, signature);
-    if (r < 0)
-        return r;
-    token->key_id = keys->active_id;
+    sign(signer, &m, signature);
+    token->key_id = signer->id;
     print(&m, signature, to);
     return buf_error(to);
 }
@@ -124,13 +122,15 @@ void token_print_recipient(uint8_t key_id, uint32_t list, uint64_t subscriber,
 
 int token_sign_recipient(const struct keyring *keys, uint32_t list, uint64_t subscriber, uint8_t *ret_key_id,
                          uint8_t ret_signature[TOKEN_SIGNATURE_BYTES]) {
+    const struct ring_signer *signer = keys->signer;
+    if (!signer)
+        return -ENOKEY;
     struct message m;
-    begin(&m, keys->active_id, TOKEN_RECIPIENT);
+    begin(&m, signer->id, TOKEN_RECIPIENT);
     put_recipient(&m, list, subscriber);
-    int r = sign(keys, &m, ret_signature);
-    if (r == 0)
-        *ret_key_id = keys->active_id;
-    return r;
+    sign(signer, &m, ret_signature);
+    *ret_key_id = signer->id;
+    return 0;
 }
 
 static int read_body(const uint8_t *at, struct token *t) {

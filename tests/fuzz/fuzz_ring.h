@@ -8,6 +8,7 @@
 
 static inline const struct keyring *fuzz_ring(void) {
     static struct ring_secrets secrets;
+    static struct ring_signer signer = {.id = 5};
     static struct keyring keys;
     if (!keys.secrets) {
         uint8_t seed[RING_SEED_BYTES];
@@ -15,10 +16,10 @@ static inline const struct keyring *fuzz_ring(void) {
             seed[i] = (uint8_t)(0x20 + i);
         if (ring_begin() < 0)
             abort();
-        (void)crypto_sign_seed_keypair(keys.public[5].bytes, secrets.sign, seed); /* never fails */
+        (void)crypto_sign_seed_keypair(keys.public[5].bytes, signer.secret, seed); /* never fails */
         memset(secrets.code, 1, sizeof secrets.code);
         keys.public[5].known = true;
-        keys.active_id = 5;
+        keys.signer = &signer;
         keys.secrets = &secrets;
     }
     return &keys;

@@ -54,11 +54,85 @@ static void keys_from_the_first_to_the_second(void **state) {
     assert_int_equal(run(f, false, "key list"), EX_OK);
     assert_string_equal(said_out, "  1  signs\n  2  can be activated\n");
     assert_int_equal(run(f, false, "key activate 2"), EX_OK);
-    assert_non_null(strstr(said_out, "systemctl restart rundbriefd"));
+    assert_non_null(strstr(said_out, "systemctl reload rundbriefd"));
     assert_int_equal(run(f, false, "key activate 3"), EX_NOINPUT);
     assert_int_equal(run(f, true, "key list"), EX_OK);
     assert_string_equal(said_out, "{\"keys\":[{\"id\":1,\"active\":false,\"secret\":true,\"public\":true},{\"id\":2,"
-                                  "\"active\":true,\"secret\":true,\"public\":true}]}\n");
+                                  "\"active\":true,\"secret\":true,\"public\":true}],\"master\":true}\n");
+    forget();
+}
+
+static void drop(const char *folder, const char *name) {
+    AUTOFREE char *path = unit_path(folder, name);
+    assert_int_equal(unlink(path), 0);
+}
+
+static void what_is_lost_is_said(void **state) {
+    const char *f = *state;
+    assert_int_equal(run(f, false, "key init"), EX_OK);
+    assert_int_equal(run(f, false, "key init --new-master"), EX_CANTCREAT);
+    assert_int_equal(run(f, false, "key new"), EX_OK);
+    assert_int_equal(run(f, false, "key activate 2"), EX_OK);
+    drop(f, "spool/public/keys/1.pub");
+    drop(f, "state/keys/signing-1.key");
+    assert_int_equal(run(f, false, "key list"), EX_OK);
+    assert_string_equal(said_out, "  1  is lost: links that it signed are refused\n  2  signs\n");
+    drop(f, "spool/public/keys/2.pub");
+    assert_int_equal(run(f, false, "key list"), EX_OK);
+    assert_non_null(strstr(said_out, "run key activate with its number"));
+    assert_int_equal(run(f, false, "token make --list news --subscriber 1"), EX_NOINPUT);
+    assert_non_null(strstr(said_err, "Run `rundbrief key activate 2`"));
+    assert_int_equal(run(f, false, "key activate 2"), EX_OK);
+    assert_int_equal(run(f, false, "token make --list news --subscriber 1"), EX_OK);
+    drop(f, "state/keys/signing-2.key");
+    assert_int_equal(run(f, false, "key list"), EX_OK);
+    assert_non_null(strstr(said_out, "its secret is lost"));
+    assert_int_equal(run(f, false, "key new"), EX_OK);
+    assert_int_equal(run(f, false, "key activate 3"), EX_OK);
+    drop(f, "state/keys/master.key");
+    assert_int_equal(run(f, true, "key list"), EX_OK);
+    assert_non_null(strstr(said_out, "\"master\":false"));
+    assert_int_equal(run(f, false, "token make --list news --subscriber 1"), EX_NOINPUT);
+    assert_non_null(strstr(said_err, "key init --new-master"));
+    assert_int_equal(run(f, false, "key init --new-master"), EX_OK);
+    assert_int_equal(run(f, false, "token make --list news --subscriber 1"), EX_OK);
+    forget();
+}
+
+static void keys_move_in_a_file(void **state) {
+    const char *f = *state;
+    AUTOFREE char *pass = unit_path(f, "pass"), *short_pass = unit_path(f, "short"), *other = unit_path(f, "other"),
+                  *file = unit_path(f, "keys.export");
+    AUTOBUF struct buf line = BUF_INIT(5000);
+    assert_int_equal(files_write_durable(AT_FDCWD, pass, VIEW("correct horse battery\nmore\n"), 0600), 0);
+    assert_int_equal(files_write_durable(AT_FDCWD, short_pass, VIEW("short\n"), 0600), 0);
+    assert_int_equal(files_write_durable(AT_FDCWD, other, VIEW("correct horse battery\n"), 0644), 0);
+    buf_printf(&line, "key export %s --passphrase-file %s", file, pass);
+    assert_int_equal(run(f, false, buf_str(&line)), EX_NOINPUT); /* no keys yet */
+    assert_int_equal(run(f, false, "key init"), EX_OK);
+    assert_int_equal(run(f, false, buf_str(&line)), EX_OK);
+    assert_non_null(strstr(said_out, "encrypted"));
+    assert_int_equal(run(f, false, buf_str(&line)), EX_CANTCREAT); /* nothing is replaced */
+    struct stat st;
+    assert_int_equal(stat(file, &st), 0);
+    assert_int_equal(st.st_mode & 07777, 0600);
+    buf_clear(&line);
+    buf_printf(&line, "key export %s.2 --passphrase-file %s", file, short_pass);
+    assert_int_equal(run(f, false, buf_str(&line)), EX_USAGE);
+    buf_clear(&line);
+    buf_printf(&line, "key export %s.2 --passphrase-file %s", file, other); /* anybody may read it */
+    assert_int_equal(run(f, false, buf_str(&line)), EX_NOPERM);
+    buf_clear(&line);
+    buf_printf(&line, "key import %s --passphrase-file %s", file, pass);
+    assert_int_equal(run(f, false, buf_str(&line)), EX_OK);
+    assert_non_null(strstr(said_out, "were there already"));
+    drop(f, "state/keys/master.key");
+    assert_int_equal(run(f, true, buf_str(&line)), EX_OK);
+    assert_string_equal(said_out, "{\"new\": true, \"active\": 1}\n");
+    assert_int_equal(run(f, true, "token make --list news --subscriber 1"), EX_OK);
+    buf_clear(&line);
+    buf_printf(&line, "key import %s --passphrase-file %s", pass, pass);
+    assert_int_equal(run(f, false, buf_str(&line)), EX_DATAERR);
     forget();
 }
 
@@ -123,6 +197,10 @@ static void wrong_use_is_said(void **state) {
         {"key activate 0", EX_USAGE},
         {"key activate 256", EX_USAGE},
         {"key activate x", EX_USAGE},
+        {"key export", EX_USAGE},
+        {"key import", EX_USAGE},
+        {"key list --new-master", EX_USAGE},
+        {"key init --passphrase-file x", EX_USAGE},
         {"key list --all", EX_USAGE},
         {"token", EX_USAGE},
         {"token look", EX_USAGE},
@@ -150,9 +228,8 @@ static void wrong_use_is_said(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        IN_FOLDER(keys_from_the_first_to_the_second),
-        IN_FOLDER(tokens_are_made_and_looked_into),
-        IN_FOLDER(wrong_use_is_said),
+        IN_FOLDER(keys_from_the_first_to_the_second), IN_FOLDER(what_is_lost_is_said), IN_FOLDER(keys_move_in_a_file),
+        IN_FOLDER(tokens_are_made_and_looked_into),   IN_FOLDER(wrong_use_is_said),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

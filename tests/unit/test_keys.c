@@ -7,6 +7,7 @@
 #include "trust/keys.h"
 #include "trust/token.h"
 
+#define FOREIGN "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff"
 static struct why why;
 
 struct places {
@@ -124,6 +125,40 @@ static void keys_rotate(void **state) {
     assert_int_equal(count, 2);
     assert_true(list[0].id == 1 && !list[0].active && !list[0].has_secret && list[0].has_public);
     assert_true(list[1].id == 2 && list[1].active && list[1].has_secret && list[1].has_public);
+}
+
+static void a_ring_takes_over_what_is_new(void **state) {
+    AUTOPLACES struct places p = places_in(*state);
+    struct token token = {.purpose = TOKEN_RECIPIENT, .list = 7, .subscriber = 8}, back;
+    AUTOBUF struct buf first = BUF_INIT(200), second = BUF_INIT(200);
+    struct keyring *keys;
+    uint8_t id;
+    assert_int_equal(keyring_init(p.secret, p.public, &why), 0);
+    assert_int_equal(keyring_load(p.secret, p.public, &why, &keys), 0);
+    assert_int_equal(token_sign(keys, &token, &first), 0);
+    assert_int_equal(keyring_reload(keys, p.secret, p.public, &why), 0);
+    assert_int_equal(keyring_new_key(p.secret, p.public, &id, &why), 0);
+    assert_int_equal(keyring_reload(keys, p.secret, p.public, &why), 1);
+    assert_int_equal(keyring_active_id(keys), 1);
+    assert_int_equal(keyring_activate(p.secret, p.public, 2, &why), 0);
+    assert_int_equal(keyring_reload(keys, p.secret, p.public, &why), 1);
+    assert_int_equal(keyring_active_id(keys), 2);
+    assert_int_equal(token_sign(keys, &token, &second), 0);
+    assert_int_equal(token_verify(keys, buf_view(&first), &back), 0);
+    assert_int_equal(token_verify(keys, buf_view(&second), &back), 0);
+    assert_int_equal(back.key_id, 2);
+    assert_int_equal(keyring_activate(p.secret, p.public, 1, &why), 0);
+    assert_int_equal(keyring_reload(keys, p.secret, p.public, &why), 1);
+    assert_int_equal(keyring_active_id(keys), 1);
+
+    /* what is damaged or of somebody else changes nothing */
+    put(p.secret, "master.key", FOREIGN "\n", 0600);
+    assert_int_equal(keyring_reload(keys, p.secret, p.public, &why), -EBADMSG);
+    assert_non_null(strstr(why.what, "another installation"));
+    drop(p.secret, "master.key");
+    assert_int_equal(keyring_reload(keys, p.secret, p.public, &why), -ENOENT);
+    assert_int_equal(token_verify(keys, buf_view(&second), &back), 0);
+    assert_null(keyring_free(keys));
 }
 
 static void ids_end_at_255(void **state) {
@@ -372,15 +407,11 @@ static void credentials_of_systemd_come_first(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        IN_FOLDER(init_makes_keys_that_work),
-        IN_FOLDER(keys_rotate),
-        IN_FOLDER(ids_end_at_255),
-        IN_FOLDER(an_interrupted_init_is_finished),
-        IN_FOLDER(an_interrupted_new_key_is_finished),
-        IN_FOLDER(killed_anywhere_nothing_is_half),
-        IN_FOLDER(damaged_and_foreign_keys_are_refused),
-        IN_FOLDER(verbs_want_a_closed_folder),
-        IN_FOLDER(what_root_makes_belongs_to_the_daemon),
+        IN_FOLDER(init_makes_keys_that_work),         IN_FOLDER(keys_rotate),
+        IN_FOLDER(a_ring_takes_over_what_is_new),     IN_FOLDER(ids_end_at_255),
+        IN_FOLDER(an_interrupted_init_is_finished),   IN_FOLDER(an_interrupted_new_key_is_finished),
+        IN_FOLDER(killed_anywhere_nothing_is_half),   IN_FOLDER(damaged_and_foreign_keys_are_refused),
+        IN_FOLDER(verbs_want_a_closed_folder),        IN_FOLDER(what_root_makes_belongs_to_the_daemon),
         IN_FOLDER(credentials_of_systemd_come_first),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
