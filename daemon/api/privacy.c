@@ -164,6 +164,7 @@ static int step_privacy(struct store_job *job, struct db *db) {
     const struct member_act act = {.by = c->rights.name,
                                    .evidence = json_text(body, "reason"),
                                    .now_usec = clock_now_usec(),
+                                   .spool = c->parts.spool,
                                    .keys = c->parts.keys};
     int r;
     if (strcmp(what, "erase") == 0)

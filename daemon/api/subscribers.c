@@ -186,6 +186,7 @@ static int step_change(struct store_job *job, struct db *db) {
         .basis = json_text(m->body, "basis"),
         .evidence = json_text(m->body, "evidence"),
         .now_usec = clock_now_usec(),
+        .spool = c->parts.spool,
         .keys = c->parts.keys,
     };
     int r = 0;

@@ -24,6 +24,7 @@
 #include "app/informing.h"
 #include "app/recurring.h"
 #include "app/requests_watch.h"
+#include "app/restore.h"
 #include "app/retention_watch.h"
 #include "base/clock.h"
 #include "base/files.h"
@@ -433,6 +434,8 @@ static const char help[] =
     "  --check-config   report everything that is wrong with it, and end (status 78 if anything is)\n"
     "  --dump-config    print every option with the value in force, and end\n"
     "  --sample-config  print a commented configuration to begin with, and end\n"
+    "  --restore FILE   let a backup take the place of the store, and end; --yes does not ask, --json prints a "
+    "document\n"
     "  --clock TIME     start the clock elsewhere, for rehearsals: 2025-07-01T08:00:00Z or \"2025-07-01 10:00\"\n"
     "  --debug          log more\n"
     "  --help           this\n";
@@ -466,15 +469,23 @@ static int check_config(struct daemon *d, bool dump) {
 }
 
 int main(int argc, char **argv) {
-    enum { CONFIG = 1000, CHECK, DUMP, SAMPLE, CLOCK, DEBUG, HELP };
+    enum { CONFIG = 1000, CHECK, DUMP, SAMPLE, RESTORE, YES, JSON, CLOCK, DEBUG, HELP };
     static const struct option options[] = {
-        {"config", required_argument, NULL, CONFIG}, {"check-config", no_argument, NULL, CHECK},
-        {"dump-config", no_argument, NULL, DUMP},    {"sample-config", no_argument, NULL, SAMPLE},
-        {"clock", required_argument, NULL, CLOCK},   {"debug", no_argument, NULL, DEBUG},
-        {"help", no_argument, NULL, HELP},           {0},
+        {"config", required_argument, NULL, CONFIG},
+        {"check-config", no_argument, NULL, CHECK},
+        {"dump-config", no_argument, NULL, DUMP},
+        {"sample-config", no_argument, NULL, SAMPLE},
+        {"restore", required_argument, NULL, RESTORE},
+        {"yes", no_argument, NULL, YES},
+        {"json", no_argument, NULL, JSON},
+        {"clock", required_argument, NULL, CLOCK},
+        {"debug", no_argument, NULL, DEBUG},
+        {"help", no_argument, NULL, HELP},
+        {0},
     };
     struct daemon d = {.config_path = "/etc/rundbrief/rundbrief.ini"};
     const char *clock_text = NULL;
+    struct restore_wish wish = {0};
     bool check = false, dump = false;
     files_guard_standard();
     for (int c; (c = getopt_long(argc, argv, "", options, NULL)) != -1;)
@@ -482,6 +493,9 @@ int main(int argc, char **argv) {
         case CONFIG: d.config_path = optarg; break;
         case CHECK: check = true; break;
         case DUMP: dump = true; break;
+        case RESTORE: wish.file = optarg; break;
+        case YES: wish.yes = true; break;
+        case JSON: wish.json = true; break;
         case CLOCK: clock_text = optarg; break;
         case DEBUG: log_set_level(LOG_DEBUG); break;
         case SAMPLE: {
@@ -507,5 +521,9 @@ int main(int argc, char **argv) {
         (void)conf_unref(d.conf);
         return EX_USAGE;
     }
-    return run(&d);
+    if (!wish.file)
+        return run(&d);
+    int code = restore_run(d.conf, &wish);
+    d.conf = conf_unref(d.conf);
+    return code;
 }

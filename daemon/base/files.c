@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/random.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include "base/why.h"
@@ -325,4 +326,9 @@ int files_read_secret(const char *path, struct buf *b, struct why *why) {
         why_where(why, "%s", path);
     }
     return r;
+}
+
+uint64_t files_room(const char *path) {
+    struct statvfs fs;
+    return statvfs(path, &fs) < 0 ? UINT64_MAX : (uint64_t)fs.f_bavail * fs.f_frsize;
 }

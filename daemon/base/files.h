@@ -3,6 +3,7 @@
  * Functions return 0 (or a descriptor) or a negative errno. */
 #pragma once
 #include <stdbool.h>
+#include <stdint.h>
 #include <sys/types.h>
 
 #include "base/buf.h"
@@ -22,6 +23,8 @@ int files_write_durable(int dirfd, const char *path, struct view content, mode_t
 int files_write_new(int dirfd, const char *path, struct view content, mode_t mode);
 int files_write_all(int fd, const void *data, size_t len);
 int files_fsync_dir(int dirfd);
+/* Octets that are free for us on the disk of path; UINT64_MAX where nobody can say. */
+uint64_t files_room(const char *path);
 int files_open_dir(int dirfd, const char *path);
 /* Makes one folder, or all that are missing on the way, durably: what is synced in one later is not lost with it. One
  * that is there stays as it is; -ENOTDIR for another file. */

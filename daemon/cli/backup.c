@@ -124,3 +124,39 @@ int verb_backup(struct cli *cli, int argc, char **argv) {
         (void)close(b.folder); /* only read */
     return code == EX_OK ? say(cli, &b) : code;
 }
+
+/* Only the daemon's program opens the store: it is beside this one, or in the sbin beside this one's bin. */
+static int find_daemon(char ret[PATH_MAX]) {
+    static const char *const places[] = {"rundbriefd", "../sbin/rundbriefd"};
+    char self[PATH_MAX];
+    ssize_t n = readlink("/proc/self/exe", self, sizeof self - 1);
+    if (n <= 0)
+        return -ENOENT;
+    self[n] = '\0';
+    *strrchr(self, '/') = '\0'; /* an absolute path */
+    for (size_t i = 0; i < sizeof places / sizeof places[0]; i++)
+        if (snprintf(ret, PATH_MAX, "%s/%s", self, places[i]) < PATH_MAX && access(ret, X_OK) == 0)
+            return 0;
+    return -ENOENT;
+}
+
+int verb_restore(struct cli *cli, int argc, char **argv) {
+    struct cli_option o[] = {{.name = "--yes"}};
+    char program[PATH_MAX];
+    int count = cli_options(cli, argc, argv, o, 1);
+    if (count < 0)
+        return EX_USAGE;
+    if (count != 1)
+        return cli_refuse(cli, EX_USAGE, "which backup?", "rundbrief restore FILE [--yes]");
+    if (find_daemon(program) < 0)
+        return cli_refuse(cli, EX_UNAVAILABLE, "rundbriefd, which restores, is not beside this program",
+                          "Run: rundbriefd --restore FILE");
+    const char *arguments[8] = {program, "--config", cli->config_path, "--restore", argv[0]};
+    size_t n = 5;
+    if (o[0].value)
+        arguments[n++] = "--yes";
+    if (cli->json)
+        arguments[n++] = "--json";
+    (void)execv(program, (char *const *)arguments); /* returns only where it fails */
+    return cli_refuse(cli, EX_OSERR, "cannot run rundbriefd", "Run: rundbriefd --restore FILE");
+}

@@ -27,6 +27,7 @@ const struct verb verbs[] = {
     {"token", "make|verify …", "look into a link", verb_token},
     {"bounce", "FILE", "what a mail that came back says, and what would follow", verb_bounce},
     {"backup", "FILE", "a copy of the store, while the daemon works", verb_backup},
+    {"restore", "FILE [--yes]", "let a backup take the place of the store, while the daemon is stopped", verb_restore},
     {"doctor", "[--quick]", "what is wrong with the installation, why it matters, and what to do", verb_doctor},
     {"completion", "bash|zsh", "what the shell's Tab key offers, as a script", verb_completion},
     {"resend", "", "", verb_not_served},

@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "mail/address.h"
 #include "mail/tags.h"
+#include "people/command_record.h"
 #include "people/member_fields.h"
 #include "people/privacy.h"
 #include "store/suppression.h"
@@ -257,8 +258,10 @@ static int find_member(struct db *db, uint32_t list, struct view address, struct
 }
 
 static int set(struct db *db, const struct subscription *s, enum subscription_state state,
-               const struct consent *consent, const struct member_act *act, struct why *why) {
+               const struct consent *consent, const char *how, const struct member_act *act, struct why *why) {
     int r = subscription_set(db, s->list, s->subscriber, state, act->now_usec, consent);
+    if (r == 0)
+        r = command_record_member(db, act, s->list, s->subscriber, how);
     return r < 0 ? store_failed(why, r) : 0;
 }
 
@@ -287,6 +290,8 @@ static int leave_all(struct db *db, struct view address, const struct consent *c
         r = subscription_set(db, lists.items[i], p.id, SUBSCRIPTION_LEFT, act->now_usec, consent);
     if (r == 0 && lists.count == 0)
         return why_set(why, -ESTALE, "this person is on no list");
+    if (r == 0)
+        r = command_record_member(db, act, 0, p.id, consent->how);
     return r < 0 ? store_failed(why, r) : 0;
 }
 
@@ -308,7 +313,7 @@ int member_leave(struct db *db, uint32_t list, struct view address, const char *
         return r;
     if (s.state == SUBSCRIPTION_LEFT)
         return why_set(why, -ESTALE, "this person has left the list already");
-    return set(db, &s, SUBSCRIPTION_LEFT, &consent, act, why);
+    return set(db, &s, SUBSCRIPTION_LEFT, &consent, how, act, why);
 }
 
 int member_remove(struct db *db, uint32_t list, struct view address, const struct member_act *act, struct why *why) {
@@ -321,7 +326,7 @@ int member_remove(struct db *db, uint32_t list, struct view address, const struc
     if (s.state == SUBSCRIPTION_LEFT || s.state == SUBSCRIPTION_REMOVED)
         return why_set(why, -ESTALE, "this person %s already",
                        s.state == SUBSCRIPTION_LEFT ? "has left the list" : "was removed");
-    return set(db, &s, SUBSCRIPTION_REMOVED, &consent, act, why);
+    return set(db, &s, SUBSCRIPTION_REMOVED, &consent, "removed", act, why);
 }
 
 int member_restore(struct db *db, uint32_t list, struct view address, const struct member_act *act, struct why *why) {
@@ -335,7 +340,7 @@ int member_restore(struct db *db, uint32_t list, struct view address, const stru
         return refuse_left(&s, why);
     if (s.state != SUBSCRIPTION_REMOVED)
         return why_set(why, -ESTALE, "this person was not removed");
-    return set(db, &s, SUBSCRIPTION_ACTIVE, &consent, act, why);
+    return set(db, &s, SUBSCRIPTION_ACTIVE, &consent, "restored", act, why);
 }
 
 /* --- Showing -------------------------------------------------------------------------------------------------- */

@@ -16,6 +16,7 @@
 
 struct db;
 struct keyring;
+struct spool;
 struct words;
 
 /* Who acts, and what is to be kept of it. */
@@ -24,6 +25,7 @@ struct member_act {
     const char *basis;    /* consent, membership, public-task or other; needed by member_add() */
     const char *evidence; /* in words; needed by member_add() */
     int64_t now_usec;
+    struct spool *spool;        /* where a restore finds what was asked for (people/command_record.h); NULL: nowhere */
     const struct keyring *keys; /* with which erased addresses are known again; NULL: they are not asked for */
 };
 

@@ -1,11 +1,14 @@
 #include "people/privacy.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/cleanup.h"
 #include "base/clock.h"
+#include "base/encode.h"
 #include "mail/address.h"
+#include "people/command_record.h"
 #include "store/suppression.h"
 #include "trust/code.h"
 
@@ -48,11 +51,37 @@ int privacy_forget(struct db *db, const struct keyring *keys, const char *addres
     return erasure_forget(db, hash);
 }
 
+/* Outside of the store only what tells nobody who it was. */
+static int record_erasure(struct db *db, int64_t subscriber, const uint8_t hash[ERASURE_HASH_BYTES],
+                          const struct member_act *act) {
+    AUTOBUF struct buf hex = BUF_INIT(2 * ERASURE_HASH_BYTES + 1);
+    char number[24];
+    struct request q = {.verb = REQUEST_ERASE};
+    encode_hex(&hex, hash, ERASURE_HASH_BYTES);
+    (void)snprintf(number, sizeof number, "%lld", (long long)subscriber); /* fits */
+    q.value[REQUEST_KEY_HASH] = buf_view(&hex);
+    if (subscriber)
+        q.value[REQUEST_KEY_SUBSCRIBER] = view_of(number);
+    return command_record(db, act, &q);
+}
+
+/* Nobody needs to have it. */
+static int record_suppression(struct db *db, enum request_verb verb, const char *address_key,
+                              const struct member_act *act) {
+    struct request q = {.verb = verb};
+    q.value[REQUEST_KEY_ADDRESS] = view_of(address_key);
+    return command_record(db, act, &q);
+}
+
 int privacy_erase(struct db *db, struct view address, const struct member_act *act, struct why *why) {
+    AUTOARENA struct arena arena = {0};
     struct address a;
+    struct person p = {0};
     bool any = false;
     uint8_t hash[ERASURE_HASH_BYTES];
     int r = check(address, act, &a, why);
+    if (r == 0 && (r = person_find(db, a.key, &arena, &p)) > 0)
+        r = 0;
     if (r == 0)
         r = erasure_address(db, a.key, &any);
     if (r == -EBUSY) {
@@ -67,6 +96,8 @@ int privacy_erase(struct db *db, struct view address, const struct member_act *a
         code_address_hash(act->keys, view_of(a.key), hash);
         r = erasure_mark(db, hash, &erasure);
     }
+    if (r == 0)
+        r = record_erasure(db, p.id, hash, act);
     return r < 0 ? store_failed(why, r) : 0;
 }
 
@@ -99,6 +130,8 @@ int privacy_suppress(struct db *db, struct view address, const struct member_act
         r = suppression_set(db, a.key, "command", buf_str(&detail), act->now_usec);
     if (r == 0)
         r = note(db, a.key, "suppressed", act->evidence, act);
+    if (r == 0)
+        r = record_suppression(db, REQUEST_SUPPRESS, a.key, act);
     return r < 0 ? store_failed(why, r) : 0;
 }
 
@@ -119,5 +152,7 @@ int privacy_unsuppress(struct db *db, struct view address, const struct member_a
     r = suppression_clear(db, a.key, &was);
     if (r == 0)
         r = note(db, a.key, "unsuppressed", buf_str(&evidence), act);
+    if (r == 0)
+        r = record_suppression(db, REQUEST_UNSUPPRESS, a.key, act);
     return r < 0 ? store_failed(why, r) : 0;
 }

@@ -27,12 +27,18 @@ enum { NAMES_MAX = 1000000 };
 static const struct {
     const char *folder;
     enum request_door may; /* what is found in mails is what the web door might ask, too */
-} doors[] = {{"requests/web", REQUEST_WEB}, {"requests/mail", REQUEST_WEB | REQUEST_MAIL}};
+} doors[] = {{"requests/web", REQUEST_WEB},
+             {"requests/mail", REQUEST_WEB | REQUEST_MAIL},
+             {REQUESTS_RESTORED, REQUEST_ANY_DOOR}};
 
 static request_do *const acts[REQUEST_VERBS] = {
     [REQUEST_LEAVE] = requests_leave,
     [REQUEST_UNDO] = requests_undo,
     [REQUEST_RELEASE] = requests_release,
+    [REQUEST_ERASE] = requests_erase,
+    [REQUEST_SUPPRESS] = requests_suppress,
+    [REQUEST_UNSUPPRESS] = requests_unsuppress,
+    [REQUEST_COMMAND_LEAVE] = requests_command_leave,
 };
 
 static int apply(struct requests *r, const struct request *q) {
@@ -154,6 +160,8 @@ static void close_folder(struct requests *r) {
 static int apply_folder(struct requests *r) {
     const char *folder = doors[r->door].folder;
     int error = r->names ? 0 : files_list(r->spool->dirfd, folder, NAMES_MAX, &r->names, &r->name_count);
+    if (error == -ENOENT && strcmp(folder, REQUESTS_RESTORED) == 0)
+        return 0; /* only a restore makes it */
     for (; error == 0 && r->next < r->name_count; r->next++) {
         char path[PATH_MAX];
         if (!view_ends(view_of(r->names[r->next]), ".req") ||

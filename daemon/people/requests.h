@@ -22,6 +22,8 @@ struct spool;
 
 #define REQUESTS_UNDO_USEC (INT64_C(3600) * 1000000)
 #define REQUESTS_KEEP_USEC (INT64_C(90) * 24 * 3600 * 1000000)
+/* What was in applied/ when a backup was restored: requests of every door, and commands (people/command_record.h). */
+#define REQUESTS_RESTORED "requests/restored"
 enum { REQUESTS_BATCH = 256 };
 
 struct requests {

@@ -33,3 +33,6 @@ typedef int request_do(struct request_act *a, const struct request *q, const cha
 request_do requests_leave, requests_undo;
 /* requests_release.c: with a release token that has not expired, while the announcement is held */
 request_do requests_release;
+
+/* requests_command.c: commands, once more after a restore. */
+request_do requests_erase, requests_suppress, requests_unsuppress, requests_command_leave;

@@ -160,7 +160,8 @@ static const struct verb {
     [REQUEST_ERASE] = {"erase", REQUEST_COMMAND, K(BY) | K(REASON), K(ADDRESS) | K(HASH) | K(SUBSCRIBER), 0},
     [REQUEST_SUPPRESS] = {"suppress", REQUEST_COMMAND, K(ADDRESS) | K(BY) | K(REASON), 0, 0},
     [REQUEST_UNSUPPRESS] = {"unsuppress", REQUEST_COMMAND, K(ADDRESS) | K(BY) | K(REASON), 0, 0},
-    [REQUEST_COMMAND_LEAVE] = {"command-leave", REQUEST_COMMAND, K(ADDRESS) | K(BY) | K(REASON), 0, K(LIST) | K(HOW)},
+    [REQUEST_COMMAND_LEAVE] = {"command-leave", REQUEST_COMMAND, K(BY) | K(REASON) | K(HOW), K(ADDRESS) | K(SUBSCRIBER),
+                               K(LIST)},
 };
 
 const char *request_verb_name(enum request_verb verb) {

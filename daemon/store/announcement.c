@@ -240,6 +240,18 @@ int announcement_pause(struct db *db, int64_t id, const char *reason, struct why
     return r == -ESTALE ? refuse(db, id, "paused", why) : r;
 }
 
+int announcement_pause_all(struct db *db, const char *reason, uint64_t *ret_count) {
+    int64_t changed = 0;
+    int r = db_run(db,
+                   "UPDATE announcement SET why = CASE WHEN why = '' THEN ?1 ELSE ?1 || '; before: ' || why END, "
+                   "resume_state = CASE state WHEN 6 THEN resume_state ELSE state END, state = 6 WHERE state IN (2, 3, "
+                   "4, 5, 6, 9)",
+                   &changed, "t", reason);
+    if (r == 0)
+        *ret_count = (uint64_t)changed;
+    return r;
+}
+
 int announcement_resume(struct db *db, int64_t id, struct why *why) {
     int64_t changed = 0;
     int r = db_run(db,

@@ -3,7 +3,8 @@
  * STATES
  *   intake -> held -> scheduled -> gathering -> sending -> done
  *   intake -> scheduled (queued by command, or release = direct)
- *   scheduled, gathering, sending <-> paused (a gathering goes on where it was)
+ *   scheduled, gathering, sending <-> paused (a gathering goes on where it was); held, recurring <-> paused after a
+ *   restore
  *   intake -> recurring (store/series.h) -> done; each of its dates is an announcement of its own, held or scheduled
  *   recurring -> stopped, and with it those of its dates that are held or scheduled
  *   held, scheduled, gathering, sending, paused -> stopped (what is pending is left out: "stopped"; what is on the wire
@@ -75,6 +76,9 @@ int announcement_taken_in(struct db *db, int64_t id, enum announcement_state sta
 int announcement_source_gone(struct db *db, int64_t id);
 int announcement_release(struct db *db, int64_t id, int64_t now_usec, struct why *why);
 int announcement_pause(struct db *db, int64_t id, const char *reason, struct why *why);
+/* For a restore: whatever is not over, held ones too, waits for somebody to resume it. The first reason stays behind the
+ * new one. */
+int announcement_pause_all(struct db *db, const char *reason, uint64_t *ret_count);
 int announcement_resume(struct db *db, int64_t id, struct why *why);
 /* STORE_MORE: call again to go on leaving out what is pending (the state is stopped from the first call on). */
 int announcement_stop(struct db *db, int64_t id, const char *reason, int64_t now_usec, struct why *why);

@@ -512,6 +512,7 @@ struct db_copy {
     struct db *from;
     sqlite3 *to;
     sqlite3_backup *backup;
+    bool whole;
 };
 
 static int open_copy(const char *path, sqlite3 **ret) {
@@ -549,16 +550,45 @@ int db_copy_step(struct db_copy *copy) {
     while (code == SQLITE_OK && !db_slice_over(copy->from));
     if (code == SQLITE_OK)
         return 1;
-    if (code == SQLITE_DONE)
+    if (code == SQLITE_DONE) {
+        copy->whole = true;
         return 0;
+    }
     int error = sqlite3_system_errno(copy->to); /* of writing it, mostly */
     return error == ENOSPC || error == EDQUOT ? -error : errno_of(NULL, code);
+}
+
+/* When it was made: for whoever goes back to it. Without it the copy is as good. */
+static void stamp(sqlite3 *to) {
+    char sql[96];
+    (void)snprintf(sql, sizeof sql, "INSERT OR REPLACE INTO meta VALUES ('copied', %lld)",
+                   (long long)clock_now_usec()); /* fits: a number */
+    (void)sqlite3_exec(to, sql, NULL, NULL, NULL);
+}
+
+int db_settle(const char *path, struct why *why) {
+    sqlite3 *handle = NULL;
+    int code = open_copy(path, &handle);
+    if (code == SQLITE_OK)
+        code = sqlite3_exec(handle,
+                            "PRAGMA locking_mode = EXCLUSIVE; PRAGMA synchronous = FULL; PRAGMA journal_mode = DELETE",
+                            NULL, NULL, NULL);
+    int r = code == SQLITE_OK ? 0 : errno_of(NULL, code);
+    if (r < 0) {
+        (void)why_set(why, r, r == -EBUSY ? "another process has the store open" : "the store cannot be read: %s",
+                      sqlite3_errstr(code));
+        why_where(why, "%s", path);
+    }
+    (void)sqlite3_close(handle); /* has no statements */
+    return r;
 }
 
 struct db_copy *db_copy_end(struct db_copy *copy) {
     if (copy) {
         (void)sqlite3_backup_finish(copy->backup); /* repeats the code of the last step */
-        (void)sqlite3_close(copy->to);             /* has no statements */
+        if (copy->whole)
+            stamp(copy->to);
+        (void)sqlite3_close(copy->to); /* has no statements */
         free(copy);
     }
     return NULL;
@@ -598,6 +628,13 @@ static int read_through(const char *path, struct findings *f, struct why *why) {
                       handle ? sqlite3_errmsg(handle) : sqlite3_errstr(code));
     (void)sqlite3_close(handle); /* has no statements */
     return r;
+}
+
+bool db_is_store(const char *path) {
+    uint8_t id[4];
+    AUTOCLOSE int fd = open(path, O_RDONLY | O_CLOEXEC);
+    return fd >= 0 && pread(fd, id, sizeof id, 68) == sizeof id &&
+           ((uint32_t)id[0] << 24 | (uint32_t)id[1] << 16 | (uint32_t)id[2] << 8 | id[3]) == APPLICATION_ID;
 }
 
 int db_copy_check(const char *path, struct why *why) {

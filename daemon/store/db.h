@@ -62,13 +62,19 @@ void db_shrink(struct db *db);
 void db_slice_begin(struct db *db, int64_t usec);
 bool db_slice_over(const struct db *db);
 
-/* A copy of the whole store as it is at the copy's last step, in slices beside other work. The file is new (-EEXIST) and
+/* A copy of the whole store as it is at the copy's last step (meta 'copied' says when), in slices beside other work. The file is new (-EEXIST) and
  * its owner's alone; nothing of it is synced. On the store's thread, outside of transactions (store.h, apart). */
 struct db_copy;
 int db_copy_begin(struct db *db, const char *path, struct why *why, struct db_copy **ret);
 /* 1 where there is more to do, 0 when it is whole; goes on until the slice is over. */
 int db_copy_step(struct db_copy *copy);
+/* Writes a store's log back into its file, whatever its version, so that the file is whole in itself. -EBUSY where
+ * somebody has it open. */
+int db_settle(const char *path, struct why *why);
 struct db_copy *db_copy_end(struct db_copy *copy); /* whole or not; the file stays. NULL is fine */
+/* Whether a file that db_copy_check() found sound is a store of ours, of whatever version (its header's application id, at
+ * octet 68: the file format of SQLite, §1.3). */
+bool db_is_store(const char *path);
 /* Reads a whole copy through: structure, indices and constraints of each table. Makes it one plain file, and syncs it.
  * -EILSEQ where it is damaged, and how. In any thread; takes the time it takes. */
 int db_copy_check(const char *path, struct why *why);

@@ -28,14 +28,15 @@ int epoch_apply(struct db *db) {
     return r < 0 || epoch == 0 ? r : apply(db, epoch);
 }
 
-int epoch_raise(struct db *db) {
+int epoch_raise(struct db *db, int64_t known, int64_t *ret_epoch) {
     int64_t epoch;
     int r = current(db, &epoch);
     if (r < 0)
         return r;
-    if (epoch >= EPOCH_MAX)
+    epoch = (known > epoch ? known : epoch) + 1;
+    if (epoch > EPOCH_MAX)
         return -EOVERFLOW;
-    epoch++;
+    *ret_epoch = epoch;
     r = db_run(db, "INSERT OR REPLACE INTO meta VALUES ('epoch', ?)", NULL, "i", epoch);
     return r < 0 ? r : apply(db, epoch);
 }

@@ -9,5 +9,6 @@ enum { EPOCH_SHIFT = 40, EPOCH_MAX = 511 };
 
 /* Lets new ids begin in the store's epoch. Run at each opening. */
 int epoch_apply(struct db *db);
-/* For a restore: the next epoch, in force at once. -EOVERFLOW beyond EPOCH_MAX. */
-int epoch_raise(struct db *db);
+/* For a restore: an epoch above the store's own and any other that is known to have been, in force at once. -EOVERFLOW
+ * beyond EPOCH_MAX. */
+int epoch_raise(struct db *db, int64_t known, int64_t *ret_epoch);

@@ -6,7 +6,6 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/statvfs.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -27,14 +26,13 @@ static int path_in(const char *state_dir, const char *name, char ret[PATH_MAX]) 
 
 int kept_check_room(const char *state_dir, const char *where, unsigned copies, const char *what, struct why *why) {
     static const char *const names[] = {"store.db", "store.db-wal"};
-    struct statvfs fs;
     struct stat st;
     uint64_t needed = 0;
     char path[PATH_MAX];
     for (size_t i = 0; i < COUNT_OF(names); i++)
         if (path_in(state_dir, names[i], path) == 0 && stat(path, &st) == 0)
             needed += (uint64_t)st.st_size * copies;
-    if (statvfs(where, &fs) < 0 || (uint64_t)fs.f_bavail * fs.f_frsize >= needed + KEPT_SPARE_BYTES)
+    if (files_room(where) >= needed + KEPT_SPARE_BYTES)
         return 0;
     (void)why_set(why, -ENOSPC, "%s: it takes %llu MiB, and %llu MiB must stay free", what,
                   (unsigned long long)(needed >> 20) + 1, (unsigned long long)(KEPT_SPARE_BYTES >> 20));

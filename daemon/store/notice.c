@@ -96,6 +96,16 @@ int notice_recover(struct db *db, int64_t now_usec) {
     return db_run(db, "UPDATE notice SET state = 5, due = ? WHERE state = 1", NULL, "i", now_usec);
 }
 
+int notice_drop_waiting(struct db *db, uint64_t *ret_count) {
+    int64_t changed = 0;
+    int r = db_run(
+        db, "UPDATE notice SET state = 6, due = NULL, text = 'restored' WHERE due IS NOT NULL OR state IN (0, 1)",
+        &changed, "");
+    if (r == 0)
+        *ret_count = (uint64_t)changed;
+    return r;
+}
+
 int notice_next_due(struct db *db, int64_t *ret_usec) {
     int64_t due = 0;
     int r = db_get_int(db, "SELECT due FROM notice WHERE due IS NOT NULL ORDER BY due LIMIT 1", &due, "");

@@ -25,6 +25,8 @@ int notice_unclaim(struct db *db, int64_t id, int64_t now_usec);
 int notice_record(struct db *db, int64_t id, const struct outcome *outcome, int64_t now_usec, int64_t retry_usec,
                   const char *relay);
 int notice_recover(struct db *db, int64_t now_usec); /* claimed at start: due again */
+/* For a restore: nothing that waits is sent any more; it may have been. */
+int notice_drop_waiting(struct db *db, uint64_t *ret_count);
 int notice_next_due(struct db *db, int64_t *ret_usec);
 /* Whether a recipient, as it was written, is the address of that compared form. */
 bool notice_is_to(const char *recipient, const char *address_key);

@@ -11,6 +11,17 @@ int suppression_set(struct db *db, const char *address_key, const char *reason, 
                   NULL, "titt", address_key, now_usec, reason, detail);
 }
 
+int suppression_next(struct db *db, const char *after, struct arena *arena, const char **ret_address_key) {
+    struct row *row = NULL;
+    int r = db_query(db, "SELECT address_key FROM suppression WHERE address_key > ? ORDER BY address_key LIMIT 1", &row,
+                     "t", after);
+    if (r < 0 || (r = db_next(row)) <= 0)
+        return r;
+    *ret_address_key = arena_strdup(arena, row_text(row, 0));
+    db_end(row);
+    return *ret_address_key ? 1 : -ENOMEM;
+}
+
 int suppression_clear(struct db *db, const char *address_key, bool *ret_was) {
     int64_t changed = 0;
     int r = db_run(db, "DELETE FROM suppression WHERE address_key = ?", &changed, "t", address_key);

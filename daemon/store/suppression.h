@@ -10,6 +10,8 @@ struct db;
 /* reason: a word (hard-bounce, soft-bounces, complaint, command); detail: the reply or who asked. The first reason
  * stays. */
 int suppression_set(struct db *db, const char *address_key, const char *reason, const char *detail, int64_t now_usec);
+/* The next address behind `after` ("" begins): 1 and it, in the arena, 0 none. */
+int suppression_next(struct db *db, const char *after, struct arena *arena, const char **ret_address_key);
 int suppression_clear(struct db *db, const char *address_key, bool *ret_was);
 struct suppression {
     int64_t since_usec;

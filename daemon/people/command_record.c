@@ -1,0 +1,42 @@
+#include "people/command_record.h"
+
+#include <errno.h>
+#include <stdio.h>
+
+#include "base/cleanup.h"
+#include "base/clock.h"
+#include "base/files.h"
+#include "people/member.h"
+#include "spool/spool.h"
+#include "store/applied.h"
+
+#include "base/banned.h"
+
+static const char unknown[] = "-";
+
+int command_record(struct db *db, const struct member_act *act, struct request *q) {
+    if (!act->spool)
+        return 0;
+    AUTOBUF struct buf record = BUF_INIT(REQUEST_LINE_MAX_BYTES);
+    struct view reason = view_trim(view_of(act->evidence ? act->evidence : ""));
+    q->value[REQUEST_KEY_BY] = view_of(act->by && *act->by ? act->by : unknown);
+    q->value[REQUEST_KEY_REASON] = reason.len ? reason : view_of(unknown);
+    int r = request_print_new(&record, q);
+    AUTOCLOSE int dirfd = r < 0 ? -1 : files_open_dir(act->spool->dirfd, "applied");
+    if (r == 0)
+        r = dirfd < 0 ? dirfd : request_hand_over(dirfd, buf_view(&record));
+    return r < 0 ? r : applied_keep(db, q->id, clock_now_usec(), request_verb_name(q->verb));
+}
+
+int command_record_member(struct db *db, const struct member_act *act, uint32_t list, int64_t subscriber,
+                          const char *how) {
+    char list_text[16], subscriber_text[24];
+    (void)snprintf(list_text, sizeof list_text, "%u", (unsigned)list);                      /* fits */
+    (void)snprintf(subscriber_text, sizeof subscriber_text, "%lld", (long long)subscriber); /* fits */
+    struct request q = {.verb = REQUEST_COMMAND_LEAVE};
+    q.value[REQUEST_KEY_HOW] = view_of(how);
+    if (list)
+        q.value[REQUEST_KEY_LIST] = view_of(list_text);
+    q.value[REQUEST_KEY_SUBSCRIBER] = view_of(subscriber_text);
+    return command_record(db, act, &q);
+}
