@@ -25,6 +25,7 @@ static const struct route routes[] = {
     {HTTP_POST, "/v1/announcements/*/resume", 0, false, route_resume, NULL},
     {HTTP_POST, "/v1/announcements/*/stop", 0, false, route_stop, NULL},
     {HTTP_GET, "/v1/lists", 0, false, route_lists, NULL},
+    {HTTP_POST, "/v1/lists/*/accept", 0, false, route_accept, NULL},
     {HTTP_POST, "/v1/lists/*/import", UINT64_MAX, true, route_import, route_import_end},
     {HTTP_GET, "/v1/subscribers", 0, false, route_subscribers, NULL},
     {HTTP_GET, "/v1/subscribers/**", 0, false, route_subscriber, NULL},

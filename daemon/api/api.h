@@ -40,7 +40,9 @@ struct api_parts {
     struct spool *spool;
     struct dispatch *dispatch;
     const struct keyring *keys;
-    struct conf *conf; /* replaced at reload with api_set_conf() */
+    struct conf *conf;                              /* replaced at reload with api_set_conf() */
+    void (*on_accepted)(void *user, uint32_t list); /* what waits on a list that follows a file is accepted */
+    void *user;
 };
 
 /* Takes over listen_fd. */

@@ -4,6 +4,7 @@
 #include <stdint.h>
 
 #include "net/http_server.h"
+#include "net/json.h"
 
 struct call;
 
@@ -16,6 +17,10 @@ struct route {
     void (*end)(struct call *c); /* streams: the body is through */
 };
 
+/* How each list that the caller may see stands to the file that it follows: documents behind those in `to`. */
+struct db;
+int lists_add_sources(struct call *c, struct db *db, json_t *to);
+
 void route_status(struct call *c);
 void route_announcement(struct call *c);
 void route_report(struct call *c);
@@ -25,6 +30,7 @@ void route_pause(struct call *c);
 void route_resume(struct call *c);
 void route_stop(struct call *c);
 void route_lists(struct call *c);
+void route_accept(struct call *c);
 void route_import(struct call *c);
 void route_import_end(struct call *c);
 void route_subscribers(struct call *c);

@@ -55,7 +55,10 @@ static int step(struct store_job *job, struct db *db) {
     struct seeing s = {c, db};
     (void)json_array_clear(json_object_get(c->result, "announcements"));
     (void)json_array_clear(json_object_get(c->result, "recurring"));
+    (void)json_array_clear(json_object_get(c->result, "sources"));
     int r = series_each(db, on_series, &s);
+    if (r == 0)
+        r = lists_add_sources(c, db, json_object_get(c->result, "sources"));
     return r < 0 ? r : announcement_each(db, false, LOOKED_MAX, on_announcement, c);
 }
 
@@ -86,7 +89,7 @@ void route_status(struct call *c) {
     int trouble = store_trouble(c->parts.store);
     dispatch_stats(c->parts.dispatch, &stats);
     c->result =
-        json_pack("{s:[], s:[], s:o, s:i, s:i, s:s, s:o}", "announcements", "recurring", "relays",
+        json_pack("{s:[], s:[], s:[], s:o, s:i, s:i, s:s, s:o}", "announcements", "recurring", "sources", "relays",
                   relay_documents(c, &stats), "claimed", (int)stats.claimed, "window", (int)stats.window, "store",
                   trouble ? store_reason(trouble) : "ok", "store_usec", times_document(c->parts.store));
     if (!c->result) {

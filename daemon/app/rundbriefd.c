@@ -20,6 +20,7 @@
 #include "announce/compile.h"
 #include "api/api.h"
 #include "api/asked.h"
+#include "app/follow.h"
 #include "app/incoming.h"
 #include "app/informing.h"
 #include "app/recurring.h"
@@ -57,6 +58,7 @@ struct daemon {
     struct requests_watch *requests;
     struct retention_watch *retention;
     struct recurring *recurring;
+    struct follow *follow;
     struct api *api;
     struct asked *asked;
     struct loop_source *store_wake, *signals[3];
@@ -110,6 +112,12 @@ static void on_alert(void *user, const char *key, const char *a1, const char *a2
     const struct daemon *d = user;
     const struct informing i = {d->store, d->conf, d->keys, d->dispatch};
     informing_alert(&i, key, a1, a2);
+}
+
+static void on_accepted(void *user, uint32_t list) {
+    struct daemon *d = user;
+    if (d->follow)
+        follow_look(d->follow, list);
 }
 
 static void on_recurring(void *user) {
@@ -183,7 +191,7 @@ static void on_store_results(void *user) {
 static void begin_serving(struct daemon *d) {
     struct why why;
     const struct incoming_parts incoming = {d->loop, d->store, d->spool, d->keys, d->dispatch};
-    const struct api_parts api = {d->loop, d->store, d->spool, d->dispatch, d->keys, d->conf};
+    const struct api_parts api = {d->loop, d->store, d->spool, d->dispatch, d->keys, d->conf, on_accepted, d};
     int r = incoming_new(&incoming, d->conf, &why, &d->incoming);
     int fd = r == 0 ? listen_on(d->conf->socket, &why) : r;
     if (fd >= 0)
@@ -200,6 +208,9 @@ static void begin_serving(struct daemon *d) {
         fail(d, &why, EX_OSERR);
         return;
     }
+    const struct follow_parts follow = {d->loop, d->store, d->spool, d->keys, d->dispatch};
+    if (!(d->follow = follow_new(&follow, d->conf)))
+        log_error("out-of-memory");
     dispatch_start(d->dispatch);
     log_info("ready", LOG_NUM("lists", d->conf->list_count), LOG_NUM("relays", d->conf->relay_count));
     loop_notify("READY=1\nSTATUS=Ready");
@@ -330,6 +341,8 @@ static void reload(struct daemon *d) {
             asked_set_conf(d->asked, conf);
         if (d->incoming && (r = incoming_set_conf(d->incoming, conf)) < 0)
             log_error("drop-folders-not-watched", LOG_TEXT("reason", strerror(-r)));
+        if (d->follow)
+            follow_set_conf(d->follow, conf);
         if (publish_lists(d, &why) < 0)
             log_why(LOG_ERR, "lists-not-published", &why);
         (void)conf_unref(before);
@@ -393,6 +406,7 @@ static void close_parts(struct daemon *d) {
     d->asked = asked_free(d->asked);
     d->retention = retention_watch_free(d->retention);
     d->recurring = recurring_free(d->recurring);
+    d->follow = follow_free(d->follow);
     d->requests = requests_watch_free(d->requests);
     if (d->incoming)
         incoming_stop(d->incoming);

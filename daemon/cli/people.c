@@ -11,6 +11,24 @@
 #include "cli/privacy.h"
 #include "cli/verb.h"
 
+/* "                     follows /srv/office/partners.csv, taken over at 2025-07-01T08:00:00Z" */
+static void print_source(FILE *out, const json_t *s) {
+    if (!s)
+        return;
+    (void)fprintf(out, "%21s%s ", "", json_text(s, "state"));
+    cli_print(out, json_text(s, "file"));
+    if (json_text(s, "taken")[0])
+        (void)fprintf(out, ", taken over at %s", json_text(s, "taken"));
+    if (strcmp(json_text(s, "state"), "waits") == 0)
+        (void)fprintf(out, ": it would remove %lld of %lld people (rundbrief import --accept)",
+                      (long long)json_number(s, "would_remove", 0), (long long)json_number(s, "of", 0));
+    if (json_text(s, "why")[0]) {
+        (void)fputs(": ", out);
+        cli_print(out, json_text(s, "why"));
+    }
+    (void)fputc('\n', out);
+}
+
 int verb_list(struct cli *cli, int argc, char **argv) {
     int count = cli_options(cli, argc, argv, NULL, 0);
     if (count < 0)
@@ -36,6 +54,7 @@ int verb_list(struct cli *cli, int argc, char **argv) {
             (void)fputs("  ", cli->out);
             cli_print(cli->out, json_text(list, "title"));
             (void)fputc('\n', cli->out);
+            print_source(cli->out, json_object_get(list, "source"));
         }
     }
     json_decref(answer);
@@ -121,15 +140,37 @@ static void print_import(struct cli *cli, const json_t *answer, bool dry_run) {
         (void)fputc('\n', cli->out);
 }
 
+/* What waits on a list that follows a file, because it would remove many. */
+static int accept_source(struct cli *cli, const char *list) {
+    AUTOBUF struct buf path = BUF_INIT(CLIENT_PATH_MAX_BYTES);
+    json_t *answer = NULL;
+    buf_puts(&path, "/v1/lists/");
+    http_client_encode(&path, view_of(list));
+    buf_puts(&path, "/accept");
+    const struct http_client_request request = {.method = "POST", .path = buf_str(&path)};
+    int code = client_call(cli, &request, &answer, NULL);
+    if (code == EX_OK && cli->json)
+        code = client_print(cli, answer);
+    else if (code == EX_OK)
+        (void)fprintf(cli->out, "Accepted: %lld of %lld people are being removed from the list %s.\n",
+                      (long long)json_number(answer, "would_remove", 0), (long long)json_number(answer, "of", 0),
+                      json_text(answer, "list"));
+    json_decref(answer);
+    return code;
+}
+
 int verb_import(struct cli *cli, int argc, char **argv) {
     struct cli_option o[] = {{.name = "--basis", .takes_value = true},
                              {.name = "--evidence", .takes_value = true},
                              {.name = "--charset", .takes_value = true},
                              {.name = "--dry-run"},
-                             {.name = "--skip-bad"}};
-    int count = cli_options(cli, argc, argv, o, 5);
+                             {.name = "--skip-bad"},
+                             {.name = "--accept", .takes_value = true}};
+    int count = cli_options(cli, argc, argv, o, 6);
     if (count < 0)
         return EX_USAGE;
+    if (o[5].value && count == 0)
+        return accept_source(cli, o[5].value);
     if (count != 2 || !o[0].value || !o[1].value)
         return cli_refuse(cli, EX_USAGE, "which list, which file, on what basis, and what shows it?",
                           "rundbrief import LIST FILE --basis consent|membership|public-task|other --evidence TEXT");

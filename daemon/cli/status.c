@@ -87,6 +87,24 @@ static void print_any(FILE *out, const json_t *a) {
         print_one(out, a);
 }
 
+static void print_source(FILE *out, const json_t *s) {
+    const char *state = json_text(s, "state");
+    if (strcmp(state, "follows") == 0)
+        return;
+    (void)fputs("list ", out);
+    cli_print(out, json_text(s, "list"));
+    if (strcmp(state, "waits") == 0)
+        (void)fprintf(
+            out, ": its file would remove %lld of %lld people. If that is meant: rundbrief import --accept %s\n",
+            (long long)json_number(s, "would_remove", 0), (long long)json_number(s, "of", 0), json_text(s, "list"));
+    else if (json_text(s, "why")[0]) {
+        (void)fputs(": its file is not taken over: ", out);
+        cli_print(out, json_text(s, "why"));
+        (void)fputc('\n', out);
+    } else
+        (void)fputs(": its file was not read yet\n", out);
+}
+
 static void print_relay(FILE *out, const json_t *r) {
     (void)fprintf(out, "relay ");
     cli_print(out, json_text(r, "name"));
@@ -113,6 +131,7 @@ static int overview(struct cli *cli) {
                         cli->out);
         json_array_foreach(json_object_get(status, "announcements"), i, item) print_one(cli->out, item);
         json_array_foreach(json_object_get(status, "recurring"), i, item) print_series(cli->out, item);
+        json_array_foreach(json_object_get(status, "sources"), i, item) print_source(cli->out, item);
         json_array_foreach(json_object_get(status, "relays"), i, item) print_relay(cli->out, item);
         if (strcmp(json_text(status, "store"), "ok") != 0)
             (void)fprintf(cli->out, "THE STORE CANNOT BE WRITTEN: %s. Sending waits.\n", json_text(status, "store"));

@@ -18,8 +18,10 @@ const struct verb verbs[] = {
     {"report", "ID [--not-delivered] [--csv]", "who got it when, who did not and why", verb_report},
     {"list", "", "the lists, with how many people they reach", verb_list},
     {"import",
-     "LIST FILE --basis consent|membership|public-task|other --evidence TEXT [--dry-run] [--skip-bad] [--charset NAME]",
-     "take people into a list from a CSV file", verb_import},
+     "LIST FILE --basis consent|membership|public-task|other --evidence TEXT [--dry-run] [--skip-bad] [--charset NAME] "
+     "| "
+     "--accept LIST",
+     "take people into a list from a CSV file; --accept LIST: let the file that it follows remove many", verb_import},
     {"subscriber", "show|find|add|change|leave|remove|restore|export|erase …", "one person", verb_subscriber},
     {"suppress", "ADDRESS --reason TEXT", "write to this address no more, whatever the lists say", verb_suppress},
     {"unsuppress", "ADDRESS --reason TEXT", "take that back", verb_unsuppress},

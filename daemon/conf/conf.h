@@ -87,7 +87,8 @@ struct conf_list {
     struct conf_strings relays;       /* names; empty: every relay, by priority */
     struct conf_strings coordinators;
     enum conf_release release;
-    enum conf_yes_no archive;   /* whether its announcements are shown to everybody (announce/archive.h) */
+    enum conf_yes_no archive;              /* whether its announcements are shown to everybody (announce/archive.h) */
+    const char *source, *basis, *evidence; /* "" where the list follows no file; then the others, too, say nothing */
     const char *group, *reason; /* reason: why people get this, for the footer; "" for the language's default text */
 };
 

@@ -225,9 +225,16 @@ const struct option option_rows[] = {
      .help = "Why people get this, for the footer. Default: the sentence of each language."},
     {LIST(id), .key = "id", .type = OPTION_ID, .min = 1, .max = UINT32_MAX, .example = "1",
      .help = "The number of the list in links. Default: derived from its name. Needed only where two collide."},
-    LATER(SECTION_LIST, "source"),
-    LATER(SECTION_LIST, "basis"),
-    LATER(SECTION_LIST, "evidence"),
+    {LIST(source), .key = "source", .type = OPTION_TEXT, .check = shape_path, .max = PATH,
+     .example = "/srv/office/partners.csv",
+     .help = "The list follows this file, a table as for `rundbrief import`: new rows join, who is no longer in it is "
+             "removed, changed fields follow, as soon as the file changes. Who left does not come back by it, and who "
+             "joined one by one stays. A file that cannot be read changes nothing; one that would remove more than a "
+             "fifth of the list waits for `rundbrief import --accept NAME`."},
+    {LIST(basis), .key = "basis", .type = OPTION_TEXT, .check = shape_basis, .max = 20, .example = "membership",
+     .help = "With source: why these people may be written to: consent, membership, public-task or other."},
+    {LIST(evidence), .key = "evidence", .type = OPTION_TEXT, .max = TEXT, .example = "the association's register",
+     .help = "With source: what shows that, in words. It stands in the consent record of everybody who joins."},
     LATER(SECTION_LIST, "open"),
 
     {DESTINATION(rate), .key = "rate", .type = OPTION_RATE, .min = 1, .max = 1000000, .zero = "none",

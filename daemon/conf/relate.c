@@ -154,6 +154,20 @@ static uint32_t id_of_name(const char *name) {
     return (uint32_t)hash[0] << 24 | (uint32_t)hash[1] << 16 | (uint32_t)hash[2] << 8 | hash[3];
 }
 
+/* What a list that follows a file must say of it. */
+static void check_source(const struct whole *whole, const struct conf_list *list, struct complaints *c) {
+    const struct place *place = place_of(whole, list);
+    const char *missing = !list->basis[0] ? "basis" : !list->evidence[0] ? "evidence" : NULL;
+    struct why why;
+    if (!list->source[0] || !missing || (place && place_line(place, missing))) /* the last is told already */
+        return;
+    (void)why_set(&why, -EINVAL, "source is given without %s", missing);
+    why_todo(&why, missing[0] == 'b' ? "Say why its people may be written to: basis = consent, membership, public-task "
+                                       "or other"
+                                     : "Say in words what shows it: evidence = the association's register");
+    complain_of(whole, c, list, "source", &why);
+}
+
 static void relate_list(struct whole *whole, struct conf_list *list, enum reading reading, struct complaints *c) {
     const struct conf *conf = &whole->conf;
     const struct place *place = place_of(whole, list);
@@ -171,6 +185,7 @@ static void relate_list(struct whole *whole, struct conf_list *list, enum readin
         list->languages.items[list->languages.count++] = conf->language;
     }
     check_titles(list, place, c);
+    check_source(whole, list, c);
     if (list->id == 0)
         list->id = id_of_name(list->name);
 }

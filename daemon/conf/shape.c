@@ -288,3 +288,13 @@ int shape_list_name(struct view v, struct why *why) {
     why_todo(why, "Use at most %d lower-case letters, digits and hyphens", CONF_LIST_NAME_MAX);
     return -EINVAL;
 }
+
+int shape_basis(struct view v, struct why *why) {
+    static const char *const bases[] = {"consent", "membership", "public-task", "other"};
+    for (size_t i = 0; i < COUNT_OF(bases); i++)
+        if (view_eq_str(v, bases[i]))
+            return 0;
+    (void)why_set(why, -EINVAL, "this is not a basis");
+    why_todo(why, "Write consent, membership, public-task or other");
+    return -EINVAL;
+}

@@ -10,6 +10,7 @@
 int shape_address(struct view v, struct why *why);
 /* An ASCII address that leaves room for "+" and a code: CONF_RETURN_PATH_LOCAL_MAX bytes before the @, no + among them.
  */
+int shape_basis(struct view v, struct why *why); /* of people/import.h */
 int shape_return_path(struct view v, struct why *why);
 int shape_path(struct view v, struct why *why);     /* absolute, without . and .. */
 int shape_language(struct view v, struct why *why); /* "de", "pt-BR" */

@@ -40,6 +40,8 @@ struct import {
 
     /* the loop's */
     bool running, aborted;
+    bool ended; /* the file was read to its end */
+    struct batch_others others;
     bool told; /* on_done came, before what was written is swept */
 };
 
@@ -87,7 +89,7 @@ static int step_read(struct import *im, struct db *db) {
     return r < 0 ? r : im->piece_at < im->piece.len ? STORE_MORE : STORE_DONE;
 }
 
-static int step_finish(struct import *im, struct db *db) {
+static int end_rows(struct import *im, struct db *db) {
     int r = import_rows_end(&im->rows);
     if (r == 0)
         r = import_rows_flush(&im->rows);
@@ -102,6 +104,34 @@ static int step_finish(struct import *im, struct db *db) {
         why_todo(&im->rows.result.why, "Correct them, or leave them out with --skip-bad");
         return fail(im, db, -EINVAL);
     }
+    im->ended = true;
+    return STORE_MORE;
+}
+
+/* The file is the whole list: who is not in it goes, unless that are suspiciously many. */
+static int remove_others(struct import *im, struct db *db) {
+    struct import_result *result = &im->rows.result;
+    int r = batch_remove_others(db, &im->rows.batch, &im->others);
+    if (r != STORE_DONE)
+        return r;
+    result->removed = im->others.removed;
+    result->members = im->others.members;
+    result->waits = !im->rows.options.accepted && result->removed > IMPORT_REMOVES_FREELY &&
+                    result->removed * IMPORT_REMOVES_PART > result->members;
+    if (result->waits)
+        (void)why_set(&result->why, -EINVAL, "%llu of %llu people would be removed",
+                      (unsigned long long)result->removed, (unsigned long long)result->members);
+    return STORE_DONE;
+}
+
+static int step_finish(struct import *im, struct db *db) {
+    if (!im->ended)
+        return end_rows(im, db);
+    int r = im->rows.options.whole && im->rows.batch.id ? remove_others(im, db) : STORE_DONE;
+    if (r != STORE_DONE)
+        return r;
+    if (im->rows.result.waits)
+        return fail(im, db, -EINVAL);
     struct batch_counts counts = import_rows_counts(&im->rows);
     im->next = im->rows.batch.id ? SETTLING : OVER;
     return im->rows.batch.id ? batch_done(db, &im->rows.batch, &counts, im->rows.now_usec) : 0;

@@ -27,18 +27,21 @@ struct store;
 struct words;
 
 enum { IMPORT_FEED_MAX_BYTES = 256 * 1024, IMPORT_PROBLEMS_MAX = 1000, IMPORT_SAMPLES = 3, IMPORT_LANGUAGES_MAX = 32 };
+enum { IMPORT_REMOVES_FREELY = 5, IMPORT_REMOVES_PART = 5 };
 
 /* Everything is copied but words and keys, which must outlive the import: until import_free(), or on_gone. */
 struct import_options {
     uint32_t list;
-    const char *by;                   /* who imports */
-    const char *file;                 /* its name, for the record */
-    const char *basis;                /* consent, membership, public-task or other */
-    const char *evidence;             /* in words; must not be empty */
-    const char *charset;              /* an iconv name, or NULL to find it out */
-    const char *timezone;             /* of dates without one; NULL for UTC */
-    bool dry_run;                     /* say what would become of it, write nothing */
-    bool skip_bad;                    /* leave bad rows out */
+    const char *by;       /* who imports */
+    const char *file;     /* its name, for the record */
+    const char *basis;    /* consent, membership, public-task or other */
+    const char *evidence; /* in words; must not be empty */
+    const char *charset;  /* an iconv name, or NULL to find it out */
+    const char *timezone; /* of dates without one; NULL for UTC */
+    bool dry_run;         /* say what would become of it, write nothing */
+    bool skip_bad;        /* leave bad rows out */
+    bool whole;           /* the file is the whole list: who came by an import and is not in it is removed */
+    bool accepted;        /* of a whole one: however many that are */
     const struct words *const *words; /* of all languages */
     size_t words_count;
     const struct keyring *keys; /* with which erased addresses are known again; NULL: they are not asked for */
@@ -67,6 +70,9 @@ struct import_result {
     uint64_t left_out; /* the sum of these: */
     uint64_t no_address, suppressed, left, crowd /* a third name at one address */, no_consent /* said no */, erased;
     uint64_t bad;
+    uint64_t removed, members; /* of a whole one: so many of those on the list before */
+    bool waits; /* of a whole one, refused: it would remove more than IMPORT_REMOVES_FREELY, and more than
+                                  one of IMPORT_REMOVES_PART */
 
     struct import_problem *problems; /* in order of lines, the first IMPORT_PROBLEMS_MAX */
     size_t problem_count;

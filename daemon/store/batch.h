@@ -53,6 +53,15 @@ int batch_put(struct db *db, struct batch *batch, const struct person *p, const 
 /* Writes what was put off: at the end of each step that put rows. */
 int batch_flush(struct db *db, struct batch *batch, int64_t now_usec);
 
+/* For a batch that is the whole of its list, after its last row: notes for removal who is on the list, came there by an
+ * import, and is not in this batch. Who joined one by one stays, and so does a suppressed address, which the rows leave
+ * out. STORE_MORE until all are noted; they are removed as the batch's other changes are applied. */
+struct batch_others {
+    int64_t cursor;            /* all 0 at first */
+    uint64_t members, removed; /* of so many that were on the list before */
+};
+int batch_remove_others(struct db *db, const struct batch *batch, struct batch_others *others);
+
 struct batch_counts {
     uint64_t rows, added, known, changed, left_out;
 };

@@ -35,6 +35,21 @@ static int bring_back(const struct settling *s) {
                   NULL, "iiii", s->subscriber, s->list, s->now_usec, s->import);
 }
 
+/* Who is not in the file that the list follows; not who left meanwhile. */
+static int take_off(const struct settling *s) {
+    int64_t changed = 0;
+    int r =
+        db_run(s->db, "UPDATE subscription SET state = 4, since = ? WHERE list = ? AND subscriber = ? AND state = 2",
+               &changed, "iii", s->now_usec, s->list, s->subscriber);
+    if (r < 0 || !changed)
+        return r;
+    return db_run(s->db,
+                  "INSERT INTO consent (subscriber, list, at, what, how, origin, basis, evidence, import) "
+                  "SELECT ?1, ?2, ?3, 'removed', 'import', by || ', ' || file, '', 'no longer in the file', id FROM "
+                  "import WHERE id = ?4",
+                  NULL, "iiii", s->subscriber, s->list, s->now_usec, s->import);
+}
+
 static int change_person(const struct settling *s, struct view fields) {
     AUTOARENA struct arena arena = {0};
     struct person change, base, changed;
@@ -65,12 +80,12 @@ static int apply_one(struct settling *s) {
     s->import = row_int(row, 0);
     s->subscriber = row_int(row, 1);
     s->list = row_int(row, 4);
-    bool returns = row_int(row, 2);
+    enum { STAYS, RETURNS, GOES } what = (int)row_int(row, 2);
     struct view fields = row_view(row, 3);
     r = fields.len ? change_person(s, fields) : 0;
     db_end(row);
-    if (r == 0 && returns)
-        r = bring_back(s);
+    if (r == 0 && what != STAYS)
+        r = what == GOES ? take_off(s) : bring_back(s);
     if (r == 0)
         r = db_run(s->db, "DELETE FROM import_change WHERE import = ? AND subscriber = ?", NULL, "ii", s->import,
                    s->subscriber);

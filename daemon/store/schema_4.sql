@@ -41,3 +41,15 @@ CREATE INDEX series_due ON series (due) WHERE due > 0;
 ALTER TABLE announcement ADD COLUMN series INTEGER NOT NULL DEFAULT 0;  -- whose date it is, or 0
 ALTER TABLE announcement ADD COLUMN occurrence TEXT NOT NULL DEFAULT ''; -- the date
 CREATE UNIQUE INDEX announcement_occurrence ON announcement (series, occurrence) WHERE series <> 0;
+
+-- Lists that follow a file: what is known of it.
+CREATE TABLE followed (
+    list INTEGER PRIMARY KEY,
+    digest BLOB,                               -- of the content that the list has taken over
+    at INTEGER NOT NULL DEFAULT 0,             -- when that was
+    waiting BLOB,                              -- of one that would remove many, and waits to be accepted
+    would_remove INTEGER NOT NULL DEFAULT 0,
+    members INTEGER NOT NULL DEFAULT 0,        -- of so many
+    accepted BLOB,                             -- of the one that somebody has accepted
+    why TEXT NOT NULL DEFAULT ''               -- what is wrong with the file just now
+) STRICT;

@@ -378,6 +378,71 @@ static void applying_goes_on_after_a_crash(void **state) {
     assert_int_equal(state_of(f->db, "p999@town.example"), SUBSCRIPTION_LEFT);
 }
 
+static struct batch_others note_others(struct db *db, const struct batch *b) {
+    struct batch_others others = {0};
+    while (batch_remove_others(db, b, &others) == STORE_MORE)
+        ;
+    return others;
+}
+
+/* A batch that is the whole list: who is not in it goes, in the same moment as the others come. */
+static void others_are_removed(void **state) {
+    struct fixture *f = *state;
+    struct batch b = open_batch(f->db, false);
+    for (const char *const *a = (const char *const[]){"stays@town.example", "goes@town.example", "left@town.example",
+                                                      "quiet@town.example", NULL};
+         *a; a++)
+        (void)PUT(f->db, &b, .address = *a);
+    finish(f->db, &b);
+    set_state(f->db, "left@town.example", SUBSCRIPTION_LEFT);
+    assert_int_equal(suppression_set(f->db, "quiet@town.example", "complaint", "", 900), 0);
+    int64_t alone;
+    bool is_new;
+    struct person p = {.address = "alone@town.example", .address_key = "alone@town.example"};
+    assert_int_equal(person_save(f->db, &p, 900, &alone, &is_new), 0);
+    set_state(f->db, "alone@town.example", SUBSCRIPTION_ACTIVE);
+
+    for (int cut_off = 1; cut_off >= 0; cut_off--) {
+        b = open_batch(f->db, false);
+        assert_int_equal(PUT(f->db, &b, .address = "new@town.example"), BATCH_NEW);
+        (void)PUT(f->db, &b, .address = "stays@town.example");
+        (void)PUT(f->db, &b, .address = "left@town.example");
+        (void)PUT(f->db, &b, .address = "quiet@town.example");
+        struct batch_others others = note_others(f->db, &b);
+        assert_int_equal(others.members, 4);
+        assert_int_equal(others.removed, 1);
+        assert_int_equal(state_of(f->db, "goes@town.example"), SUBSCRIPTION_ACTIVE);
+        if (cut_off) {
+            assert_int_equal(batch_recover(f->db, 3500), 0);
+            settle(f->db);
+            assert_int_equal(state_of(f->db, "goes@town.example"), SUBSCRIPTION_ACTIVE);
+            assert_int_equal(state_of(f->db, "new@town.example"), 0);
+        }
+    }
+    finish(f->db, &b);
+    static const struct {
+        const char *address;
+        enum subscription_state want;
+    } after[] = {{"stays@town.example", SUBSCRIPTION_ACTIVE}, {"goes@town.example", SUBSCRIPTION_REMOVED},
+                 {"left@town.example", SUBSCRIPTION_LEFT},    {"quiet@town.example", SUBSCRIPTION_ACTIVE},
+                 {"alone@town.example", SUBSCRIPTION_ACTIVE}, {"new@town.example", SUBSCRIPTION_ACTIVE}};
+    for (size_t i = 0; i < sizeof after / sizeof *after; i++)
+        if (state_of(f->db, after[i].address) != (int)after[i].want)
+            fail_msg("%s is %d", after[i].address, state_of(f->db, after[i].address));
+    int64_t told = 0;
+    assert_int_equal(db_get_int(f->db,
+                                "SELECT count(*) FROM consent WHERE what = 'removed' AND evidence = 'no longer in the "
+                                "file' AND origin = 'vera, people.csv'",
+                                &told, ""),
+                     1);
+    assert_int_equal(told, 1);
+
+    b = open_batch(f->db, false);
+    assert_int_equal(PUT(f->db, &b, .address = "goes@town.example"), BATCH_NEW);
+    finish(f->db, &b);
+    assert_int_equal(state_of(f->db, "goes@town.example"), SUBSCRIPTION_ACTIVE);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         FIXTURE_TEST(new_ones_are_there_all_at_once),
@@ -390,6 +455,7 @@ int main(void) {
         FIXTURE_TEST(a_failed_one_leaves_no_trace),
         FIXTURE_TEST(work_by_hand_stays),
         FIXTURE_TEST(applying_goes_on_after_a_crash),
+        FIXTURE_TEST(others_are_removed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -91,9 +91,16 @@ static void keys(void **state) {
                                           "leave the key out for the default, "
                                           "which is /var/lib/rundbrief\n"},
         {VIEW("[daemon]\nalert =\ntimezone =\n[bounce]\nreturn-path =\n"), ""}, /* as if not given */
-        {VIEW("[list a]\nsource = x\nbasis = consent\nevidence = y\nopen = yes\n"),
-         "t.ini:8: [list a] source: not supported yet\nt.ini:9: [list a] basis: not supported yet\n"
-         "t.ini:10: [list a] evidence: not supported yet\nt.ini:11: [list a] open: not supported yet\n"},
+        {VIEW("[list a]\nopen = yes\n"), "t.ini:8: [list a] open: not supported yet\n"},
+        {VIEW("[list a]\nsource = /srv/a.csv\nbasis = consent\nevidence = y\n"), ""},
+        {VIEW("[list a]\nsource = /srv/a.csv\nevidence = y\n"),
+         "t.ini:8: [list a] source: source is given without basis. Say why its people may be written to: basis = "
+         "consent, membership, public-task or other\n"},
+        {VIEW("[list a]\nsource = /srv/a.csv\nbasis = other\n"),
+         "t.ini:8: [list a] source: source is given without evidence. Say in words what shows it: evidence = the "
+         "association's register\n"},
+        {VIEW("[list a]\nsource = /srv/a.csv\nbasis = hope\nevidence = y\n"),
+         "t.ini:9: [list a] basis: this is not a basis. Write consent, membership, public-task or other\n"},
         {VIEW("[web]\nconfirm-days = 7\n[bounce]\nsoft-limit = 5\nimap-url = x\n"),
          "t.ini:8: [web] confirm-days: not supported yet\nt.ini:10: [bounce] soft-limit: not supported yet\n"
          "t.ini:11: [bounce] imap-url: not supported yet\n"},

@@ -87,6 +87,8 @@ static void defaults_and_examples_are_right(void **state) {
                 buf_printf(&text, "languages = de, fr\n%s\n", pair ? texts[t] : "no pair");
             else if (o->section != SECTION_SENDER && o->section != SECTION_RELAY)
                 buf_printf(&text, "%s = %s\n", o->key, texts[t]);
+            if (o->section == SECTION_LIST && strcmp(o->key, "source") == 0)
+                buf_puts(&text, "basis = consent\nevidence = lists of the fair\n");
             AUTOCONF struct conf *c = conf_unit_read(buf_view(&text), &errors);
             unit_str(o->key, buf_str(&errors), "");
         }
