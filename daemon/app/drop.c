@@ -25,26 +25,29 @@ static const time_t orphan_seconds = 3600;
 
 enum phase { LOOK, READ, ADMIT, CLEAN, REJECT };
 
-/* The time of the last change of an entry: of the newest file, in a folder. 0 where it is gone, now where it cannot be
- * looked at. */
-static time_t last_change(int dirfd, const char *name, unsigned depth) {
+/* The time of the last change of an entry: of the newest file, in a folder. 0 where it is gone. Trouble of the machine
+ * is returned; what else keeps a folder shut is met where it is read. */
+static int last_change(int dirfd, const char *name, unsigned depth, time_t *ret) {
     struct stat st;
+    *ret = 0;
     if (fstatat(dirfd, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
-        return why_is_trouble(-errno) ? time(NULL) : 0;
-    time_t newest = st.st_ctime;
-    if (S_ISDIR(st.st_mode) && depth) {
-        AUTOCLOSE int fd = files_open_dir(dirfd, name);
-        char **names;
-        size_t count;
-        if (fd < 0 || files_list(fd, ".", BUNDLE_FILES_MAX, &names, &count) < 0)
-            return newest;
-        for (size_t i = 0; i < count; i++) {
-            time_t t = last_change(fd, names[i], depth - 1);
-            newest = t > newest ? t : newest;
-        }
-        files_free_names(names, count);
+        return why_is_trouble(-errno) ? -errno : 0;
+    *ret = st.st_ctime;
+    if (!S_ISDIR(st.st_mode) || !depth)
+        return 0;
+    AUTOCLOSE int fd = files_open_dir(dirfd, name);
+    char **names;
+    size_t count;
+    int r = fd < 0 ? fd : files_list(fd, ".", BUNDLE_FILES_MAX, &names, &count);
+    if (r < 0)
+        return why_is_trouble(r) ? r : 0;
+    for (size_t i = 0; r == 0 && i < count; i++) {
+        time_t t;
+        r = last_change(fd, names[i], depth - 1, &t);
+        *ret = t > *ret ? t : *ret;
     }
-    return newest;
+    files_free_names(names, count);
+    return r;
 }
 
 static void wait_for(struct drop *d, time_t seconds) {
@@ -65,13 +68,14 @@ static int look_into(struct drop *d, const char *list, const struct languages *l
     if (r < 0)
         return r;
     time_t now = time(NULL), newest = 0;
-    for (size_t i = 0; i < count; i++)
+    for (size_t i = 0; r == 0 && i < count; i++)
         if (!source_ignores(names[i])) {
-            time_t t = last_change(fd, names[i], 1);
+            time_t t;
+            r = last_change(fd, names[i], 1, &t);
             newest = t > newest ? t : newest;
         }
-    bool quiet = now - newest >= DROP_QUIET_SECONDS;
-    if (newest && !quiet)
+    bool quiet = r == 0 && now - newest >= DROP_QUIET_SECONDS;
+    if (r == 0 && newest && !quiet)
         wait_for(d, DROP_QUIET_SECONDS - (now - newest));
     for (size_t i = 0; r == 0 && quiet && i < count && !d->path[0]; i++) {
         struct stat st;
@@ -202,7 +206,9 @@ static int was_taken(const struct drop *d) {
     (void)snprintf(path, sizeof path, "announcements/%lld", (long long)d->admit.id); /* always fits */
     if (fstatat(d->admit.spool->dirfd, path, &st, AT_SYMLINK_NOFOLLOW) < 0)
         return why_is_trouble(-errno) ? -errno : 0;
-    return last_change(d->admit.spool->dirfd, d->path, 1) < st.st_ctime;
+    time_t changed;
+    int r = last_change(d->admit.spool->dirfd, d->path, 1, &changed);
+    return r < 0 ? r : changed < st.st_ctime;
 }
 
 /* What is the coordinator's fault is told and moved away; anything else leaves the file where it is, for later. */
@@ -256,8 +262,10 @@ static int each_path(struct drop *d, int (*on_path)(struct drop *d, const char *
 
 /* What was written anew since it was read is an announcement that nobody has read yet: it stays. */
 static int remove_path(struct drop *d, const char *path) {
-    if (last_change(d->admit.spool->dirfd, path, 1) > d->newest)
-        return 0;
+    time_t changed;
+    int r = last_change(d->admit.spool->dirfd, path, 1, &changed);
+    if (r < 0 || changed > d->newest)
+        return r;
     return files_remove_tree(d->admit.spool->dirfd, path);
 }
 
