@@ -10,6 +10,7 @@
 #include "api/route.h"
 #include "base/log.h"
 #include "base/number.h"
+#include "base/why.h"
 #include "conf/conf.h"
 
 enum { CONNECTIONS_MAX = 64, JSON_BODY_MAX = 1 << 20 };
@@ -201,11 +202,7 @@ unsigned call_status_of(int error) {
     case -ESTALE:
     case -EEXIST:
     case -EBUSY: return 409;
-    case -ENOSPC:
-    case -EIO:
-    case -EROFS:
-    case -EDQUOT: return 503;
-    default: return 500;
+    default: return why_is_trouble(error) ? 503 : 500;
     }
 }
 

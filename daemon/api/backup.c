@@ -49,7 +49,7 @@ static void on_copied(void *user, int result, const struct why *why) {
     if (result == 0 && (b->fd = open(copying_path(b->copying), O_RDONLY | O_CLOEXEC)) < 0)
         result = -errno;
     if (result < 0) {
-        call_fail(c, result == -EILSEQ ? 500 : call_status_of(result), why);
+        call_fail(c, result == -EUCLEAN ? 500 : call_status_of(result), why);
         return;
     }
     log_info("backup", LOG_TEXT("by", c->rights.name), LOG_NUM("bytes", copying_bytes(b->copying)));

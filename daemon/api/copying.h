@@ -12,7 +12,7 @@ struct loop;
 struct spool;
 struct store;
 
-/* From the loop, once. 0; -ENOSPC where there is no room (nothing is left behind), -EILSEQ where the store is damaged. */
+/* From the loop, once. 0; -ENOSPC where there is no room (nothing is left behind), -EUCLEAN where the store is damaged. */
 typedef void copying_on_done(void *user, int result, const struct why *why);
 int copying_new(struct loop *loop, struct store *store, struct spool *spool, const char *state_dir,
                 copying_on_done *on_done, void *user, struct why *why, struct copying **ret);

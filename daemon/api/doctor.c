@@ -147,7 +147,7 @@ static void on_copied(void *user, int result, const struct why *why) {
         checkup_say(&d->checkup, CHECKUP_OK, "store", d->call->conf->state_dir, "", "",
                     "is sound: a copy of all %llu KiB was read through",
                     (unsigned long long)copying_bytes(d->copying) >> 10);
-    else if (result == -EILSEQ)
+    else if (result == -EUCLEAN)
         checkup_say(&d->checkup, CHECKUP_WRONG, "store", d->call->conf->state_dir,
                     "People, consents and what was sent may be lost or wrong, and sending may stop",
                     "Stop the daemon, keep the folder as it is, see to the disk, and bring back the last backup", "%s",

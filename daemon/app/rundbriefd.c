@@ -88,7 +88,7 @@ static void log_restart(void *user, const struct why *why) {
 static int exit_code_of(int error) {
     if (error == -EBUSY)
         return EX_TEMPFAIL;
-    if (error == -EILSEQ || error == -ENOSPC || error == -EDQUOT || error == -EIO || error == -EROFS)
+    if (error == -EUCLEAN || error == -ENOSPC || error == -EDQUOT || error == -EIO || error == -EROFS)
         return EX_IOERR;
     return why_is_trouble(error) ? EX_OSERR : EX_CONFIG;
 }

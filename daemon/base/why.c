@@ -47,5 +47,5 @@ void why_print(const struct why *why, struct buf *to) {
 
 bool why_is_trouble(int error) {
     return error == -ENOMEM || error == -EMFILE || error == -ENFILE || error == -ENOSPC || error == -EDQUOT ||
-           error == -EIO || error == -EROFS || error == -ENOBUFS;
+           error == -EIO || error == -EROFS || error == -EUCLEAN || error == -ENOBUFS;
 }

@@ -19,6 +19,6 @@ void why_where(struct why *why, const char *format, ...) __attribute__((format(p
 void why_todo(struct why *why, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* "WHERE: WHAT. TODO" in one line, without line end. */
 void why_print(const struct why *why, struct buf *to);
-/* Whether a negative errno tells of the machine's trouble (no memory, descriptors or space, a failing disk) and not of
- * what was asked for: the same may go well later. */
+/* Whether a negative errno tells of the machine's trouble (no memory, descriptors or space, a failing disk, a damaged store) and not
+ * of what was asked for: the same may go well later. */
 bool why_is_trouble(int error);

@@ -57,7 +57,7 @@ static int errno_of(struct db *db, int code) {
     case SQLITE_FULL: return -ENOSPC;
     case SQLITE_CONSTRAINT: return -EEXIST;
     case SQLITE_CORRUPT:
-    case SQLITE_NOTADB: return -EILSEQ;
+    case SQLITE_NOTADB: return -EUCLEAN;
     case SQLITE_NOMEM: return -ENOMEM;
     case SQLITE_BUSY:
     case SQLITE_LOCKED: return -EBUSY;
@@ -624,7 +624,7 @@ static int read_through(const char *path, struct findings *f, struct why *why) {
         code = sqlite3_exec(handle, sql, on_finding, f, NULL);
     int r = code == SQLITE_OK ? 0 : errno_of(NULL, code);
     if (r < 0)
-        (void)why_set(why, r, r == -EILSEQ ? "the store is damaged: %s" : "the copy cannot be read: %s",
+        (void)why_set(why, r, r == -EUCLEAN ? "the store is damaged: %s" : "the copy cannot be read: %s",
                       handle ? sqlite3_errmsg(handle) : sqlite3_errstr(code));
     (void)sqlite3_close(handle); /* has no statements */
     return r;
@@ -641,7 +641,7 @@ int db_copy_check(const char *path, struct why *why) {
     struct findings f = {.text = BUF_INIT(64 * 1024)};
     int r = read_through(path, &f, why);
     if (r == 0 && f.count)
-        r = why_set(why, -EILSEQ, "the store is damaged: %s", buf_str(&f.text));
+        r = why_set(why, -EUCLEAN, "the store is damaged: %s", buf_str(&f.text));
     buf_done(&f.text);
     if (r < 0)
         return r;

@@ -3,7 +3,7 @@
  * and reused.
  *
  * A failing statement makes the whole step fail: functions return a negative errno (-ENOSPC, -EIO, -EEXIST for a
- * constraint, -EILSEQ for corruption, -EINVAL for a wrong statement, else -EIO) and log the cause, at most once a
+ * constraint, -EUCLEAN for corruption, -EINVAL for a wrong statement, else -EIO) and log the cause, at most once a
  * minute. */
 #pragma once
 #include <stdbool.h>
@@ -25,7 +25,7 @@ struct db *db_close(struct db *db);
 int db_begin(struct db *db);
 int db_commit(struct db *db);
 void db_rollback(struct db *db);
-/* The storage failure (-ENOSPC, -EIO, -ENOMEM, -EILSEQ …) for which this transaction can only be rolled back, or 0. */
+/* The storage failure (-ENOSPC, -EIO, -ENOMEM, -EUCLEAN …) for which this transaction can only be rolled back, or 0. */
 int db_failure(const struct db *db);
 bool db_in_transaction(const struct db *db);
 /* One job's part of a transaction. They do not nest. */
@@ -76,7 +76,7 @@ struct db_copy *db_copy_end(struct db_copy *copy); /* whole or not; the file sta
  * octet 68: the file format of SQLite, §1.3). */
 bool db_is_store(const char *path);
 /* Reads a whole copy through: structure, indices and constraints of each table. Makes it one plain file, and syncs it.
- * -EILSEQ where it is damaged, and how. In any thread; takes the time it takes. */
+ * -EUCLEAN where it is damaged, and how. In any thread; takes the time it takes. */
 int db_copy_check(const char *path, struct why *why);
 struct tally;
 struct tally *db_tally(struct db *db); /* store/tally.h */

@@ -445,7 +445,7 @@ void store_dispatch(struct store *s) {
 }
 
 const char *store_reason(int error) {
-    return error == -EILSEQ ? "the database is damaged, or the disk cannot be read" : strerror(-error);
+    return error == -EUCLEAN ? "the database is damaged, or the disk cannot be read" : strerror(-error);
 }
 
 void store_times(struct store *s, struct store_times *ret) {
