@@ -117,7 +117,7 @@ $(B)/unit/%: tests/unit/%.c $(LIB)
 	$(CC) $(CPPFLAGS) -Itests/unit $(CFLAGS) -MMD -MP -o $@ $< $(LIB) $(LDFLAGS) $(LDLIBS) -lcmocka
 
 # These talk to the tests' SMTP server.
-$(B)/unit/test_session $(B)/unit/test_dispatch: | $(B)/tools/sink
+$(B)/unit/test_session $(B)/unit/test_connect $(B)/unit/test_faults $(B)/unit/test_dispatch: | $(B)/tools/sink
 
 $(B)/replay/%: tests/fuzz/%.c tests/fuzz/replay.c $(LIB)
 	@mkdir -p $(@D)

@@ -183,18 +183,27 @@ static void explain(const struct connection *c, CURLcode code, struct outcome *o
     const struct hello *h = &c->hello;
     if (code == CURLE_LOGIN_DENIED) {
         if (hello_refused_for_good(h))
-            hello_fail(h, o, OUTCOME_OF_SENDER, "the relay refused user name or password");
+            hello_fail(&h->reply, o, OUTCOME_OF_SENDER, "the relay refused user name or password");
         else if (hello_refused_for_now(h))
-            hello_fail(h, o, OUTCOME_OF_CONNECTION, "the relay cannot check user name and password now");
+            hello_fail(&h->reply, o, OUTCOME_OF_CONNECTION, "the relay cannot check user name and password now");
+        else if (hello_is_missing(h))
+            hello_fail(&h->ehlo, o, OUTCOME_OF_CONNECTION, "the relay does not say what it offers");
+        else if (hello_is_confused(h))
+            hello_fail(&h->reply, o, OUTCOME_OF_CONNECTION, "the relay broke the protocol: that is no answer to AUTH");
         else
             fail_text(o, OUTCOME_OF_SENDER, "the relay offers no way to log in that we know", "");
     } else if (code == CURLE_PEER_FAILED_VERIFICATION) {
         fail_text(o, OUTCOME_OF_SENDER, "the relay's certificate is not trusted", detail);
     } else if (code == CURLE_USE_SSL_FAILED) {
         if (hello_refused_for_now(h))
-            hello_fail(h, o, OUTCOME_OF_CONNECTION, "the relay cannot begin TLS now");
+            hello_fail(&h->reply, o, OUTCOME_OF_CONNECTION, "the relay cannot begin TLS now");
         else if (hello_refused_for_good(h))
-            hello_fail(h, o, OUTCOME_OF_SENDER, "the relay refuses TLS, which is required");
+            hello_fail(&h->reply, o, OUTCOME_OF_SENDER, "the relay refuses TLS, which is required");
+        else if (hello_is_missing(h))
+            hello_fail(&h->ehlo, o, OUTCOME_OF_CONNECTION, "the relay does not say what it offers");
+        else if (hello_is_confused(h))
+            hello_fail(&h->reply, o, OUTCOME_OF_CONNECTION,
+                       "the relay broke the protocol: that is no answer to STARTTLS");
         else
             fail_text(o, OUTCOME_OF_SENDER, "the relay does not offer TLS, which is required", "");
     } else if (code == CURLE_SSL_CACERT_BADFILE) {
@@ -212,8 +221,11 @@ static void explain(const struct connection *c, CURLcode code, struct outcome *o
         fail_text(o, OUTCOME_OF_CONNECTION, "connecting to the relay took too long", "");
     } else if (code == CURLE_WRITE_ERROR) {
         fail_text(o, OUTCOME_OF_CONNECTION, "the relay says too much in its reply to EHLO", "");
-    } else if (hello_refused_for_now(h) || hello_refused_for_good(h)) {
-        hello_fail(h, o, OUTCOME_OF_CONNECTION, "the relay refuses the connection");
+    } else if (code == CURLE_WEIRD_SERVER_REPLY && h->reply.code == 220) {
+        fail_text(o, OUTCOME_OF_CONNECTION, "the relay broke the protocol: there is more behind its answer to STARTTLS",
+                  "");
+    } else if (code == CURLE_WEIRD_SERVER_REPLY || code == CURLE_REMOTE_ACCESS_DENIED || h->reply.code == 421) {
+        hello_fail(&h->reply, o, OUTCOME_OF_CONNECTION, "the relay refuses the connection");
     } else {
         fail_text(o, OUTCOME_OF_CONNECTION, "the connection to the relay failed", detail);
     }

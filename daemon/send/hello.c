@@ -10,6 +10,7 @@
 void hello_init(struct hello *h) {
     *h = (struct hello){0};
     reply_init(&h->reply);
+    reply_init(&h->ehlo);
 }
 
 static void learn(struct capabilities *to, struct view line) {
@@ -47,10 +48,13 @@ static void keep_reply(struct reply *r, struct view rest) {
 
 bool hello_feed(struct hello *h, struct view line) {
     keep_reply(&h->reply, line);
+    if (h->reply.complete && h->replies++ == 0 && h->reply.code / 100 != 2)
+        h->ehlo = h->reply;
     line = view_trim(line);
     if (view_starts(line, "220")) {
         h->offers = (struct capabilities){0};
-        h->lines = 0;
+        h->lines = h->replies = 0;
+        reply_init(&h->ehlo);
     } else if (view_starts(line, "235")) {
         h->authenticated = true;
     } else if (view_starts(line, "250")) {
@@ -68,9 +72,16 @@ bool hello_refused_for_good(const struct hello *h) {
     return h->reply.complete && h->reply.code >= 500;
 }
 
-void hello_fail(const struct hello *h, struct outcome *o, enum outcome_subject subject, const char *what) {
+bool hello_is_missing(const struct hello *h) {
+    return h->ehlo.complete && h->ehlo.code < 500;
+}
+
+bool hello_is_confused(const struct hello *h) {
+    return h->replies > 1 && !h->ehlo.complete && h->reply.complete && h->reply.code < 400;
+}
+
+void hello_fail(const struct reply *r, struct outcome *o, enum outcome_subject subject, const char *what) {
     AUTOBUF struct buf text = BUF_INIT(2048);
-    const struct reply *r = &h->reply;
     buf_puts(&text, what);
     if (r->complete && r->code) {
         buf_printf(&text, " (%u", r->code);

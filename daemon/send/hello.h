@@ -21,7 +21,9 @@ struct hello {
     struct capabilities offers;
     bool authenticated;
     unsigned lines;     /* of 250 since the last 220 */
+    unsigned replies;   /* since the last 220, whole ones: the first answers EHLO */
     struct reply reply; /* the last one */
+    struct reply ehlo;  /* the one to EHLO, where it was no 2xx; libcurl goes on with HELO then */
 };
 
 void hello_init(struct hello *h);
@@ -31,5 +33,9 @@ bool hello_feed(struct hello *h, struct view line);
 /* What the last reply was. */
 bool hello_refused_for_now(const struct hello *h);
 bool hello_refused_for_good(const struct hello *h);
-/* DEFERRED, for this reason and with the last reply's own words, whose code and status the outcome takes on. */
-void hello_fail(const struct hello *h, struct outcome *o, enum outcome_subject subject, const char *what);
+/* What the relay offers is not known: EHLO was answered with anything but 2xx and 5xx. */
+bool hello_is_missing(const struct hello *h);
+/* STARTTLS or AUTH was answered with what is no answer to it: nor 4xx, nor 5xx. */
+bool hello_is_confused(const struct hello *h);
+/* DEFERRED, for this reason and with the reply's own words, whose code and status the outcome takes on. */
+void hello_fail(const struct reply *r, struct outcome *o, enum outcome_subject subject, const char *what);

@@ -78,7 +78,7 @@ static void test_failures(void **state) {
         struct outcome o;
         hello_init(&h);
         (void)feed_lines(&h, failures[i].said);
-        hello_fail(&h, &o, OUTCOME_OF_CONNECTION, "what");
+        hello_fail(&h.reply, &o, OUTCOME_OF_CONNECTION, "what");
         unit_str(failures[i].said, o.text, failures[i].text);
         unit_int(failures[i].said, o.code, failures[i].code);
         unit_int(failures[i].said, o.class, OUTCOME_DEFERRED);

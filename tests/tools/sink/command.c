@@ -189,8 +189,8 @@ void command_run(struct conn *c, char *line) {
     } else if (IS("BDAT") && command_offers("CHUNKING")) {
         on_bdat(c, args);
     } else if (IS("RSET")) {
-        if (reply_normal(c, STAGE_rset, "250 2.0.0 ok") == 2)
-            message_reset(c);
+        (void)reply_normal(c, STAGE_rset, "250 2.0.0 ok");
+        message_reset(c); /* whatever it said: what comes next is judged as after a RSET */
     } else if (IS("NOOP")) {
         reply_line(c, "250 2.0.0 ok", AFTER_NOTHING);
     } else if (IS("QUIT")) {
