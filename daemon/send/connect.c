@@ -23,19 +23,21 @@
 
 #include "base/banned.h"
 
-enum { SECRET_MAX_BYTES = 4096, TLS_RECORD_BYTES = 16384, STEPS_MAX = 6 };
+enum { SECRET_MAX_BYTES = 4096, TLS_RECORD_BYTES = 16384, STEPS_MAX = 6, BEHIND_MSEC = 1000 };
 
 struct connector {
     struct loop *loop;
-    CURLM *multi;
-    struct loop_source *timer;
 };
 
 struct connection {
     struct connector *connector;
+    CURLM *
+        multi; /* of its own: libcurl gives a whole multi handle up, and all in it, where memory ends in one of its calls */
     CURL *easy;
     bool in_multi, done;
-    struct loop_source *timer; /* our own deadline: CURLOPT_TIMEOUT knows no steps */
+    bool starved;                   /* inside libcurl's callbacks: it cannot go on */
+    struct loop_source *curl_timer; /* libcurl's */
+    struct loop_source *timer;      /* our own deadline: CURLOPT_TIMEOUT knows no steps */
     int64_t connect_usec, greeting_usec, command_usec;
     int64_t begun_usec;
     int64_t heard_usec; /* the last line of the relay; 0: none yet */
@@ -56,30 +58,29 @@ struct connection {
 
 /* ---- libcurl's multi handle in the loop ---- */
 
+static void fail(struct connection *c, const struct outcome *why);
 static void finish(struct connection *c, CURLcode code);
 
-static void check_done(struct connector *k) {
-    for (;;) {
-        int left;
-        const CURLMsg *m = curl_multi_info_read(k->multi, &left);
-        if (!m)
-            return;
-        struct connection *c = NULL;
-        if (m->msg == CURLMSG_DONE && curl_easy_getinfo(m->easy_handle, CURLINFO_PRIVATE, (char **)&c) == CURLE_OK && c)
-            finish(c, m->data.result);
+/* The connection may be gone afterwards. */
+static void act(struct connection *c, curl_socket_t fd, int what) {
+    int running, left;
+    if (c->done)
+        return;
+    CURLMcode code = curl_multi_socket_action(c->multi, fd, what, &running);
+    if (code != CURLM_OK || c->starved) {
+        struct outcome why;
+        outcome_set(&why, OUTCOME_DEFERRED, OUTCOME_OF_CONNECTION,
+                    code == CURLM_OK ? "out of memory" : curl_multi_strerror(code));
+        fail(c, &why);
+        return;
     }
-}
-
-static void act(struct connector *k, curl_socket_t fd, int what) {
-    int running;
-    CURLMcode code = curl_multi_socket_action(k->multi, fd, what, &running);
-    if (code != CURLM_OK)
-        log_error("connect", LOG_TEXT("what", curl_multi_strerror(code)));
-    check_done(k);
+    const CURLMsg *m = curl_multi_info_read(c->multi, &left);
+    if (m && m->msg == CURLMSG_DONE)
+        finish(c, m->data.result);
 }
 
 static void on_curl_socket(void *user, int fd, uint32_t events) {
-    struct connector *k = user;
+    struct connection *c = user;
     int what = 0;
     if (events & EPOLLIN)
         what |= CURL_CSELECT_IN;
@@ -87,7 +88,7 @@ static void on_curl_socket(void *user, int fd, uint32_t events) {
         what |= CURL_CSELECT_OUT;
     if (events & (EPOLLERR | EPOLLHUP))
         what |= CURL_CSELECT_ERR;
-    act(k, fd, what);
+    act(c, fd, what);
 }
 
 static void on_curl_timer(void *user) {
@@ -97,29 +98,29 @@ static void on_curl_timer(void *user) {
 /* libcurl asks us to watch a socket. The source is kept as the socket's pointer. */
 static int socket_wanted(CURL *easy, curl_socket_t fd, int what, void *user, void *socket) {
     (void)easy;
-    struct connector *k = user;
+    struct connection *c = user;
     struct loop_source *source = socket;
     if (what == CURL_POLL_REMOVE) {
         (void)loop_remove(source);
-        (void)curl_multi_assign(k->multi, fd, NULL);
+        (void)curl_multi_assign(c->multi, fd, NULL);
         return 0;
     }
     uint32_t events = (what & CURL_POLL_IN ? EPOLLIN : 0) | (what & CURL_POLL_OUT ? EPOLLOUT : 0);
-    if (source)
-        return loop_set_io(source, events) < 0 ? -1 : 0;
-    if (loop_add_io(k->loop, fd, events, on_curl_socket, k, &source) < 0)
-        return -1;
-    (void)curl_multi_assign(k->multi, fd, source);
+    int r =
+        source ? loop_set_io(source, events) : loop_add_io(c->connector->loop, fd, events, on_curl_socket, c, &source);
+    if (r == 0 && !socket)
+        (void)curl_multi_assign(c->multi, fd, source);
+    c->starved |= r < 0;
     return 0;
 }
 
 static int timer_wanted(CURLM *multi, long msec, void *user) {
     (void)multi;
-    struct connector *k = user;
+    struct connection *c = user;
     if (msec < 0)
-        loop_unset_timer(k->timer);
+        loop_unset_timer(c->curl_timer);
     else
-        loop_set_timer(k->timer, clock_mono_usec() + (int64_t)msec * 1000);
+        loop_set_timer(c->curl_timer, clock_mono_usec() + (int64_t)msec * 1000);
     return 0;
 }
 
@@ -131,26 +132,11 @@ int connector_new(struct loop *loop, struct connector **ret) {
     if (!k)
         return -ENOMEM;
     k->loop = loop;
-    k->multi = curl_multi_init();
-    int r = k->multi ? loop_add_timer(loop, on_curl_timer, k, &k->timer) : -ENOMEM;
-    if (r < 0) {
-        (void)connector_free(k);
-        return r;
-    }
-    curl_multi_setopt(k->multi, CURLMOPT_SOCKETFUNCTION, socket_wanted);
-    curl_multi_setopt(k->multi, CURLMOPT_SOCKETDATA, k);
-    curl_multi_setopt(k->multi, CURLMOPT_TIMERFUNCTION, timer_wanted);
-    curl_multi_setopt(k->multi, CURLMOPT_TIMERDATA, k);
-    curl_multi_setopt(k->multi, CURLMOPT_MAXCONNECTS, 1000000L); /* ours are never for it to close */
     *ret = k;
     return 0;
 }
 
 struct connector *connector_free(struct connector *k) {
-    if (!k)
-        return NULL;
-    (void)curl_multi_cleanup(k->multi);
-    (void)loop_remove(k->timer);
     free(k);
     return NULL;
 }
@@ -236,10 +222,13 @@ static void explain(const struct connection *c, CURLcode code, struct outcome *o
 static void disconnect(struct connection *c) {
     c->timer = loop_remove(c->timer);
     if (c->in_multi)
-        (void)curl_multi_remove_handle(c->connector->multi, c->easy);
+        (void)curl_multi_remove_handle(c->multi, c->easy);
     c->in_multi = false;
     curl_easy_cleanup(c->easy);
+    (void)curl_multi_cleanup(c->multi); /* its callbacks are called for the last time */
+    c->curl_timer = loop_remove(c->curl_timer);
     c->easy = NULL;
+    c->multi = NULL;
 }
 
 static void fail(struct connection *c, const struct outcome *why) {
@@ -279,6 +268,15 @@ static void finish(struct connection *c, CURLcode code) {
     c->on_done(c->user, c, NULL);
 }
 
+static long seconds(int64_t usec) {
+    return (long)((usec + USEC_PER_SEC - 1) / USEC_PER_SEC);
+}
+
+/* For libcurl, to which all that it does is connecting: behind our own deadlines. */
+static long longest_msec(const struct connection *c) {
+    return seconds(c->connect_usec + c->greeting_usec + STEPS_MAX * c->command_usec) * 1000;
+}
+
 /* Until when the step must have ended that is under way. */
 static int64_t deadline(const struct connection *c) {
     curl_off_t connected = 0;
@@ -295,16 +293,13 @@ static void on_deadline(void *user) {
     if (!c->early.text[0]) {
         int64_t until = deadline(c);
         if (until > clock_mono_usec()) {
+            curl_easy_setopt(c->easy, CURLOPT_CONNECTTIMEOUT_MS, longest_msec(c)); /* it has connected */
             loop_set_timer(c->timer, until);
             return;
         }
         fail_text(&why, OUTCOME_OF_CONNECTION, "connecting to the relay took too long", "");
     }
     fail(c, &why);
-}
-
-static long seconds(int64_t usec) {
-    return (long)((usec + USEC_PER_SEC - 1) / USEC_PER_SEC);
 }
 
 /* password-file, or systemd's credential of the same name. */
@@ -373,9 +368,12 @@ static void set_tls(struct connection *c, const struct conf_relay *relay) {
 
 static int set_options(struct connection *c, const struct conf_relay *relay) {
     CURL *e = c->easy;
+    curl_multi_setopt(c->multi, CURLMOPT_SOCKETFUNCTION, socket_wanted);
+    curl_multi_setopt(c->multi, CURLMOPT_SOCKETDATA, c);
+    curl_multi_setopt(c->multi, CURLMOPT_TIMERFUNCTION, timer_wanted);
+    curl_multi_setopt(c->multi, CURLMOPT_TIMERDATA, c);
     curl_easy_setopt(e, CURLOPT_CONNECT_ONLY, 1L);
     curl_easy_setopt(e, CURLOPT_NOSIGNAL, 1L);
-    curl_easy_setopt(e, CURLOPT_PRIVATE, c);
     curl_easy_setopt(e, CURLOPT_ERRORBUFFER, c->error);
     curl_easy_setopt(e, CURLOPT_HEADERFUNCTION, on_line);
     curl_easy_setopt(e, CURLOPT_HEADERDATA, c);
@@ -386,9 +384,9 @@ static int set_options(struct connection *c, const struct conf_relay *relay) {
     curl_easy_setopt(e, CURLOPT_QUICK_EXIT, 1L); /* a hanging name server does not hold up the loop */
     curl_easy_setopt(e, CURLOPT_SASL_IR, 1L);
     curl_easy_setopt(e, CURLOPT_TCP_NODELAY, 1L);
+    /* While it looks for an address that answers: each that is not the last gets half of what remains of it. */
+    curl_easy_setopt(e, CURLOPT_CONNECTTIMEOUT_MS, (long)(c->connect_usec / 1000) + BEHIND_MSEC);
     /* Behind our own deadlines: */
-    curl_easy_setopt(e, CURLOPT_CONNECTTIMEOUT_MS,
-                     seconds(c->connect_usec + c->greeting_usec + STEPS_MAX * c->command_usec) * 1000);
     curl_easy_setopt(e, CURLOPT_SERVER_RESPONSE_TIMEOUT, seconds(c->greeting_usec + c->command_usec));
     set_tls(c, relay);
     int r = set_url(c, relay);
@@ -413,11 +411,14 @@ int connection_new(struct connector *k, const struct conf *conf, const struct co
     };
     hello_init(&c->hello);
     c->easy = curl_easy_init();
-    int r = c->easy ? set_options(c, relay) : -ENOMEM;
+    c->multi = curl_multi_init();
+    int r = c->easy && c->multi ? set_options(c, relay) : -ENOMEM;
     if (r == 0)
         r = loop_add_timer(k->loop, on_deadline, c, &c->timer);
+    if (r == 0)
+        r = loop_add_timer(k->loop, on_curl_timer, c, &c->curl_timer);
     if (r == 0 && !c->early.text[0]) {
-        c->in_multi = curl_multi_add_handle(k->multi, c->easy) == CURLM_OK;
+        c->in_multi = curl_multi_add_handle(c->multi, c->easy) == CURLM_OK;
         r = c->in_multi ? 0 : -ENOMEM;
     }
     if (r < 0) {

@@ -12,8 +12,8 @@
     X(later)                                                                                                           \
     X(never)                                                                                                           \
     X(going)                                                                                                           \
-    X(close) X(reset) X(half_close) X(stall) X(garbage) X(huge) X(endless) X(orders) X(escapes) X(order) X(early)      \
-        X(split)
+    X(close)                                                                                                           \
+    X(reset) X(half_close) X(stall) X(garbage) X(huge) X(endless) X(orders) X(escapes) X(order) X(early) X(split)
 #define AS_FAULT(name) FAULT_##name,
 #define AS_NAME(name) #name,
 enum fault { FAULTS(AS_FAULT) FAULT_COUNT };
