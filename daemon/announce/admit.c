@@ -127,8 +127,8 @@ static enum announcement_state state_of(const struct admit *a) {
 static int pin_list(struct admit *a, struct db *db) {
     const struct conf_list *list = a->result.list;
     AUTOBUF struct buf id = BUF_INIT(512);
-    compile_list_id(list, &id);
-    return list_pin(db, list->id, list->name, buf_str(&id), &a->job.why);
+    int r = compile_list_id(list, &id);
+    return r < 0 ? r : list_pin(db, list->id, list->name, buf_str(&id), &a->job.why);
 }
 
 static int write_bundle(struct admit *a) {

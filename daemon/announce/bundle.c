@@ -91,10 +91,12 @@ static int read_tree(struct bundle *b, int dirfd, const char *prefix, unsigned d
     for (size_t i = 0; r == 0 && i < count; i++) {
         AUTOBUF struct buf path = BUF_INIT(1024);
         buf_printf(&path, "%s%s", prefix, names[i]);
+        if ((r = buf_error(&path)) < 0)
+            break;
         AUTOCLOSE int below = openat(dirfd, names[i], O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
         if (below >= 0) {
             buf_putc(&path, '/');
-            r = depth ? read_tree(b, below, buf_str(&path), depth - 1) : -E2BIG;
+            r = buf_error(&path) ? buf_error(&path) : depth ? read_tree(b, below, buf_str(&path), depth - 1) : -E2BIG;
             continue;
         }
         AUTOBUF struct buf content = BUF_INIT(BUNDLE_MAX_BYTES);

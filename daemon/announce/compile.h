@@ -61,7 +61,7 @@ const char *compiled_subject(const struct compiled *c);
 /* The sender's address as the bundle froze it: the plain return path. */
 const char *compiled_sender_address(const struct compiled *c);
 
-/* List-Id's identifier (RFC 2919): name.domain-of-the-sender. */
-void compile_list_id(const struct conf_list *list, struct buf *to);
+/* List-Id's identifier (RFC 2919): name.domain-of-the-sender. -ENOMEM. */
+int compile_list_id(const struct conf_list *list, struct buf *to);
 /* "image/png", "image/jpeg" or "image/gif", whatever the name says; NULL for what not every mail program shows. */
 const char *compile_picture_type(struct view bytes);

@@ -181,11 +181,14 @@ static int build_body(struct compiling *g) {
     return r;
 }
 
-void compile_list_id(const struct conf_list *list, struct buf *to) {
+int compile_list_id(const struct conf_list *list, struct buf *to) {
     const char *at = strrchr(list->sender->address, '@');
     AUTOBUF struct buf domain = BUF_INIT(1024);
-    bool ok = at && address_domain_ascii(view_of(at + 1), &domain) == 0;
-    buf_printf(to, "%s.%s", list->name, ok ? buf_str(&domain) : "localhost");
+    int r = at ? address_domain_ascii(view_of(at + 1), &domain) : -EINVAL;
+    if (r == -ENOMEM)
+        return r;
+    buf_printf(to, "%s.%s", list->name, r == 0 ? buf_str(&domain) : "localhost");
+    return buf_error(to);
 }
 
 static const char *reply_to_of(const struct compiled *c, const struct draft *d) {
@@ -222,7 +225,7 @@ static int build_headers(struct compiling *g) {
     first_of(&r, message_header_field(m, "Message-ID", FIELD_MESSAGE_ID));
     if (strcmp(reply_to, address) != 0)
         first_of(&r, message_header_mailbox(m, "Reply-To", (struct view){0}, view_of(reply_to)));
-    compile_list_id(l, &text);
+    first_of(&r, compile_list_id(l, &text));
     first_of(&r, message_header_mailbox(m, "List-Id", view_of(conf_list_title(l, g->language)), buf_view(&text)));
     first_of(&r, message_header_field(m, "List-Unsubscribe", FIELD_LIST_UNSUBSCRIBE));
     first_of(&r, message_header_raw(m, "List-Unsubscribe-Post", VIEW("List-Unsubscribe=One-Click")));

@@ -92,13 +92,13 @@ static unsigned column_of_value(struct view front, unsigned line) {
     return column;
 }
 
-static void take_pair(struct reading *r, unsigned line, const struct ini_item *item) {
+static int take_pair(struct reading *r, unsigned line, const struct ini_item *item) {
     size_t k = 0;
     while (k < DRAFT_KEYS && (strcmp(keys[k].section, item->section) != 0 || strcmp(keys[k].key, item->key) != 0))
         k++;
     if (k == DRAFT_KEYS) {
         unknown_key(r, line, item);
-        return;
+        return 0;
     }
     struct view value = view_trim(view_of(item->value));
     if (r->draft->values[k].text)
@@ -111,11 +111,13 @@ static void take_pair(struct reading *r, unsigned line, const struct ini_item *i
         complain(r, line, "control-characters", item->key, NULL, NULL);
     else if (value.len) {
         AUTOBUF struct buf nfc = BUF_INIT(DRAFT_VALUE_MAX_BYTES * 3);
-        (void)text_nfc(value, &nfc); /* ini.h passes valid UTF-8 only */
+        if (text_nfc(value, &nfc) < 0) /* ini.h passes valid UTF-8 only */
+            return -ENOMEM;
         r->draft->values[k] = (struct draft_value){arena_dup(&r->draft->arena, buf_view(&nfc)), r->draft->file, line,
                                                    column_of_value(r->front, line - r->first_line)};
     } else if (k == DRAFT_ONLY) /* nobody is not everybody */
         complain(r, line, "filter-empty", NULL, NULL, NULL);
+    return 0;
 }
 
 static int on_item(void *user, const struct ini_item *item) {
@@ -137,7 +139,7 @@ static int on_item(void *user, const struct ini_item *item) {
     } else if (item->section[0] == '\0')
         complain(r, line, "no-section", item->key, NULL, NULL);
     else if (r->section_known)
-        take_pair(r, line, item);
+        return take_pair(r, line, item);
     return 0;
 }
 

@@ -31,7 +31,9 @@ static int add_words(struct checking *k, const char *language) {
     buf_printf(&path, "templates/%s/words.ini", language);
     words_print(words, &text);
     (void)words_free(words);
-    return buf_error(&text) ? buf_error(&text) : bundle_add(&k->result->bundle, buf_str(&path), buf_view(&text));
+    if (buf_error(&text) || buf_error(&path))
+        return buf_error(&text) ? buf_error(&text) : buf_error(&path);
+    return bundle_add(&k->result->bundle, buf_str(&path), buf_view(&text));
 }
 
 static int add_template(struct checking *k, const char *language, const char *ending) {
@@ -39,6 +41,8 @@ static int add_template(struct checking *k, const char *language, const char *en
     AUTOBUF struct buf name = BUF_INIT(2048), text = BUF_INIT(2 * TEMPLATE_FILE_MAX_BYTES), path = BUF_INIT(256);
     buf_printf(&name, "%s.%s", k->result->head.template, ending);
     buf_printf(&path, "templates/%s/mail.%s", language, ending);
+    if (buf_error(&name) || buf_error(&path))
+        return buf_error(&name) ? buf_error(&name) : buf_error(&path);
     int r = template_file_read(conf->templates_local, conf->templates, language, buf_str(&name), &text);
     if (r == 0)
         return bundle_add(&k->result->bundle, buf_str(&path), buf_view(&text));
@@ -176,7 +180,9 @@ static int add_files(struct checking *k) {
     for (size_t i = 0; r == 0 && i < k->source->files.count; i++) {
         AUTOBUF struct buf path = BUF_INIT(1024);
         buf_printf(&path, "files/%s", k->source->files.files[i].path);
-        r = bundle_add(&k->result->bundle, buf_str(&path), k->source->files.files[i].content);
+        r = buf_error(&path);
+        if (r == 0)
+            r = bundle_add(&k->result->bundle, buf_str(&path), k->source->files.files[i].content);
     }
     return r;
 }

@@ -77,6 +77,8 @@ static void check_event(struct checking *k) {
         return;
     }
     r->event_zone = checking_own(k, draft_has(d, DRAFT_TIMEZONE) ? draft_text(d, DRAFT_TIMEZONE) : checking_zone(k));
+    if (!r->event_zone)
+        return; /* no memory: intake_check_values() says so */
     if (!when_zone_exists(r->event_zone)) {
         checking_complain(k, DRAFT_TIMEZONE, "bad-zone", r->event_zone, NULL, NULL);
         return;
@@ -283,5 +285,5 @@ int intake_check_values(struct checking *k) {
     check_sending(k);
     check_people(k);
     check_attachments(k);
-    return check_only(k);
+    return arena_failed(&k->result->bundle.arena) ? -ENOMEM : check_only(k);
 }

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "announce/bundle.h"
 #include "api/call.h"
@@ -168,6 +169,8 @@ int api_new(const struct api_parts *parts, int listen_fd, struct why *why, struc
     if (!a)
         return why_set(why, -ENOMEM, "out of memory");
     a->parts = *parts;
+    struct rights own; /* the C library reads how to look people up now: it ends the program where memory fails then */
+    rights_of(geteuid(), getegid(), parts->conf, &own);
     int r = http_server_new(parts->loop, listen_fd, &limits, &handlers, a, &a->server);
     if (r < 0) {
         free(a);

@@ -242,8 +242,8 @@ static int pin_lists(const struct conf *conf, struct db *db, struct why *why) {
     int r = 0;
     for (size_t i = 0; r == 0 && i < conf->list_count; i++) {
         AUTOBUF struct buf id = BUF_INIT(1024);
-        compile_list_id(&conf->lists[i], &id);
-        r = list_pin(db, conf->lists[i].id, conf->lists[i].name, buf_str(&id), why);
+        r = compile_list_id(&conf->lists[i], &id);
+        r = r < 0 ? r : list_pin(db, conf->lists[i].id, conf->lists[i].name, buf_str(&id), why);
     }
     return r;
 }

@@ -34,6 +34,8 @@ static void on_section(struct reader *r, struct view line) {
     bool unclosed = close == line.len || (behind.len && behind.ptr[0] != ';' && behind.ptr[0] != '#');
     buf_clear(&r->section);
     buf_add_view(&r->section, name);
+    if (buf_error(&r->section) == -ENOMEM)
+        r->result = r->result ? r->result : -ENOMEM;
     report(r, NULL, "", unclosed ? INI_UNCLOSED_SECTION : name.len == 0 ? INI_EMPTY_NAME : INI_OK);
 }
 

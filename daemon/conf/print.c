@@ -16,6 +16,8 @@ static void print_pair(const struct option *o, const void *item, struct buf *to)
     }
     AUTOBUF struct buf value = BUF_INIT(CONF_FILE_MAX);
     value_print(o, item, &value);
+    if (buf_error(&value) && !to->error)
+        to->error = buf_error(&value);
     buf_printf(to, "%s =%s%s\n", o->key, value.len ? " " : "", buf_str(&value));
 }
 

@@ -622,7 +622,7 @@ static void international_senders(void **state) {
     struct conf_list list = conf->lists[0];
     sender.address = "Rundbrief@Städte.example";
     list.sender = &sender;
-    compile_list_id(&list, &id);
+    assert_int_equal(compile_list_id(&list, &id), 0);
     assert_string_equal(buf_str(&id), "twins.xn--stdte-hra.example");
     (void)conf_unref(conf);
     compose_mail(&m, &plain, 1, "de", &vera, false, "");
