@@ -11,13 +11,13 @@ What must hold at every moment, whatever happened to the daemon or its disk:
   store   who is delivered is in the ledger
   told    an announcement that is over has its notice to each coordinator, one that is not has none
   ledger  who is in the ledger is delivered, or claimed or in doubt: nothing goes out that was not claimed durably before. Somebody
-          who was in doubt may have got it and yet be deferred, refused or left out at the second attempt: they were claimed again, the
-          relay then said no, or they had left meanwhile
+          who was in doubt may have got it and yet be refused at the second attempt; whoever left meanwhile stays in doubt, and so does
+          whoever is deferred then
   twice   nobody stands in the ledger more often than 1 + the times they were in doubt; with in-doubt = hold, more often than once; and
           always with the same Message-ID
 
-And when the run is over: nobody is pending or claimed, nobody is in doubt but with hold, and nobody is missing: who is not in the ledger is
-refused, deferred, left out, or in doubt with hold.
+And when the run is over: nobody is pending or claimed, nobody is in doubt but with hold or who left, and nobody is missing: who is not in the ledger is
+refused, deferred, left out, or in doubt: with hold, or because they left.
 """
 import collections
 import contextlib
@@ -151,6 +151,7 @@ class Judge:
                 check(times, f"{address} is delivered in the store and not in the ledger")
             elif times and STATES[is_] not in ("claimed", "in doubt"):
                 check(self.doubts[address], f"{address} is in the ledger, was never in doubt, and is {STATES[is_]}")
+                check(STATES[is_] != "left out", f"{address} is in the ledger, was in doubt, and is left out")
         for address, ids in got.items():
             if address not in self.people:
                 continue
@@ -179,9 +180,9 @@ class Judge:
             state, rows = self._compare(db)
         equal(state, DONE, "the announcement's state")
         got = self.ledger.got
-        final = {"delivered", "deferred", "refused", "left out"} | ({"in doubt"} if self.hold else set())
+        final = {"delivered", "deferred", "refused", "left out"}
         for address, is_ in rows.items():
-            check(STATES[is_] in final, f"{address} is {STATES[is_]} when all is over")
+            check(STATES[is_] in final or STATES[is_] == "in doubt" and (self.hold or address in self.may_leave), f"{address} is {STATES[is_]} when all is over")
             check(STATES[is_] != "left out" or address in self.may_leave, f"{address} was left out and had not left")
         lost = [a for a, is_ in rows.items() if a not in got and STATES[is_] == "delivered"] + sorted(self.people - rows.keys() - self.may_leave)
         count = collections.Counter(STATES[is_] for is_ in rows.values())

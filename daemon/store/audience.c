@@ -109,7 +109,7 @@ int audience_next(struct db *db, int64_t announcement, int64_t after, struct aud
     bool whole = read_words(ret, row_view(row, 1), row_view(row, 2)) && read_people(ret, row_view(row, 3)) &&
                  audience_last(ret) == row_int(row, 0);
     db_end(row);
-    return whole ? 1 : -EILSEQ;
+    return whole ? 1 : -EUCLEAN;
 }
 
 int audience_find(struct db *db, int64_t announcement, int64_t subscriber, struct audience_block *ret,

@@ -30,7 +30,7 @@ static inline int64_t audience_last(const struct audience_block *b) {
 
 /* Writes a block behind all others. */
 int audience_add(struct db *db, const struct audience_block *block);
-/* The first block that has somebody behind `after`: 1, or 0 where there is none. -EILSEQ where it is damaged. */
+/* The first block that has somebody behind `after`: 1, or 0 where there is none. -EUCLEAN where it is damaged. */
 int audience_next(struct db *db, int64_t announcement, int64_t after, struct audience_block *ret);
 /* The block and the place in it of somebody: 1; 0 where they are in none. */
 int audience_find(struct db *db, int64_t announcement, int64_t subscriber, struct audience_block *ret,

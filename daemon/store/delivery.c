@@ -47,6 +47,8 @@ static enum delivery_state state_after(enum outcome_class class) {
 int delivery_record(struct db *db, const struct claim *c, const struct outcome *outcome, int64_t now_usec,
                     int64_t retry_usec, const char *relay, bool keep_signature) {
     enum delivery_state to = state_after(outcome->class);
+    if (to == DELIVERY_DEFERRED && c->from == DELIVERY_IN_DOUBT)
+        to = DELIVERY_IN_DOUBT; /* what the first attempt came to is as little known as before */
     bool due = retry_usec && (to == DELIVERY_DEFERRED || to == DELIVERY_IN_DOUBT);
     int64_t changed = 0;
     int r = db_run(db,
@@ -386,7 +388,7 @@ int delivery_next_due(struct db *db, int64_t *ret_usec) {
 
 /* --- Proof ---------------------------------------------------------------------------------------------------- */
 
-/* How many have no row; -EILSEQ where somebody behind the cursor has one: they would be written to twice. */
+/* How many have no row; -EUCLEAN where somebody behind the cursor has one: they would be written to twice. */
 static int count_without_row(struct db *db, int64_t announcement, int64_t *ret) {
     struct audience_block b;
     uint16_t lacking[AUDIENCE_BLOCK];
@@ -402,7 +404,7 @@ static int count_without_row(struct db *db, int64_t announcement, int64_t *ret) 
         if (r == 0)
             r = audience_lacking(db, &b, INT64_MAX, lacking, &all);
         if (r == 0 && all - claimed != b.count - up_to_cursor)
-            r = -EILSEQ;
+            r = -EUCLEAN;
         *ret += (int64_t)all;
         after = audience_last(&b);
     }
@@ -427,5 +429,5 @@ int delivery_verify(struct db *db, int64_t announcement) {
             "count(*) FILTER (WHERE state = 6) n6 "
             "FROM delivery WHERE announcement = ?1) WHERE id = ?1",
             &wrong, "ii", announcement, without_row);
-    return r < 0 ? r : wrong ? -EILSEQ : 0;
+    return r < 0 ? r : wrong ? -EUCLEAN : 0;
 }

@@ -58,7 +58,7 @@ void claims_done(struct claims *c);
 
 /* Claims up to max recipients of an announcement that is sending: first deferred ones and (with resend_in_doubt) those
  * in doubt that are due, then pending ones in order of their ids, those given back before the others. Whoever left, was removed or suppressed since is left
- * out instead, with the reason. 1: ask again for more, 0: nothing more can be claimed now. Past send_until, and where
+ * out instead, with the reason; but who is in doubt stays so, and is not sent to again. 1: ask again for more, 0: nothing more can be claimed now. Past send_until, and where
  * it is not sending, nothing is claimed; see delivery_settle(). Looks at a bounded number of rows: 1 may come with
  * fewer than max, even with none. ret must be empty. */
 enum { CLAIMS_MAX = 1000 };
@@ -106,6 +106,6 @@ typedef int delivery_on_row(void *user, const struct delivery_row *row);
 /* From after *cursor, until the slice is over (STORE_MORE) or the end (STORE_DONE). */
 int delivery_report(struct db *db, int64_t announcement, bool not_delivered, int64_t *cursor, delivery_on_row *on_row,
                     void *user);
-/* Recounts and compares with the counters, where the rows are still there; for tests and doctor. -EILSEQ where they
+/* Recounts and compares with the counters, where the rows are still there; for tests and doctor. -EUCLEAN where they
  * differ. */
 int delivery_verify(struct db *db, int64_t announcement);

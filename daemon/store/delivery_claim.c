@@ -202,7 +202,13 @@ struct against {
     const char *reason;
 };
 
+/* Whoever is in doubt stays so: nobody knows whether they got it; only that it is not sent again. */
 static int leave_out_row(struct claiming *k, const struct against *a) {
+    if (a->from == DELIVERY_IN_DOUBT)
+        return db_run(k->db,
+                      "UPDATE delivery SET due = NULL, text = text || '; not sent again: ' || ? WHERE announcement = ? "
+                      "AND subscriber = ?",
+                      NULL, "tii", a->reason, k->announcement, a->subscriber);
     int r = db_run(k->db,
                    "UPDATE delivery SET state = 6, due = NULL, at = ?, code = 0, status = '', text = ? "
                    "WHERE announcement = ? AND subscriber = ?",
