@@ -48,7 +48,7 @@ PROGRAMS  := $(MAINS:daemon/app/%.c=$(B)/%)
 UNIT      := $(patsubst tests/unit/%.c,$(B)/unit/%,$(wildcard tests/unit/test_*.c))
 REPLAYS   := $(patsubst tests/fuzz/%.c,$(B)/replay/%,$(wildcard tests/fuzz/fuzz_*.c))
 FUZZERS   := $(REPLAYS:$(B)/replay/%=$(B)/fuzzers/%)
-TOOLS     := $(patsubst tests/tools/%.c,$(B)/tools/%,$(wildcard tests/tools/*.c)) $(B)/tools/sink $(B)/tools/forgetful.so $(B)/tools/failing.so
+TOOLS     := $(patsubst tests/tools/%.c,$(B)/tools/%,$(wildcard tests/tools/*.c)) $(B)/tools/sink $(B)/tools/forgetful.so $(B)/tools/failing.so $(B)/tools/faster.so
 GENERATED := $(patsubst daemon/store/%.sql,$(B)/generated/%_sql.h,$(wildcard daemon/store/*.sql)) \
              $(B)/generated/prefix.h $(B)/generated/events.h
 

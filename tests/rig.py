@@ -108,7 +108,7 @@ class Process:
 class Sink:
     """tests/tools/sink: an SMTP server that keeps a ledger and every mail (or counts only), and misbehaves as told."""
 
-    def __init__(self, folder, *arguments, name="sink", port=0, keep=True):
+    def __init__(self, folder, *arguments, name="sink", port=0, keep=True, env=None):
         """keep: True the ledger and every mail, "ledger" just that, False neither."""
         self.folder = os.path.join(folder, name)
         os.makedirs(os.path.join(self.folder, "mail"), exist_ok=True)
@@ -119,7 +119,7 @@ class Sink:
         kept = ("--ledger", self.ledger_file) if keep else ()
         kept += ("--mail", os.path.join(self.folder, "mail")) if keep is True else ()
         self.process = Process(name, [os.path.join(TOOLS, "sink"), "--port", str(port), "--port-file", port_file, *kept,
-                                      "--die-with-parent", *arguments], self.folder)
+                                      "--die-with-parent", *arguments], self.folder, env=env)
         self.port = int(until("the sink listens", lambda: os.path.exists(port_file) and open(port_file).read().strip()))
 
     def ledger(self):
@@ -243,8 +243,8 @@ class House:
     def relay(self, name="main", **keys):
         self.config["relay " + name] = {key.replace("_", "-"): str(value) for key, value in keys.items()}
 
-    def use_sink(self, *arguments, name="sink", port=0, keep=True, **keys):
-        sink = Sink(self.folder, *arguments, name=name, port=port, keep=keep)
+    def use_sink(self, *arguments, name="sink", port=0, keep=True, env=None, **keys):
+        sink = Sink(self.folder, *arguments, name=name, port=port, keep=keep, env=env)
         self.processes.append(sink.process)
         self.relay("main" if name == "sink" else name, **{"url": sink.url(), "tls": "none", **keys})
         return sink

@@ -1,5 +1,6 @@
 #include "send/connect.h"
 
+#define CURL_DISABLE_DEPRECATION /* of curl_multi_socket_all() */
 #include <curl/curl.h>
 #include <errno.h>
 #include <limits.h>
@@ -35,6 +36,7 @@ struct connection {
         multi; /* of its own: libcurl gives a whole multi handle up, and all in it, where memory ends in one of its calls */
     CURL *easy;
     bool in_multi, done;
+    unsigned sockets;               /* that libcurl has us watch */
     bool starved;                   /* inside libcurl's callbacks: it cannot go on */
     struct loop_source *curl_timer; /* libcurl's */
     struct loop_source *timer;      /* our own deadline: CURLOPT_TIMEOUT knows no steps */
@@ -67,6 +69,9 @@ static void act(struct connection *c, curl_socket_t fd, int what) {
     if (c->done)
         return;
     CURLMcode code = curl_multi_socket_action(c->multi, fd, what, &running);
+    /* 7.88 gives an address up and waits for a call, that no socket and no timer brings, before it tries the next. */
+    if (code == CURLM_OK && running && c->sockets == 0 && !c->starved)
+        code = curl_multi_socket_all(c->multi, &running);
     if (code != CURLM_OK || c->starved) {
         struct outcome why;
         outcome_set(&why, OUTCOME_DEFERRED, OUTCOME_OF_CONNECTION,
@@ -101,6 +106,7 @@ static int socket_wanted(CURL *easy, curl_socket_t fd, int what, void *user, voi
     struct connection *c = user;
     struct loop_source *source = socket;
     if (what == CURL_POLL_REMOVE) {
+        c->sockets -= source != NULL;
         (void)loop_remove(source);
         (void)curl_multi_assign(c->multi, fd, NULL);
         return 0;
@@ -108,8 +114,10 @@ static int socket_wanted(CURL *easy, curl_socket_t fd, int what, void *user, voi
     uint32_t events = (what & CURL_POLL_IN ? EPOLLIN : 0) | (what & CURL_POLL_OUT ? EPOLLOUT : 0);
     int r =
         source ? loop_set_io(source, events) : loop_add_io(c->connector->loop, fd, events, on_curl_socket, c, &source);
-    if (r == 0 && !socket)
+    if (r == 0 && !socket) {
+        c->sockets++;
         (void)curl_multi_assign(c->multi, fd, source);
+    }
     c->starved |= r < 0;
     return 0;
 }

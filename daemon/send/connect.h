@@ -7,6 +7,8 @@
  *         someone took STARTTLS away.
  * SECRET  The first line of password-file is read for each connection and wiped; where systemd's
  *         $CREDENTIALS_DIRECTORY holds a file of the same name, that one.
+ * TURNS   Of a name's addresses each is tried in turn; one that swallows packets has half of the time that is left, the
+ *         last one all of it. A connection that memory fails is given up alone: each has a multi handle of its own.
  * LIMITS  Name and TCP have [timeouts] connect, the greeting (of smtps:// with TLS before it) has greeting, and each
  *         step after that command; an EHLO reply of more than HELLO_LINES_MAX lines is refused. */
 #pragma once
