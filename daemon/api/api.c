@@ -34,6 +34,8 @@ static const struct route routes[] = {
     {HTTP_POST, "/v1/subscribers", JSON_BODY_MAX, false, route_change_subscriber, NULL},
     {HTTP_GET, "/v1/export/**", 0, false, route_export, NULL},
     {HTTP_POST, "/v1/privacy", JSON_BODY_MAX, false, route_privacy, NULL},
+    {HTTP_GET, "/v1/returns", 0, false, route_returns, NULL},
+    {HTTP_POST, "/v1/returns", JSON_BODY_MAX, false, route_returns_let_go, NULL},
     {HTTP_GET, "/v1/metrics", 0, false, route_metrics, NULL},
     {HTTP_GET, "/v1/backup", 0, false, route_backup, NULL},
     {HTTP_GET, "/v1/doctor", 0, false, route_doctor, NULL},

@@ -9,12 +9,13 @@
 #include "conf/conf.h"
 #include "send/dispatch.h"
 #include "store/census.h"
+#include "store/returned.h"
 
 enum { METRICS_MAX_BYTES = 1 << 20 };
 
 /* What the store said, for the loop to print. */
 struct metrics {
-    struct buf sending, oldest, left; /* lines */
+    struct buf sending, oldest, left, returned; /* lines */
     const struct call *call;
 };
 
@@ -23,6 +24,7 @@ static void metrics_free(void *state) {
     buf_done(&m->sending);
     buf_done(&m->oldest);
     buf_done(&m->left);
+    buf_done(&m->returned);
     free(m);
 }
 
@@ -83,14 +85,22 @@ static void on_left(void *user, uint32_t id, const char *how, uint64_t count) {
         put(&m->left, "rundbrief_list_optouts_total", "list", list->name, "how", how, count);
 }
 
+static void on_returned(void *user, const char *kind, uint64_t count) {
+    struct metrics *m = user;
+    put(&m->returned, "rundbrief_returned_total", "kind", kind, NULL, NULL, count);
+}
+
 static int step(struct store_job *job, struct db *db) {
     struct call *c = (struct call *)job;
     struct metrics *m = c->state;
     buf_clear(&m->sending);
     buf_clear(&m->oldest);
     buf_clear(&m->left);
+    buf_clear(&m->returned);
     int r = census_sending_each(db, on_sending, m);
-    return r < 0 ? r : census_left_each(db, on_left, m);
+    if (r >= 0)
+        r = census_left_each(db, on_left, m);
+    return r < 0 || !c->rights.all ? r : returned_each_count(db, on_returned, m);
 }
 
 /* ---- of relays and the daemon, on the loop ---- */
@@ -169,6 +179,9 @@ static void on_done(struct store_job *job, int result) {
         buf_add_view(&page, buf_view(&m->oldest));
         describe(&page, "rundbrief_list_optouts_total", "counter", "How often somebody left, by the way they took.");
         buf_add_view(&page, buf_view(&m->left));
+        describe(&page, "rundbrief_returned_total", "counter",
+                 "Mails that came back, by what they were; forged, unknown, late and replayed ones changed nothing.");
+        buf_add_view(&page, buf_view(&m->returned));
         call_answer_text(c, "text/plain; version=0.0.4; charset=utf-8", &page);
     }
     call_finish(c, result);
@@ -183,6 +196,7 @@ void route_metrics(struct call *c) {
     *m = (struct metrics){.sending = BUF_INIT(METRICS_MAX_BYTES),
                           .oldest = BUF_INIT(METRICS_MAX_BYTES),
                           .left = BUF_INIT(METRICS_MAX_BYTES),
+                          .returned = BUF_INIT(METRICS_MAX_BYTES),
                           .call = c};
     c->state = m;
     c->free_state = metrics_free;

@@ -6,15 +6,18 @@
 #include "api/call.h"
 #include "api/json_of.h"
 #include "api/route.h"
+#include "base/arena.h"
 #include "base/clock.h"
 #include "base/number.h"
 #include "conf/conf.h"
 #include "store/announcement.h"
 #include "store/delivery.h"
+#include "store/returned.h"
 
 enum { PAGE_BYTES = 64 * 1024 };
 
 struct report {
+    struct db *db; /* in a step */
     int64_t id, cursor;
     bool not_delivered, started, ended, asked;
     struct buf page;
@@ -27,10 +30,26 @@ static void report_free(void *state) {
     free(r);
 }
 
+/* What came back for it later. */
+static int add_returned(const struct report *r, const struct delivery_row *row, json_t *line) {
+    AUTOARENA struct arena arena = {0};
+    struct returned back;
+    int found = returned_get(r->db, r->id, row->subscriber, &arena, &back);
+    if (found <= 0)
+        return found;
+    json_t *o = json_pack("{s:s, s:s, s:s, s:s, s:b}", "class", back.class, "reason", back.reason, "status",
+                          back.status, "text", back.text, "held", back.held);
+    if (o)
+        json_set_moment(o, "at", back.at_usec);
+    return json_object_set_new(line, "returned", o) < 0 ? -ENOMEM : 0;
+}
+
 static int on_row(void *user, const struct delivery_row *row) {
     struct report *r = user;
     json_t *line = json_of_delivery(row);
-    int error = line ? json_print(line, &r->page) : -ENOMEM;
+    int error = line ? add_returned(r, row, line) : -ENOMEM;
+    if (error >= 0)
+        error = json_print(line, &r->page);
     json_decref(line);
     buf_putc(&r->page, '\n');
     return error < 0 ? error : r->page.len > PAGE_BYTES ? 1 : 0;
@@ -59,6 +78,7 @@ static int step_page(struct store_job *job, struct db *db) {
         if (row.purged_usec)
             return refuse_purged(&row, &job->why);
     }
+    r->db = db;
     /* One slice is one page: the next one is fetched when this one was read. */
     int more = delivery_report(db, r->id, r->not_delivered, &r->cursor, on_row, r);
     if (more == STORE_DONE)

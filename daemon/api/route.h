@@ -38,6 +38,8 @@ void route_subscriber(struct call *c);
 void route_change_subscriber(struct call *c);
 void route_export(struct call *c);
 void route_privacy(struct call *c);
+void route_returns(struct call *c);
+void route_returns_let_go(struct call *c);
 void route_metrics(struct call *c);
 void route_backup(struct call *c);
 void route_doctor(struct call *c);

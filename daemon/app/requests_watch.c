@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/number.h"
+#include "conf/conf.h"
 #include "net/loop.h"
 #include "people/requests.h"
 #include "send/dispatch.h"
@@ -31,6 +32,7 @@ struct requests_watch {
 struct applying {
     struct requests requests; /* first */
     struct requests_watch *watch;
+    struct conf *conf;
 };
 
 static void run(struct requests_watch *w);
@@ -50,7 +52,12 @@ static void on_applied(struct store_job *job, int result) {
         w->purged_mono_usec = clock_mono_usec();
     if (r->released)
         dispatch_announcement(w->parts.dispatch, r->released);
+    if (r->notices)
+        dispatch_notices(w->parts.dispatch);
+    for (unsigned i = 0; i < r->slow_count; i++)
+        dispatch_slow_down(w->parts.dispatch, r->slow[i]);
     requests_done(&a->requests);
+    (void)conf_unref(a->conf);
     free(a);
     w->running = false;
     if (w->freed) {
@@ -84,6 +91,7 @@ static void run(struct requests_watch *w) {
     a->watch = w;
     a->requests.spool = w->parts.spool;
     a->requests.keys = w->parts.keys;
+    a->requests.conf = a->conf = conf_ref(*w->parts.conf);
     a->requests.purge = !w->purged_mono_usec || clock_mono_usec() - w->purged_mono_usec > purge_usec;
     requests_init(&a->requests);
     a->requests.job.done = on_applied;

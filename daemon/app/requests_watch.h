@@ -3,6 +3,7 @@
 #pragma once
 #include "base/why.h"
 
+struct conf;
 struct dispatch;
 struct keyring;
 struct loop;
@@ -15,7 +16,8 @@ struct requests_watch_parts {
     struct store *store;
     struct spool *spool;
     const struct keyring *keys;
-    struct dispatch *dispatch; /* told of what was released */
+    struct conf *const *conf;  /* the one in force */
+    struct dispatch *dispatch; /* told of what was released, and of destinations that want fewer mails */
 };
 
 /* on_first is called once, with the result of applying all that waited. */

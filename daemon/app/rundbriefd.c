@@ -290,7 +290,7 @@ static void on_recovered(struct store_job *job, int result) {
         fail(d, &why, EX_IOERR);
         return;
     }
-    const struct requests_watch_parts parts = {d->loop, d->store, d->spool, d->keys, d->dispatch};
+    const struct requests_watch_parts parts = {d->loop, d->store, d->spool, d->keys, &d->conf, d->dispatch};
     int r = requests_watch_new(&parts, on_requests_applied, d, &why, &d->requests);
     if (r < 0)
         fail(d, &why, EX_OSERR);

@@ -18,13 +18,16 @@ struct printing {
     uint64_t rows;
 };
 
-static const char *const columns[] = {"address", "name",   "language", "state", "at",
-                                      "code",    "status", "text",     "relay", "attempts"};
+static const char *const columns[] = {"address", "name", "language", "state",    "at",      "code",
+                                      "status",  "text", "relay",    "attempts", "returned"};
 
 static void column(const json_t *row, const char *key, struct buf *to) {
     const json_t *value = json_object_get(row, key);
     if (json_is_integer(value))
         buf_printf(to, "%lld", (long long)json_integer_value(value));
+    else if (json_is_object(value)) /* what came back */
+        buf_printf(to, "%s %s %s: %s", json_text(value, "class"), json_text(value, "status"),
+                   json_text(value, "reason"), json_text(value, "text"));
     else if (json_is_string(value))
         buf_puts(to, json_string_value(value));
 }
@@ -81,6 +84,10 @@ static void print_row(struct printing *p, const json_t *row) {
         if (json_number(row, "code", 0))
             buf_printf(&cell, "%lld %s ", (long long)json_number(row, "code", 0), json_text(row, "status"));
         buf_puts(&cell, json_text(row, "text"));
+        if (json_object_get(row, "returned")) {
+            buf_puts(&cell, " <- ");
+            column(row, "returned", &cell);
+        }
         print_padded(out, buf_str(&cell), 0);
         (void)fputc('\n', out);
         return;

@@ -68,6 +68,7 @@ int verb_unsuppress(struct cli *cli, int argc, char **argv);
 int verb_key(struct cli *cli, int argc, char **argv);
 int verb_token(struct cli *cli, int argc, char **argv);
 int verb_completion(struct cli *cli, int argc, char **argv);
+int verb_returns(struct cli *cli, int argc, char **argv);
 int verb_bounce(struct cli *cli, int argc, char **argv);
 int verb_backup(struct cli *cli, int argc, char **argv);
 int verb_restore(struct cli *cli, int argc, char **argv);

@@ -27,6 +27,8 @@ const struct verb verbs[] = {
     {"unsuppress", "ADDRESS --reason TEXT", "take that back", verb_unsuppress},
     {"key", "init|list|new|activate ID|export FILE|import FILE", "the keys that sign links", verb_key},
     {"token", "make|verify …", "look into a link", verb_token},
+    {"returns", "[DOMAIN --suppress|--forget]", "what came back, and what is held of it until you decide",
+     verb_returns},
     {"bounce", "FILE", "what a mail that came back says, and what would follow", verb_bounce},
     {"backup", "FILE", "a copy of the store, while the daemon works", verb_backup},
     {"restore", "FILE [--yes]", "let a backup take the place of the store, while the daemon is stopped", verb_restore},

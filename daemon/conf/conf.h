@@ -111,6 +111,7 @@ struct conf {
     /* [retention] */
     int64_t keep_deliveries_usec, keep_gone_usec, keep_notices_usec, keep_rejected_usec;
     /* [bounce] */
+    unsigned soft_limit;     /* failures that are not final, above which an address is suppressed */
     const char *return_path; /* PREFIX@DOMAIN, ASCII; "": the sender's address is the plain return path */
 
     struct conf_sender *senders;

@@ -254,7 +254,10 @@ const struct option option_rows[] = {
      .fallback = "", .example = "rueckweg@partnerschaften.example",
      .help = "A mailbox of your own for reports. Mails leave with PREFIX+code@DOMAIN, and its mail server must accept "
              "everything behind the +. At most 15 characters before the @."},
-    LATER(SECTION_BOUNCE, "soft-limit"),
+    {BOUNCE(soft_limit), .key = "soft-limit", .type = OPTION_COUNT, .min = 1, .max = 1000, .fallback = "5",
+     .help =
+         "An address with more failures than this that were not final, a full mailbox for example, is written to no "
+         "more. At most one a day counts, and after 30 days without any all are forgotten."},
     LATER(SECTION_BOUNCE, "imap-url"),
 
     {RETRY(retry_first_usec), .key = "first", .min = USEC_PER_SEC, .max = USEC_PER_DAY, .fallback = "30m",

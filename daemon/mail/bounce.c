@@ -170,10 +170,14 @@ static bool is_automatic(const struct record *r) {
 
 static bool is_sent_by_mailer(const struct record *r) {
     struct view from = record_field(r, "from"), type = record_field(r, "content-type");
-    return has(from, mailers, COUNT_OF(mailers)) || view_trim(from).len == 0 || view_eq_str(view_trim(from), "<>") ||
-           has(record_field(r, "subject"), failures, COUNT_OF(failures)) ||
+    return has(from, mailers, COUNT_OF(mailers)) || has(record_field(r, "subject"), failures, COUNT_OF(failures)) ||
            record_field(r, "x-failed-recipients").len > 0 ||
            has(type, (const char *const[]){"report-type=delivery-status", "report-type=\"delivery-status"}, 2);
+}
+
+static bool is_from_nobody(const struct record *r) {
+    struct view from = view_trim(record_field(r, "from"));
+    return from.len == 0 || view_eq_str(from, "<>");
 }
 
 /* ---- the fields of reports ---- */
@@ -368,7 +372,7 @@ static void read_words(const struct record *r, struct view text, struct bounce *
         add_plain(ret, R(VACATION));
     else if (!mailer && record_field(r, "list-id").len)
         add_plain(ret, R(LOOP));
-    else if (mailer || has(text, failures, COUNT_OF(failures)))
+    else if (mailer || is_from_nobody(r) || has(text, failures, COUNT_OF(failures)))
         bounce_read_text(r, text, mailer, ret);
 }
 
@@ -385,6 +389,16 @@ void bounce_read(const struct record *record, struct bounce *ret) {
         read_words(record, text, ret);
     if (ret->count == 0)
         add_plain(ret, R(NO_REPORT));
+}
+
+const struct bounce_report *bounce_mildest(const struct bounce *b) {
+    static const int order[] = {
+        [BOUNCE_COMPLAINT] = 0, [BOUNCE_SOFT] = 1, [BOUNCE_HARD] = 2, [BOUNCE_AUTO_REPLY] = 3, [BOUNCE_IGNORE] = 4};
+    const struct bounce_report *best = &b->reports[0];
+    for (size_t i = 1; i < b->count; i++)
+        if (order[b->reports[i].class] < order[best->class])
+            best = &b->reports[i];
+    return best;
 }
 
 /* ---- our own token in what came back ---- */
@@ -409,7 +423,17 @@ static struct view token_in(struct view text, size_t *at) {
     }
 }
 
-struct view bounce_next_token(const struct record *record, size_t *cursor) {
+/* "/17" at that place: 17. */
+static struct view number_at(struct view text, size_t at) {
+    size_t len = 0;
+    if (at >= text.len || text.ptr[at] != '/')
+        return VIEW("");
+    while (at + 1 + len < text.len && text.ptr[at + 1 + len] >= '0' && text.ptr[at + 1 + len] <= '9')
+        len++;
+    return view_slice(text, at + 1, len);
+}
+
+struct view bounce_next_token(const struct record *record, size_t *cursor, struct view *ret_announcement) {
     /* The part's number and the place in it are one number. */
     enum { PLACES = RECORD_TEXT_MAX_BYTES + 1 };
     for (size_t i = *cursor / PLACES; i < record->part_count; i++) {
@@ -423,8 +447,10 @@ struct view bounce_next_token(const struct record *record, size_t *cursor) {
         at = at > skipped ? at - skipped : 0;
         struct view token = token_in(text, &at);
         *cursor = token.ptr ? i * PLACES + skipped + at : (i + 1) * PLACES;
-        if (token.ptr)
+        if (token.ptr) {
+            *ret_announcement = number_at(text, at + token.len);
             return token;
+        }
     }
     return (struct view){0};
 }

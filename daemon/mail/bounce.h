@@ -78,6 +78,8 @@ enum bounce_reason {
 #undef X
 };
 const char *bounce_reason_name(enum bounce_reason r);
+/* The action of that name; false for none. */
+bool bounce_find_action(struct view name, enum bounce_action *ret);
 
 enum {
     BOUNCE_REPORTS_MAX = 50,
@@ -103,7 +105,12 @@ struct bounce {
 
 void bounce_read(const struct record *record, struct bounce *ret);
 
+/* Of several reports to one return path (an alias that leads to many) the one that counts: what is milder stands
+ * before what is hard, and whatever says something before what says nothing. */
+const struct bounce_report *bounce_mildest(const struct bounce *b);
+
 /* The next thing that looks like the token of our List-Unsubscribe in the headers that were returned (never in those of
  * the mail itself, which anybody can write): begin with *cursor = 0. An absent view at the end. The token proves the
- * person only when its signature is good. */
-struct view bounce_next_token(const struct record *record, size_t *cursor);
+ * person only when its signature is good. *ret_announcement is the number behind it in the link, which nothing proves, or
+ * an empty view. */
+struct view bounce_next_token(const struct record *record, size_t *cursor, struct view *ret_announcement);

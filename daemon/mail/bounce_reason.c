@@ -52,6 +52,15 @@ const char *bounce_action_name(enum bounce_action a) {
     return "";
 }
 
+bool bounce_find_action(struct view name, enum bounce_action *ret) {
+    for (enum bounce_action a = BOUNCE_NOTHING; a <= BOUNCE_OPT_OUT; a++)
+        if (view_eq_str(name, bounce_action_name(a))) {
+            *ret = a;
+            return true;
+        }
+    return false;
+}
+
 void bounce_set_reason(struct bounce_report *report, enum bounce_reason reason) {
     report->reason = reason;
     report->class = reasons[reason].class;

@@ -9,6 +9,7 @@
 #include "base/encode.h"
 #include "mail/address.h"
 #include "people/command_record.h"
+#include "store/returned.h"
 #include "store/suppression.h"
 #include "trust/code.h"
 
@@ -149,7 +150,10 @@ int privacy_unsuppress(struct db *db, struct view address, const struct member_a
     if (r == 0)
         return why_set(why, -ESTALE, "this address is not suppressed");
     buf_printf(&evidence, "%s (was: %s)", act->evidence, before.reason);
+    struct person p;
     r = suppression_clear(db, a.key, &was);
+    if (r == 0 && (r = person_find(db, a.key, &arena, &p)) == 1)
+        r = returned_forget_score(db, p.id);
     if (r == 0)
         r = note(db, a.key, "unsuppressed", buf_str(&evidence), act);
     if (r == 0)

@@ -39,6 +39,10 @@ static request_do *const acts[REQUEST_VERBS] = {
     [REQUEST_SUPPRESS] = requests_suppress,
     [REQUEST_UNSUPPRESS] = requests_unsuppress,
     [REQUEST_COMMAND_LEAVE] = requests_command_leave,
+    [REQUEST_BOUNCE] = requests_bounce,
+    [REQUEST_COMPLAINT] = requests_complaint,
+    [REQUEST_MAIL_LEAVE] = requests_mail_leave,
+    [REQUEST_IGNORED] = requests_ignored,
 };
 
 static int apply(struct requests *r, const struct request *q) {
@@ -56,6 +60,8 @@ static int apply(struct requests *r, const struct request *q) {
     r->notices |= a.notices;
     if (a.released)
         r->released = a.released;
+    if (a.slow[0] && r->slow_count < REQUESTS_SLOW_MAX)
+        memcpy(r->slow[r->slow_count++], a.slow, sizeof a.slow);
     if (strcmp(result, REQUEST_REFUSED) == 0)
         r->refused++;
     else

@@ -24,7 +24,7 @@ struct spool;
 #define REQUESTS_KEEP_USEC (INT64_C(90) * 24 * 3600 * 1000000)
 /* What was in applied/ when a backup was restored: requests of every door, and commands (people/command_record.h). */
 #define REQUESTS_RESTORED "requests/restored"
-enum { REQUESTS_BATCH = 256 };
+enum { REQUESTS_BATCH = 256, REQUESTS_SLOW_MAX = 8 };
 
 struct requests {
     struct store_job job; /* job.done by the caller; job.step by requests_init() */
@@ -34,9 +34,11 @@ struct requests {
     bool purge;              /* remove what is old, too */
     /* out */
     uint64_t applied, refused, files, rejected, skipped;
-    bool notices;     /* mails were written */
-    int64_t released; /* the last announcement that was released, or 0 */
-    int trouble;      /* 0, or why a file was skipped that the disk did not give: to be tried again */
+    bool notices;                      /* mails were written */
+    int64_t released;                  /* the last announcement that was released, or 0 */
+    int trouble;                       /* 0, or why a file was skipped that the disk did not give: to be tried again */
+    char slow[REQUESTS_SLOW_MAX][256]; /* destinations that want fewer mails, the first few of them */
+    unsigned slow_count;
     /* its own */
     int phase;
     unsigned door; /* whose folder is being read */

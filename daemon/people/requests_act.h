@@ -24,6 +24,7 @@ struct request_act {
     int64_t at_usec;  /* when the door accepted it; one of the future counts as made now */
     bool notices;     /* out: mails were written (store/notice.h) */
     int64_t released; /* out: an announcement that was held */
+    char slow[256];   /* out: a destination that wants fewer mails; "" for none */
 };
 typedef int request_do(struct request_act *a, const struct request *q, const char **ret_result);
 
@@ -36,3 +37,6 @@ request_do requests_release;
 
 /* requests_command.c: commands, once more after a restore. */
 request_do requests_erase, requests_suppress, requests_unsuppress, requests_command_leave;
+
+/* returns.c: what came back by mail (people/returns.h) */
+request_do requests_bounce, requests_complaint, requests_mail_leave, requests_ignored;

@@ -249,6 +249,14 @@ void dispatch_notices(struct dispatch *d) {
     dispatch_wake(d);
 }
 
+void dispatch_slow_down(struct dispatch *d, const char *domain) {
+    int64_t now_usec = clock_mono_usec(), when_usec;
+    /* Where it may not be written to anyway it is slow enough. */
+    if (destination_take(d->destinations, view_of(domain), now_usec, &when_usec) == DESTINATION_GO &&
+        destination_done(d->destinations, view_of(domain), DESTINATION_SLOW_DOWN, now_usec, now_usec))
+        log_info("destination-slows-down", LOG_TEXT("domain", domain), LOG_TEXT("reason", "reports that came back"));
+}
+
 void dispatch_set_conf(struct dispatch *d, struct conf *conf) {
     struct conf *before = d->conf;
     d->conf = conf_ref(conf);

@@ -49,6 +49,8 @@ void dispatch_start(struct dispatch *d);
 void dispatch_announcement(struct dispatch *d, int64_t announcement);
 /* A notice was added. */
 void dispatch_notices(struct dispatch *d);
+/* Reports say that a destination wants fewer mails: as if an answer had said so. */
+void dispatch_slow_down(struct dispatch *d, const char *domain);
 void dispatch_set_conf(struct dispatch *d, struct conf *conf);
 /* Claims no more, waits for what is on the wire, at most until the monotonic deadline; on_stopped comes from the loop.
  */

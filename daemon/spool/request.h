@@ -47,6 +47,7 @@ enum request_verb {
     REQUEST_BOUNCE,
     REQUEST_COMPLAINT,
     REQUEST_MAIL_LEAVE,
+    REQUEST_IGNORED,
     /* commands, for a restore */
     REQUEST_ERASE,
     REQUEST_SUPPRESS,
@@ -73,6 +74,8 @@ enum request_key {
     REQUEST_KEY_CODE,   /* of a return path, as it came: the daemon checks it */
     REQUEST_KEY_CLASS,  /* a word: hard, soft … */
     REQUEST_KEY_STATUS, /* enhanced status code */
+    REQUEST_KEY_ACTION, /* a word: what the report asks for (mail/bounce.h) */
+    REQUEST_KEY_SAID,   /* what the other mail system said */
     REQUEST_KEY_BY,     /* who gave the command */
     REQUEST_KEY_REASON, /* in words */
     REQUEST_KEY_HASH,   /* keyed hash of an address, where the address may not be kept */

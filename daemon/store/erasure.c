@@ -4,6 +4,7 @@
 #include "store/db.h"
 #include "store/delivery.h"
 #include "store/notice.h"
+#include "store/returned.h"
 #include <errno.h>
 
 #include "base/banned.h"
@@ -29,6 +30,8 @@ int erasure_person(struct db *db, int64_t subscriber) {
                NULL, "i", subscriber);
     if (r == 0)
         r = nameless_opt_outs(db, subscriber);
+    if (r == 0)
+        r = returned_erase(db, subscriber);
     if (r == 0)
         r = db_run(db, "DELETE FROM consent WHERE subscriber = ?", NULL, "i", subscriber);
     if (r == 0)

@@ -1,5 +1,7 @@
 #include "store/retention.h"
 
+#include "store/returned.h"
+
 #include "base/number.h"
 #include "store/audience.h"
 #include "store/db.h"
@@ -54,6 +56,8 @@ int retention_deliveries(struct db *db, int64_t announcement, int64_t now_usec, 
                    announcement);
     if (r == 0)
         r = audience_drop(db, announcement);
+    if (r == 0)
+        r = returned_drop(db, announcement);
     while (r == 0) {
         int64_t changed = 0;
         r = db_run(db,

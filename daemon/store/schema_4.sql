@@ -53,3 +53,36 @@ CREATE TABLE followed (
     accepted BLOB,                             -- of the one that somebody has accepted
     why TEXT NOT NULL DEFAULT ''               -- what is wrong with the file just now
 ) STRICT;
+
+-- What came back for a delivery, the worst of it. held: a suppression that the circuit breaker keeps back.
+CREATE TABLE returned (
+    announcement INTEGER NOT NULL,
+    subscriber INTEGER NOT NULL,
+    at INTEGER NOT NULL,
+    class TEXT NOT NULL,    -- hard, soft, complaint
+    reason TEXT NOT NULL,
+    status TEXT NOT NULL DEFAULT '',
+    text TEXT NOT NULL DEFAULT '',
+    held INTEGER NOT NULL DEFAULT 0,
+    PRIMARY KEY (announcement, subscriber)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX returned_subscriber ON returned (subscriber);
+-- Failures of an address that are not final. Forgotten when nothing more comes.
+CREATE TABLE returned_score (
+    subscriber INTEGER PRIMARY KEY,
+    address_key TEXT NOT NULL,      -- the score is this address's, not the person's next one
+    count INTEGER NOT NULL,
+    counted INTEGER NOT NULL,       -- the last that counted
+    first_unknown INTEGER NOT NULL DEFAULT 0 -- the domain was unknown
+) STRICT;
+-- Hard ones of a run at a destination.
+CREATE TABLE returned_run (
+    announcement INTEGER NOT NULL,
+    domain TEXT NOT NULL,
+    hard INTEGER NOT NULL,
+    held INTEGER NOT NULL DEFAULT 0, -- when the circuit breaker opened
+    PRIMARY KEY (announcement, domain)
+) STRICT, WITHOUT ROWID;
+-- When the admin was last told of a destination.
+CREATE TABLE returned_told (domain TEXT PRIMARY KEY, at INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+CREATE TABLE returned_count (kind TEXT PRIMARY KEY, count INTEGER NOT NULL) STRICT, WITHOUT ROWID;

@@ -9,13 +9,15 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static void understand(const struct record *r) {
     struct bounce b;
+    struct view announcement;
     size_t cursor = 0, tokens = 0;
     bounce_read(r, &b);
     assert(b.count > 0 && b.count <= BOUNCE_REPORTS_MAX);
     for (size_t i = 0; i < b.count; i++)
         assert(bounce_class_name(b.reports[i].class)[0] && bounce_action_name(b.reports[i].action)[0] &&
                memchr(b.reports[i].recipient, '\0', sizeof b.reports[i].recipient));
-    while (bounce_next_token(r, &cursor).ptr)
+    assert(bounce_mildest(&b));
+    while (bounce_next_token(r, &cursor, &announcement).ptr)
         assert(++tokens <= RECORD_MAX_BYTES);
 }
 

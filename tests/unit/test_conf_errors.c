@@ -101,8 +101,9 @@ static void keys(void **state) {
          "association's register\n"},
         {VIEW("[list a]\nsource = /srv/a.csv\nbasis = hope\nevidence = y\n"),
          "t.ini:9: [list a] basis: this is not a basis. Write consent, membership, public-task or other\n"},
-        {VIEW("[web]\nconfirm-days = 7\n[bounce]\nsoft-limit = 5\nimap-url = x\n"),
-         "t.ini:8: [web] confirm-days: not supported yet\nt.ini:10: [bounce] soft-limit: not supported yet\n"
+        {VIEW("[web]\nconfirm-days = 7\n[bounce]\nsoft-limit = 0\nimap-url = x\n"),
+         "t.ini:8: [web] confirm-days: not supported yet\nt.ini:10: [bounce] soft-limit: “0” is out of bounds. Give 1 "
+         "to 1000\n"
          "t.ini:11: [bounce] imap-url: not supported yet\n"},
         {VIEW("[sender b]\nname =\n"),
          "t.ini:7: [sender b] address: this key is missing. For example: address = rundbrief@partnerschaften.example\n"

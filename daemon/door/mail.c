@@ -1,0 +1,226 @@
+#include "door/mail.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "base/files.h"
+#include "conf/conf.h"
+#include "inbound/reader.h"
+#include "mail/bounce.h"
+#include "mail/record.h"
+#include "spool/request.h"
+#include "trust/keys.h"
+#include "trust/token.h"
+
+#include "base/banned.h"
+
+struct mail_door {
+    struct view prefix, domain; /* of the return path; empty where there is none */
+    struct keyring *keys;       /* NULL: none there */
+    int requests;               /* the folder */
+    char *return_path;
+};
+
+int mail_door_new(const struct conf *conf, struct why *why, struct mail_door **ret) {
+    AUTOBUF struct buf keys = BUF_INIT(PATH_MAX);
+    char path[PATH_MAX];
+    struct why ignored;
+    struct mail_door *d = calloc(1, sizeof *d);
+    if (!d || !(d->return_path = strdup(conf->return_path))) {
+        free(d);
+        return why_set(why, -ENOMEM, "out of memory");
+    }
+    struct view whole = view_of(d->return_path);
+    size_t at = view_find(whole, '@');
+    if (at < whole.len) {
+        d->prefix = view_slice(whole, 0, at);
+        d->domain = view_slice(whole, at + 1, whole.len);
+    }
+    keyring_public_dir(conf->spool_dir, &keys);
+    if (keyring_load_public(buf_str(&keys), &ignored, &d->keys) < 0)
+        d->keys = NULL; /* the codes of return paths need none */
+    d->requests = snprintf(path, sizeof path, "%s/requests/mail", conf->spool_dir) < (int)sizeof path
+                      ? files_open_dir(AT_FDCWD, path)
+                      : -ENAMETOOLONG;
+    if (d->requests < 0) {
+        int r = d->requests;
+        (void)why_set(why, r, "requests cannot be written to %s: %s", path, strerror(-r));
+        why_todo(why, "Let the user of the mail door write there: spool/README.md says who owns what");
+        (void)mail_door_free(d);
+        return r;
+    }
+    *ret = d;
+    return 0;
+}
+
+struct mail_door *mail_door_free(struct mail_door *d) {
+    if (!d)
+        return NULL;
+    d->keys = keyring_free(d->keys);
+    if (d->requests >= 0)
+        (void)close(d->requests); /* only a folder */
+    free(d->return_path);
+    free(d);
+    return NULL;
+}
+
+/* ---- whom it came to ---- */
+
+static bool same_nocase(struct view a, struct view b) {
+    if (a.len != b.len)
+        return false;
+    for (size_t i = 0; i < a.len; i++) {
+        char x = a.ptr[i], y = b.ptr[i];
+        x = x >= 'A' && x <= 'Z' ? (char)(x | 0x20) : x;
+        y = y >= 'A' && y <= 'Z' ? (char)(y | 0x20) : y;
+        if (x != y)
+            return false;
+    }
+    return true;
+}
+
+/* What stands behind PREFIX+ in the address; an absent view where it is not ours, an empty one where nothing does. */
+static struct view extension(const struct mail_door *d, struct view address) {
+    size_t at = address.len;
+    while (at && address.ptr[at - 1] != '@')
+        at--;
+    if (at == 0 || d->prefix.len == 0 || !same_nocase(view_slice(address, at, address.len), d->domain))
+        return (struct view){0};
+    struct view local = view_slice(address, 0, at - 1);
+    if (!same_nocase(view_slice(local, 0, d->prefix.len), d->prefix))
+        return (struct view){0};
+    struct view rest = view_slice(local, d->prefix.len, local.len);
+    if (rest.len == 0)
+        return VIEW("");
+    return rest.ptr[0] == '+' ? view_slice(rest, 1, rest.len) : (struct view){0};
+}
+
+bool mail_door_is_ours(const struct mail_door *d, struct view address) {
+    return extension(d, address).ptr != NULL;
+}
+
+static bool is_address_char(char c) {
+    return c > ' ' && c != '<' && c != '>' && c != ',' && c != ';' && c != ':' && c != '"' && c != '(' && c != ')';
+}
+
+/* The first extension of an address of ours in a header field. */
+static struct view extension_in(const struct mail_door *d, struct view field) {
+    for (size_t i = 0; i < field.len;) {
+        size_t len = 0;
+        while (i + len < field.len && is_address_char(field.ptr[i + len]))
+            len++;
+        struct view found = len ? extension(d, view_slice(field, i, len)) : (struct view){0};
+        if (found.len)
+            return found;
+        i += len + 1;
+    }
+    return VIEW("");
+}
+
+static struct view find_code(const struct mail_door *d, struct view recipient, const struct record *r) {
+    static const char *const fields[] = {"delivered-to", "x-original-to", "envelope-to", "to"};
+    struct view code = recipient.len ? extension(d, recipient) : VIEW("");
+    for (size_t i = 0; i < r->field_count && code.len == 0; i++)
+        for (size_t k = 0; k < COUNT_OF(fields) && code.len == 0; k++)
+            if (view_eq_str(r->fields[i].name, fields[k]))
+                code = extension_in(d, r->fields[i].value);
+    return request_is_value(REQUEST_KEY_CODE, code) ? code : VIEW("");
+}
+
+/* ---- what it says ---- */
+
+/* A recipient's token of ours in what came back, with the announcement of its link. */
+static bool find_token(const struct mail_door *d, const struct record *r, struct request *q) {
+    struct view token, announcement;
+    size_t cursor = 0;
+    struct token t;
+    while (d->keys && (token = bounce_next_token(r, &cursor, &announcement)).ptr)
+        if (token_verify(d->keys, token, &t) == 0 && t.purpose == TOKEN_RECIPIENT) {
+            q->value[REQUEST_KEY_TOKEN] = token;
+            if (request_is_value(REQUEST_KEY_ANNOUNCEMENT, announcement))
+                q->value[REQUEST_KEY_ANNOUNCEMENT] = announcement;
+            return true;
+        }
+    return false;
+}
+
+static void ignore(struct request *q, const char *class, const char *reason) {
+    *q = (struct request){.verb = REQUEST_IGNORED};
+    q->value[REQUEST_KEY_CLASS] = view_of(class);
+    q->value[REQUEST_KEY_REASON] = view_of(reason);
+}
+
+static void set_report(struct request *q, const struct bounce_report *report) {
+    q->verb = REQUEST_BOUNCE;
+    q->value[REQUEST_KEY_CLASS] = view_of(bounce_class_name(report->class));
+    q->value[REQUEST_KEY_REASON] = view_of(bounce_reason_name(report->reason));
+    q->value[REQUEST_KEY_ACTION] = view_of(bounce_action_name(report->action));
+    q->value[REQUEST_KEY_STATUS] = view_of(report->status);
+    q->value[REQUEST_KEY_SAID] = view_of(report->text);
+}
+
+/* What is asked for by this mail. Views into the record and the reports. */
+static void understand(const struct mail_door *d, const struct record *r, struct view recipient,
+                       const struct bounce *bounce, struct request *q) {
+    const struct bounce_report *report = bounce_mildest(bounce);
+    struct view code = find_code(d, recipient, r);
+    bool leaves = code.len > 1 && (code.ptr[0] == 'u' || code.ptr[0] == 'U');
+    *q = (struct request){.verb = REQUEST_IGNORED};
+    if (leaves && report->reason == BOUNCE_REASON_NO_REPORT) {
+        q->verb = REQUEST_MAIL_LEAVE;
+        q->value[REQUEST_KEY_CODE] = view_slice(code, 1, code.len);
+        return;
+    }
+    bool counts = report->class == BOUNCE_HARD || report->class == BOUNCE_SOFT || report->class == BOUNCE_COMPLAINT;
+    if (counts && !leaves && code.len)
+        q->value[REQUEST_KEY_CODE] = code;
+    else if (!counts || !find_token(d, r, q)) {
+        ignore(q, bounce_class_name(report->class), bounce_reason_name(report->reason));
+        return;
+    }
+    if (report->class != BOUNCE_COMPLAINT) {
+        set_report(q, report);
+    } else {
+        q->verb = REQUEST_COMPLAINT;
+        q->value[REQUEST_KEY_REASON] = view_of(bounce_reason_name(report->reason));
+    }
+}
+
+static int hand_over(struct mail_door *d, struct request *q, struct why *why) {
+    AUTOBUF struct buf records = BUF_INIT(REQUEST_RECORDS_MAX_BYTES);
+    int r = request_print_new(&records, q);
+    if (r == -EINVAL) { /* what the mail says does not fit the form: it is no less taken */
+        ignore(q, "ignore", "form");
+        r = request_print_new(&records, q);
+    }
+    if (r == 0)
+        r = request_hand_over(d->requests, buf_view(&records));
+    return r < 0 ? why_set(why, r, "a request cannot be written: %s", strerror(-r)) : 0;
+}
+
+int mail_door_take(struct mail_door *d, struct view mail, struct view recipient, struct why *why,
+                   const char **ret_verb) {
+    AUTOBUF struct buf text = BUF_INIT(RECORD_MAX_BYTES);
+    AUTOFREE struct record *record = malloc(sizeof *record);
+    AUTOFREE struct bounce *bounce = malloc(sizeof *bounce);
+    struct request q;
+    if (!record || !bounce)
+        return why_set(why, -ENOMEM, "out of memory");
+    int r = reader_read(mail, &text, record, why);
+    if (r < 0 && r != -EBADMSG)
+        return r;
+    if (r == -EBADMSG) {
+        ignore(&q, "ignore", "unreadable");
+    } else {
+        bounce_read(record, bounce);
+        understand(d, record, recipient, bounce, &q);
+    }
+    r = hand_over(d, &q, why);
+    *ret_verb = request_verb_name(q.verb);
+    return r;
+}

@@ -1,0 +1,255 @@
+#include "store/returned.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "base/number.h"
+#include "store/consent.h"
+#include "store/db.h"
+#include "store/suppression.h"
+
+#include "base/banned.h"
+
+int returned_delivery(struct db *db, int64_t announcement, int64_t subscriber, struct returned_delivery *ret) {
+    struct row *row = NULL;
+    /* Delivered, refused later by somebody else, deferred after a first try, in doubt: it may have left us. */
+    int r =
+        db_query(db,
+                 "SELECT list, coalesce(at, first_claim, 0) FROM delivery WHERE announcement = ? AND subscriber = ? "
+                 "AND state IN (2, 3, 4, 5)",
+                 &row, "ii", announcement, subscriber);
+    if (r < 0 || (r = db_next(row)) <= 0)
+        return r;
+    *ret = (struct returned_delivery){(uint32_t)row_int(row, 0), row_int(row, 1)};
+    db_end(row);
+    return 1;
+}
+
+int returned_get(struct db *db, int64_t announcement, int64_t subscriber, struct arena *arena, struct returned *ret) {
+    struct row *row = NULL;
+    int r = db_query(db,
+                     "SELECT at, class, reason, status, text, held FROM returned WHERE announcement = ? AND subscriber "
+                     "= ?",
+                     &row, "ii", announcement, subscriber);
+    if (r < 0 || (r = db_next(row)) <= 0)
+        return r;
+    *ret = (struct returned){.at_usec = row_int(row, 0),
+                             .class = arena_strdup(arena, row_text(row, 1)),
+                             .reason = arena_strdup(arena, row_text(row, 2)),
+                             .status = arena_strdup(arena, row_text(row, 3)),
+                             .text = arena_strdup(arena, row_text(row, 4)),
+                             .held = row_int(row, 5) != 0};
+    db_end(row);
+    return arena_failed(arena) ? -ENOMEM : 1;
+}
+
+static int weight(const char *class) {
+    return strcmp(class, "soft") == 0 ? 1 : strcmp(class, "hard") == 0 ? 2 : 3;
+}
+
+int returned_keep(struct db *db, int64_t announcement, int64_t subscriber, const struct returned *kept) {
+    AUTOARENA struct arena arena = {0};
+    struct returned before;
+    int r = returned_get(db, announcement, subscriber, &arena, &before);
+    if (r < 0 || (r == 1 && weight(before.class) >= weight(kept->class)))
+        return r < 0 ? r : 0;
+    r = db_run(db, "INSERT OR REPLACE INTO returned VALUES (?, ?, ?, ?, ?, ?, ?, ?)", NULL, "iiittttd", announcement,
+               subscriber, kept->at_usec, kept->class, kept->reason, kept->status, kept->text, (int)kept->held);
+    return r < 0 ? r : 1;
+}
+
+/* ---- scores ---- */
+
+/* Those of another address, or long quiet, go. */
+static int drop_old(struct db *db, int64_t subscriber, const char *address_key, int64_t at_usec, int64_t forget_usec) {
+    return db_run(db, "DELETE FROM returned_score WHERE subscriber = ? AND (address_key <> ? OR counted < ?)", NULL,
+                  "iti", subscriber, address_key, at_usec - forget_usec);
+}
+
+int returned_score(struct db *db, int64_t subscriber, const char *address_key, int64_t at_usec, int64_t forget_usec,
+                   int64_t *ret_count) {
+    int r = drop_old(db, subscriber, address_key, at_usec, forget_usec);
+    if (r == 0)
+        r = db_run(db,
+                   "INSERT INTO returned_score (subscriber, address_key, count, counted) VALUES (?1, ?2, 1, ?3) ON "
+                   "CONFLICT (subscriber) DO UPDATE SET count = count + 1, counted = ?3 WHERE counted <= ?3 - ?4 OR "
+                   "count = 0",
+                   NULL, "itii", subscriber, address_key, at_usec, USEC_PER_DAY);
+    *ret_count = 0;
+    if (r == 0)
+        r = db_get_int(db, "SELECT count FROM returned_score WHERE subscriber = ?", ret_count, "i", subscriber);
+    return r < 0 ? r : 0;
+}
+
+int returned_unknown(struct db *db, int64_t subscriber, const char *address_key, int64_t at_usec, int64_t forget_usec,
+                     int64_t *ret_since_usec) {
+    int64_t first = at_usec;
+    int r = drop_old(db, subscriber, address_key, at_usec, forget_usec);
+    if (r == 0)
+        r = db_run(db,
+                   "INSERT INTO returned_score VALUES (?1, ?2, 0, ?3, ?3) ON CONFLICT (subscriber) DO UPDATE SET "
+                   "counted = max(counted, ?3), first_unknown = CASE WHEN first_unknown = 0 THEN ?3 ELSE first_unknown "
+                   "END",
+                   NULL, "iti", subscriber, address_key, at_usec);
+    if (r == 0)
+        r = db_get_int(db, "SELECT first_unknown FROM returned_score WHERE subscriber = ?", &first, "i", subscriber);
+    *ret_since_usec = at_usec - first;
+    return r < 0 ? r : 0;
+}
+
+int returned_forget_score(struct db *db, int64_t subscriber) {
+    return db_run(db, "DELETE FROM returned_score WHERE subscriber = ?", NULL, "i", subscriber);
+}
+
+/* ---- the circuit breaker ---- */
+
+int returned_run_add(struct db *db, int64_t announcement, const char *domain, int64_t *ret_hard, bool *ret_held) {
+    int64_t held = 0;
+    int r = db_run(db,
+                   "INSERT INTO returned_run (announcement, domain, hard) VALUES (?, ?, 1) ON CONFLICT (announcement, "
+                   "domain) DO UPDATE SET hard = hard + 1",
+                   NULL, "it", announcement, domain);
+    *ret_hard = 0;
+    if (r == 0)
+        r = db_get_int(db, "SELECT hard FROM returned_run WHERE announcement = ? AND domain = ?", ret_hard, "it",
+                       announcement, domain);
+    if (r >= 0)
+        r = db_get_int(db, "SELECT held FROM returned_run WHERE announcement = ? AND domain = ?", &held, "it",
+                       announcement, domain);
+    *ret_held = held != 0;
+    return r < 0 ? r : 0;
+}
+
+int returned_run_size(struct db *db, int64_t announcement, const char *domain, int64_t *ret) {
+    int64_t found = 0, looked_at = 0, all = 0;
+    int r =
+        db_get_int(db,
+                   "SELECT count(*) FROM (SELECT s.address_key AS k FROM delivery d JOIN subscriber s ON s.id = "
+                   "d.subscriber WHERE d.announcement = ? AND d.state <> 6 LIMIT ?) WHERE substr(k, instr(k, '@') + "
+                   "1) = ?",
+                   &found, "idt", announcement, RETURNED_SAMPLE, domain);
+    if (r >= 0)
+        r = db_get_int(db, "SELECT total - left_out FROM announcement WHERE id = ?", &all, "i", announcement);
+    looked_at = all < RETURNED_SAMPLE ? all : RETURNED_SAMPLE;
+    *ret = looked_at > 0 ? found * all / looked_at : found;
+    return r < 0 ? r : 0;
+}
+
+int returned_hold(struct db *db, int64_t announcement, const char *domain, int64_t now_usec, int64_t *ret_count) {
+    int r = db_run(db, "UPDATE returned_run SET held = ? WHERE announcement = ? AND domain = ?", NULL, "iit", now_usec,
+                   announcement, domain);
+    if (r == 0)
+        r = db_run(db,
+                   "DELETE FROM suppression WHERE reason = 'hard-bounce' AND address_key IN (SELECT s.address_key FROM "
+                   "returned r JOIN subscriber s ON s.id = r.subscriber WHERE r.announcement = ? AND r.class = 'hard' "
+                   "AND substr(s.address_key, instr(s.address_key, '@') + 1) = ?)",
+                   NULL, "it", announcement, domain);
+    if (r == 0)
+        r = db_run(db,
+                   "UPDATE returned SET held = 1 WHERE announcement = ? AND class = 'hard' AND subscriber IN (SELECT "
+                   "s.id FROM returned r JOIN subscriber s ON s.id = r.subscriber WHERE r.announcement = ?1 AND "
+                   "substr(s.address_key, instr(s.address_key, '@') + 1) = ?2)",
+                   ret_count, "it", announcement, domain);
+    return r;
+}
+
+int returned_mark_held(struct db *db, int64_t announcement, int64_t subscriber) {
+    return db_run(db, "UPDATE returned SET held = 1 WHERE announcement = ? AND subscriber = ?", NULL, "ii",
+                  announcement, subscriber);
+}
+
+static int suppress_held(struct db *db, int64_t announcement, const char *domain, int64_t now_usec) {
+    int r =
+        db_run(db,
+               "INSERT INTO consent (subscriber, list, at, what, how, origin, evidence) SELECT r.subscriber, 0, ?1, "
+               "'suppressed', 'mail', 'report', r.status || ' ' || r.text FROM returned r JOIN subscriber s ON s.id "
+               "= r.subscriber WHERE r.announcement = ?2 AND r.held = 1 AND substr(s.address_key, "
+               "instr(s.address_key, '@') + 1) = ?3",
+               NULL, "iit", now_usec, announcement, domain);
+    if (r < 0)
+        return r;
+    return db_run(db,
+                  "INSERT INTO suppression SELECT s.address_key, ?1, 'hard-bounce', r.text FROM returned r JOIN "
+                  "subscriber s ON s.id = r.subscriber WHERE r.announcement = ?2 AND r.held = 1 AND "
+                  "substr(s.address_key, instr(s.address_key, '@') + 1) = ?3 ON CONFLICT (address_key) DO NOTHING",
+                  NULL, "iit", now_usec, announcement, domain);
+}
+
+static int let_go_of(struct db *db, int64_t announcement, const char *domain, bool forget, int64_t now_usec,
+                     int64_t *count) {
+    int64_t changed = 0;
+    int r = forget ? 0 : suppress_held(db, announcement, domain, now_usec);
+    if (r == 0)
+        r = db_run(db,
+                   "UPDATE returned SET held = 0 WHERE announcement = ? AND held = 1 AND subscriber IN (SELECT id FROM "
+                   "subscriber WHERE id IN (SELECT subscriber FROM returned WHERE announcement = ?1) AND "
+                   "substr(address_key, instr(address_key, '@') + 1) = ?2)",
+                   &changed, "it", announcement, domain);
+    *count += changed;
+    /* From anew: what comes later of this run counts by itself. */
+    return r < 0 ? r
+                 : db_run(db, "DELETE FROM returned_run WHERE announcement = ? AND domain = ?", NULL, "it",
+                          announcement, domain);
+}
+
+int returned_let_go(struct db *db, const char *domain, bool forget, int64_t now_usec, int64_t *ret_count) {
+    int64_t announcement = 0;
+    *ret_count = 0;
+    for (bool any = false;; any = true) {
+        int r = db_get_int(db, "SELECT announcement FROM returned_run WHERE domain = ? AND held <> 0", &announcement,
+                           "t", domain);
+        if (r <= 0)
+            return r < 0 ? r : any ? 0 : -ENOENT;
+        r = let_go_of(db, announcement, domain, forget, now_usec, ret_count);
+        if (r < 0)
+            return r;
+    }
+}
+
+int returned_each_held(struct db *db, returned_on_held *on_held, void *user) {
+    struct row *row = NULL;
+    int r = db_query(db, "SELECT announcement, domain, hard, held FROM returned_run WHERE held <> 0", &row, "");
+    while (r >= 0 && (r = db_next(row)) == 1) {
+        r = on_held(user, row_int(row, 0), row_text(row, 1), row_int(row, 2), row_int(row, 3));
+        if (r != 0) {
+            db_end(row);
+            return r;
+        }
+    }
+    return r;
+}
+
+/* ---- what is told, and counted ---- */
+
+int returned_tell(struct db *db, const char *domain, int64_t now_usec) {
+    int64_t changed = 0;
+    int r =
+        db_run(db,
+               "INSERT INTO returned_told VALUES (?1, ?2) ON CONFLICT (domain) DO UPDATE SET at = ?2 WHERE at <= ?2 "
+               "- ?3",
+               &changed, "tii", domain, now_usec, USEC_PER_DAY);
+    return r < 0 ? r : changed > 0;
+}
+
+int returned_count(struct db *db, const char *kind) {
+    return db_run(db, "INSERT INTO returned_count VALUES (?, 1) ON CONFLICT (kind) DO UPDATE SET count = count + 1",
+                  NULL, "t", kind);
+}
+
+int returned_each_count(struct db *db, returned_on_count *on_count, void *user) {
+    struct row *row = NULL;
+    int r = db_query(db, "SELECT kind, count FROM returned_count", &row, "");
+    while (r >= 0 && (r = db_next(row)) == 1)
+        on_count(user, row_text(row, 0), row_uint(row, 1));
+    return r;
+}
+
+int returned_erase(struct db *db, int64_t subscriber) {
+    int r = returned_forget_score(db, subscriber);
+    return r < 0 ? r : db_run(db, "DELETE FROM returned WHERE subscriber = ?", NULL, "i", subscriber);
+}
+
+int returned_drop(struct db *db, int64_t announcement) {
+    int r = db_run(db, "DELETE FROM returned WHERE announcement = ?", NULL, "i", announcement);
+    return r < 0 ? r : db_run(db, "DELETE FROM returned_run WHERE announcement = ?", NULL, "i", announcement);
+}

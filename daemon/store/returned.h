@@ -1,0 +1,61 @@
+/* What came back by mail: reports kept beside their deliveries, the scores of addresses, and the circuit breaker's state.
+ * On the store's thread. What follows from a report is people/returns.c's. */
+#pragma once
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/arena.h"
+
+struct db;
+
+/* The delivery that a report speaks of. 1 found, 0 not: nothing was sent to that person then. */
+struct returned_delivery {
+    uint32_t list;
+    int64_t at_usec; /* of its outcome */
+};
+int returned_delivery(struct db *db, int64_t announcement, int64_t subscriber, struct returned_delivery *ret);
+
+struct returned {
+    int64_t at_usec;
+    const char *class, *reason, *status, *text;
+    bool held;
+};
+/* 1 kept; 0 where one that is as bad, or worse, is there already: it came twice. */
+int returned_keep(struct db *db, int64_t announcement, int64_t subscriber, const struct returned *r);
+int returned_get(struct db *db, int64_t announcement, int64_t subscriber, struct arena *arena,
+                 struct returned *ret); /* 1, 0 */
+
+/* Adds one to the score of an address: at most one a day; after forget_usec without any it begins anew. *ret_count is
+ * what it is now. */
+int returned_score(struct db *db, int64_t subscriber, const char *address_key, int64_t at_usec, int64_t forget_usec,
+                   int64_t *ret_count);
+/* The same for a domain that was unknown: how long ago that was seen first, 0 for now. */
+int returned_unknown(struct db *db, int64_t subscriber, const char *address_key, int64_t at_usec, int64_t forget_usec,
+                     int64_t *ret_since_usec);
+int returned_forget_score(struct db *db, int64_t subscriber);
+
+/* One more hard one of a run at a destination. *ret_held: the breaker is open for it. */
+int returned_run_add(struct db *db, int64_t announcement, const char *domain, int64_t *ret_hard, bool *ret_held);
+/* How many of a run's recipients are at the destination: exact in a run of up to RETURNED_SAMPLE, else estimated from as
+ * many. */
+enum { RETURNED_SAMPLE = 20000 };
+int returned_run_size(struct db *db, int64_t announcement, const char *domain, int64_t *ret);
+/* The breaker opens: what was suppressed in this run at the destination is taken back and held. *ret_count of them. */
+int returned_hold(struct db *db, int64_t announcement, const char *domain, int64_t now_usec, int64_t *ret_count);
+int returned_mark_held(struct db *db, int64_t announcement, int64_t subscriber);
+/* The admin lets go: those held are suppressed (or, with `forget`, are not), and the breaker closes; of all runs.
+ * -ENOENT where nothing is held at that destination. */
+int returned_let_go(struct db *db, const char *domain, bool forget, int64_t now_usec, int64_t *ret_count);
+typedef int returned_on_held(void *user, int64_t announcement, const char *domain, int64_t hard, int64_t since_usec);
+int returned_each_held(struct db *db, returned_on_held *on_held, void *user);
+
+/* Whether the admin is to be told of the destination: not if that was less than a day ago. 1, 0. */
+int returned_tell(struct db *db, const char *domain, int64_t now_usec);
+
+int returned_count(struct db *db, const char *kind);
+typedef void returned_on_count(void *user, const char *kind, uint64_t count);
+int returned_each_count(struct db *db, returned_on_count *on_count, void *user);
+
+/* A person is erased; an announcement's deliveries are. */
+int returned_erase(struct db *db, int64_t subscriber);
+int returned_drop(struct db *db, int64_t announcement);
