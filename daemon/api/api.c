@@ -26,6 +26,7 @@ static const struct route routes[] = {
     {HTTP_POST, "/v1/announcements/*/pause", 0, false, route_pause, NULL},
     {HTTP_POST, "/v1/announcements/*/resume", 0, false, route_resume, NULL},
     {HTTP_POST, "/v1/announcements/*/stop", 0, false, route_stop, NULL},
+    {HTTP_POST, "/v1/announcements/*/resend", 1 << 20, false, route_resend, NULL},
     {HTTP_GET, "/v1/lists", 0, false, route_lists, NULL},
     {HTTP_POST, "/v1/lists/*/accept", 0, false, route_accept, NULL},
     {HTTP_POST, "/v1/lists/*/import", UINT64_MAX, true, route_import, route_import_end},

@@ -29,6 +29,7 @@ void route_release(struct call *c);
 void route_pause(struct call *c);
 void route_resume(struct call *c);
 void route_stop(struct call *c);
+void route_resend(struct call *c);
 void route_lists(struct call *c);
 void route_accept(struct call *c);
 void route_import(struct call *c);

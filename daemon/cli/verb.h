@@ -58,6 +58,7 @@ int verb_release(struct cli *cli, int argc, char **argv);
 int verb_pause(struct cli *cli, int argc, char **argv);
 int verb_resume(struct cli *cli, int argc, char **argv);
 int verb_stop(struct cli *cli, int argc, char **argv);
+int verb_resend(struct cli *cli, int argc, char **argv);
 int verb_status(struct cli *cli, int argc, char **argv);
 int verb_report(struct cli *cli, int argc, char **argv);
 int verb_list(struct cli *cli, int argc, char **argv);

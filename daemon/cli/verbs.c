@@ -14,6 +14,8 @@ const struct verb verbs[] = {
     {"pause", "ID …", "hold on", verb_pause},
     {"resume", "ID …", "go on", verb_resume},
     {"stop", "ID …", "end it for good; who was not yet written to is left out", verb_stop},
+    {"resend", "ID [ADDRESS …] [--only deferred,in-doubt,refused] [--send-until TIME] [--yes]",
+     "show who did not get it and why, ask, and send it to them", verb_resend},
     {"status", "[ID [--watch]]", "everything at a glance, or one announcement", verb_status},
     {"report", "ID [--not-delivered] [--csv]", "who got it when, who did not and why", verb_report},
     {"list", "", "the lists, with how many people they reach", verb_list},
@@ -34,7 +36,6 @@ const struct verb verbs[] = {
     {"restore", "FILE [--yes]", "let a backup take the place of the store, while the daemon is stopped", verb_restore},
     {"doctor", "[--quick]", "what is wrong with the installation, why it matters, and what to do", verb_doctor},
     {"completion", "bash|zsh", "what the shell's Tab key offers, as a script", verb_completion},
-    {"resend", "", "", verb_not_served},
 };
 const unsigned verb_count = sizeof verbs / sizeof verbs[0];
 
