@@ -22,8 +22,7 @@ static void print_verb(FILE *out, const struct verb *verb) {
 static void print_help(FILE *out) {
     (void)fputs("rundbrief [--config FILE | --socket PATH] [--json] VERB …\n\n", out);
     for (unsigned i = 0; i < verb_count; i++)
-        if (verbs[i].run != verb_not_served)
-            print_verb(out, &verbs[i]);
+        print_verb(out, &verbs[i]);
 }
 
 static int unknown_verb(struct cli *cli, const char *name) {
@@ -105,7 +104,7 @@ static int run(struct cli *cli, int argc, char **argv) {
     if (!verb)
         return unknown_verb(cli, argv[i]);
     int count = take_common(cli, argc - i - 1, argv + i + 1, &help);
-    if (help && verb->run != verb_not_served) {
+    if (help) {
         print_verb(cli->out, verb);
         return EX_OK;
     }

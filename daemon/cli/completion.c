@@ -124,12 +124,9 @@ static void print_bash(FILE *out) {
                 "    :*) words='--config --socket --json --help",
                 out);
     for (unsigned i = 0; i < verb_count; i++)
-        if (verbs[i].run != verb_not_served)
-            (void)fprintf(out, " %s", verbs[i].name);
+        (void)fprintf(out, " %s", verbs[i].name);
     (void)fputs("' ;;\n", out);
     for (unsigned i = 0; i < verb_count; i++) {
-        if (verbs[i].run == verb_not_served)
-            continue;
         const struct argument *a = arguments_of(&verbs[i], room, ARGUMENTS_MAX, &count);
         for (size_t k = 0; k < count; k++)
             bash_value(out, &verbs[i], &a[k]);
@@ -188,8 +185,6 @@ static void print_zsh(FILE *out) {
                 "    local -a verbs=(\n",
                 out);
     for (unsigned i = 0; i < verb_count; i++) {
-        if (verbs[i].run == verb_not_served)
-            continue;
         (void)fprintf(out, "        '%s:", verbs[i].name);
         zsh_text(out, verbs[i].help);
         (void)fputs("'\n", out);
@@ -203,8 +198,6 @@ static void print_zsh(FILE *out) {
                 "        case $line[1] in\n",
                 out);
     for (unsigned i = 0; i < verb_count; i++) {
-        if (verbs[i].run == verb_not_served)
-            continue;
         const struct argument *a = arguments_of(&verbs[i], room, ARGUMENTS_MAX, &count);
         unsigned place = 0;
         (void)fprintf(out, "        %s) _arguments --json --help", verbs[i].name);

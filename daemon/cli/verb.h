@@ -74,4 +74,3 @@ int verb_bounce(struct cli *cli, int argc, char **argv);
 int verb_backup(struct cli *cli, int argc, char **argv);
 int verb_restore(struct cli *cli, int argc, char **argv);
 int verb_doctor(struct cli *cli, int argc, char **argv);
-int verb_not_served(struct cli *cli, int argc, char **argv);

@@ -1,6 +1,4 @@
-/* The table of verbs. What the design promises and nothing serves yet is refused by name. */
-#include <sysexits.h>
-
+/* The table of verbs. */
 #include "cli/verb.h"
 
 const struct verb verbs[] = {
@@ -38,9 +36,3 @@ const struct verb verbs[] = {
     {"completion", "bash|zsh", "what the shell's Tab key offers, as a script", verb_completion},
 };
 const unsigned verb_count = sizeof verbs / sizeof verbs[0];
-
-int verb_not_served(struct cli *cli, int argc, char **argv) {
-    (void)argc;
-    (void)argv;
-    return cli_refuse(cli, EX_UNAVAILABLE, "this verb is not supported yet", "`rundbrief --help` shows those that are");
-}
