@@ -185,7 +185,7 @@ static void several_lists_reach_a_person_once(void **state) {
                                  0);
     }
     int64_t id = fixture_announcement(db, LIST, until);
-    assert_int_equal(announcement_taken_in(db, id, false), 0);
+    assert_int_equal(announcement_taken_in(db, id, ANNOUNCEMENT_SCHEDULED), 0);
     assert_int_equal(announcement_begin_gathering(db, id, 3000, 5000), 0);
     assert_int_equal(db_commit(db), 0);
     int slices = 0;
