@@ -336,7 +336,7 @@ static int start_thread(struct store *s) {
     (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
     if (r == 0)
         (void)pthread_setname_np(s->thread, "store"); /* for people who look at threads */
-    return r == -EAGAIN ? -ENOMEM : r; /* nobody's mistake: the start is tried again */
+    return r == -EAGAIN ? -ENOMEM : r;                /* nobody's mistake: the start is tried again */
 }
 
 int store_lock(const char *state_dir, struct why *why) {
