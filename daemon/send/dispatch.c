@@ -101,7 +101,8 @@ static void set_timer(struct dispatch *d, int64_t now, int64_t when) {
 /* Outcomes wait for the next claim, but not long, and not where none may come. */
 static void flush_due(struct dispatch *d, int64_t now, int64_t *when) {
     int64_t due = recorder_due(d->recorder);
-    if (due && (due <= now || d->stopping || relays_in_flight(d->relays) == 0))
+    bool none_comes = relays_in_flight(d->relays) == 0 && !dispatch_is_claiming(d);
+    if (due && (due <= now || d->stopping || none_comes))
         dispatch_flush(d);
     else
         pace_sooner(when, due);

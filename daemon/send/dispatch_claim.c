@@ -64,6 +64,13 @@ static unsigned claimed(const struct dispatch *d) {
     return n;
 }
 
+bool dispatch_is_claiming(const struct dispatch *d) {
+    bool any = d->notices_claiming;
+    for (const struct sending *s = d->sendings; s; s = s->next)
+        any |= s->claiming;
+    return any;
+}
+
 /* What became of earlier ones goes with each claim, in the same commit. */
 void dispatch_flush(struct dispatch *d) {
     recorder_flush(d->recorder);
@@ -109,7 +116,7 @@ static void claim_for(struct dispatch *d, struct sending *s, unsigned sharers, i
     unsigned ready = s->waiting.count - s->aside;
     if (target == 0)
         target = appetite > 0;
-    if (s->exhausted || s->resting || s->claiming || 3 * ready > target || ready >= target || have >= window)
+    if (s->exhausted || s->resting || s->claiming || 8 * ready > target || ready >= target || have >= window)
         return;
     unsigned max = target - ready;
     if (max > window - have)

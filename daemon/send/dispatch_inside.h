@@ -83,6 +83,8 @@ bool dispatch_feed_line(struct dispatch *d, struct line *line);
 void dispatch_put_off_until(struct dispatch *d, struct item *item, int64_t due_usec, const char *why);
 
 /* send/dispatch_claim.c */
+/* Whether a claim is under way. */
+bool dispatch_is_claiming(const struct dispatch *d);
 void dispatch_claim_more(struct dispatch *d, int64_t now, int64_t *when);
 void dispatch_flush(struct dispatch *d);
 void dispatch_on_claimed(void *user, struct sending *s, int result, struct items *items, bool more,

@@ -15,6 +15,8 @@
 
 /* How many people beyond those claimed a call looks at; how many blocks it removes, where it begins another. */
 enum { EXAMINED_BEYOND = 500, TRIM_AT_ONCE = 4 };
+/* How many members of a list, who are not of the audience, are read over. */
+enum { STRANGERS_MAX = 64 };
 
 void claims_clear(struct claims *c) {
     c->count = c->texts_len = 0;
@@ -32,6 +34,13 @@ struct claiming {
     unsigned max, examined;
     bool any_suppressed;
     struct claims *claims;
+    struct scan {
+        struct row *row; /* NULL: it has ended, or was not begun */
+        uint32_t list;
+        int64_t subscriber; /* on whom it stands */
+        unsigned steps;
+        bool is_over;
+    } scan;
 };
 
 static bool is_full(const struct claiming *k) {
@@ -54,6 +63,9 @@ static bool is_full(const struct claiming *k) {
 #define OF_ONE(suppressed)                                                                                             \
     "SELECT " PERSON(suppressed) " FROM subscriber s LEFT JOIN subscription u ON u.list = ? AND u.subscriber = s.id "  \
                                  "WHERE s.id = ?"
+#define OF_LIST(suppressed)                                                                                            \
+    "SELECT " PERSON(suppressed) ", u.subscriber FROM subscription u CROSS JOIN subscriber s ON s.id = u.subscriber "  \
+                                 "WHERE u.list = ? AND u.subscriber >= ? ORDER BY u.subscriber"
 enum {
     COLUMN_MEMBER_STATE,
     COLUMN_KEY_ID,
@@ -285,16 +297,62 @@ static int leave_out_person(struct claiming *k, const struct claim *c, const cha
     return r < 0 ? r : tally_move(k->db, k->announcement, DELIVERY_PENDING, DELIVERY_LEFT_OUT, 1);
 }
 
+static void end_scan(struct claiming *k) {
+    if (k->scan.row)
+        db_end(k->scan.row);
+    k->scan.row = NULL;
+    k->scan.is_over = true;
+}
+
+static int advance_scan(struct claiming *k) {
+    int r = db_next(k->scan.row);
+    if (r == 1)
+        k->scan.subscriber = row_int(k->scan.row, COLUMN_SUBSCRIBER);
+    else
+        k->scan = (struct scan){.is_over = true};
+    return r < 0 ? r : 0;
+}
+
+/* Most often the audience is the whole list: its members are read in order, which costs half of looking each up. Begins
+ * with the first one's list; 1 where it stands on the person. */
+static int scan_to(struct claiming *k, const struct claim *c) {
+    struct scan *n = &k->scan;
+    int64_t list = (int64_t)c->list;
+    int r = 0;
+    if (!n->row && !n->is_over) {
+        n->list = c->list;
+        r = k->any_suppressed ? db_query(k->db, OF_LIST(IS_SUPPRESSED), &n->row, "ii", list, c->subscriber)
+                              : db_query(k->db, OF_LIST("0"), &n->row, "ii", list, c->subscriber);
+        r = r < 0 ? r : advance_scan(k);
+    }
+    if (n->list != c->list)
+        return r;
+    while (r == 0 && n->row && n->subscriber < c->subscriber)
+        if (++n->steps > k->examined + STRANGERS_MAX)
+            end_scan(k);
+        else
+            r = advance_scan(k);
+    return r < 0 ? r : n->row && n->subscriber == c->subscriber;
+}
+
+static int look_up(struct claiming *k, const struct claim *c, struct row **ret) {
+    int64_t list = (int64_t)c->list;
+    int r = k->any_suppressed ? db_query(k->db, OF_ONE(IS_SUPPRESSED), ret, "ii", list, c->subscriber)
+                              : db_query(k->db, OF_ONE("0"), ret, "ii", list, c->subscriber);
+    return r < 0 ? r : db_next(*ret);
+}
+
 static int claim_person(struct claiming *k, const struct claim *c) {
     struct row *row = NULL;
-    int r = k->any_suppressed ? db_query(k->db, OF_ONE(IS_SUPPRESSED), &row, "ii", (int64_t)c->list, c->subscriber)
-                              : db_query(k->db, OF_ONE("0"), &row, "ii", (int64_t)c->list, c->subscriber);
-    if (r < 0 || (r = db_next(row)) < 0)
-        return r;
-    bool found = r == 1;
-    const char *reason = found ? reason_against(row) : "erased";
-    r = reason ? 0 : keep(k, row, c);
-    if (found)
+    int scanned = scan_to(k, c), found = scanned;
+    if (scanned == 0)
+        found = look_up(k, c, &row);
+    if (found < 0)
+        return found;
+    const struct row *person = scanned ? k->scan.row : row;
+    const char *reason = found ? reason_against(person) : "erased";
+    int r = reason ? 0 : keep(k, person, c);
+    if (found && !scanned)
         db_end(row);
     return r < 0 ? r : reason ? leave_out_person(k, c, reason) : 0;
 }
@@ -321,6 +379,7 @@ static int claim_audience(struct claiming *k) {
             k->examined++;
         }
     }
+    end_scan(k);
     if (r == 0 && upto > cursor)
         r = audience_claim(k->db, k->announcement, upto, k->now_usec);
     if (r == 0 && began_block)

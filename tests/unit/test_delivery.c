@@ -430,6 +430,41 @@ static void claims_come_in_portions(void **state) {
     ASSERT_COUNTERS(db, id, 2500, 1005, 0, 0, 0, 0, 1495);
 }
 
+/* Few of many members are meant: the others are not all read. */
+static void a_thin_audience_is_claimed_too(void **state) {
+    struct fixture *f = *state;
+    struct db *db = f->db;
+    int64_t meant[12];
+    assert_int_equal(db_begin(db), 0);
+    for (int i = 0; i < 600; i++) {
+        int64_t id = fixture_member(db, LIST, i, i % 50 == 7 ? "fr" : "de", 1);
+        if (i % 50 == 7)
+            meant[i / 50] = id;
+    }
+    int64_t id = fixture_announcement(db, LIST, until);
+    assert_int_equal(announcement_taken_in(db, id, false), 0);
+    assert_int_equal(announcement_begin_gathering(db, id, 3000, 5000), 0);
+    struct filter *only = filter_of("language = fr");
+    assert_int_equal(delivery_gather(db, id, &list, 1, languages, 2, only), STORE_DONE);
+    (void)filter_free(only);
+    assert_int_equal(announcement_begin_sending(db, id), 0);
+    assert_int_equal(db_run(db, "DELETE FROM subscriber WHERE id = ?", NULL, "i", meant[1]), 0);
+    assert_int_equal(db_run(db, "UPDATE subscription SET state = 3 WHERE subscriber = ?", NULL, "i", meant[2]), 0);
+    assert_int_equal(db_run(db, "DELETE FROM subscription WHERE subscriber = ?", NULL, "i", meant[8]), 0);
+    assert_int_equal(db_commit(db), 0);
+    struct claims c = {0};
+    assert_int_equal(delivery_claim(db, id, 4000, 20, true, &c), 0);
+    assert_int_equal(c.count, 9);
+    for (size_t i = 0, n = 0; i < 12; i++)
+        if (i != 1 && i != 2 && i != 8)
+            assert_true(c.items[n++].subscriber == meant[i]);
+    claims_done(&c);
+    ASSERT_COUNTERS(db, id, 12, 9, 0, 0, 0, 0, 3);
+    assert_int_equal(fixture_int(db, "SELECT count(*) FROM delivery WHERE text = 'erased'"), 1);
+    assert_int_equal(fixture_int(db, "SELECT count(*) FROM delivery WHERE text = 'left'"), 1);
+    assert_int_equal(fixture_int(db, "SELECT count(*) FROM delivery WHERE text = 'removed'"), 1);
+}
+
 static void an_unclaimed_one_is_as_before(void **state) {
     struct fixture *f = *state;
     struct db *db = f->db;
@@ -996,6 +1031,7 @@ int main(void) {
         FIXTURE_TEST(a_claim_tells_all),
         FIXTURE_TEST(claims_ask_again_who_is_to_be_written_to),
         FIXTURE_TEST(claims_come_in_portions),
+        FIXTURE_TEST(a_thin_audience_is_claimed_too),
         FIXTURE_TEST(an_unclaimed_one_is_as_before),
         FIXTURE_TEST(one_that_is_put_off_waits_for_its_turn),
         FIXTURE_TEST(the_last_code_is_told),
