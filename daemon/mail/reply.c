@@ -1,7 +1,7 @@
 #include "mail/reply.h"
 
 #include <errno.h>
-#include <stdio.h>
+#include <string.h>
 
 #include "base/cleanup.h"
 #include "base/text.h"
@@ -23,7 +23,9 @@ void outcome_set(struct outcome *o, enum outcome_class c, enum outcome_subject s
     o->subject = subject;
     o->code = 0;
     o->status[0] = '\0';
-    (void)snprintf(o->text, sizeof o->text, "%s", text); /* cut is fine: cleaned next */
+    size_t len = strnlen(text, sizeof o->text - 1); /* cut is fine: cleaned next */
+    memcpy(o->text, text, len);
+    o->text[len] = '\0';
     text_cut_clean(o->text);
 }
 

@@ -1,7 +1,6 @@
 #include "send/dialogue_inside.h"
 
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 
 #include "base/log.h"
@@ -100,7 +99,7 @@ static void say_mail(struct dialogue *d, struct letter *l) {
 }
 
 void dialogue_say_rcpt(struct dialogue *d, struct letter *l) {
-    dialogue_say(d, view_slice(buf_view(&l->envelope), l->mail_len, l->envelope.len));
+    dialogue_say(d, view_slice(buf_view(&l->envelope), l->mail_len, l->rcpt_end - l->mail_len));
     expect(d, REPLY_RCPT, l);
 }
 
@@ -206,8 +205,10 @@ static int write_envelope(const struct dialogue *d, struct letter *l, const stru
     buf_puts(b, "MAIL FROM:<");
     buf_add_view(b, e->return_path);
     buf_putc(b, '>');
-    if (d->offers.size)
-        buf_printf(b, " SIZE=%zu", size);
+    if (d->offers.size) {
+        buf_puts(b, " SIZE=");
+        buf_put_i64(b, (int64_t)size);
+    }
     if (e->needs_smtputf8)
         buf_puts(b, " SMTPUTF8");
     buf_puts(b, "\r\n");
@@ -215,18 +216,22 @@ static int write_envelope(const struct dialogue *d, struct letter *l, const stru
     buf_puts(b, "RCPT TO:<");
     buf_add_view(b, e->recipient);
     buf_puts(b, ">\r\n");
+    l->rcpt_end = b->len;
+    if (d->mode == MODE_CHUNKS) {
+        buf_puts(b, "BDAT ");
+        buf_put_i64(b, (int64_t)size);
+        buf_puts(b, " LAST\r\n");
+    }
     return buf_error(b);
 }
 
 /* Everything at once. A RSET between two transactions keeps a failure of the first from spoiling the second. */
 static void say_chunk(struct dialogue *d, struct letter *l, struct view message) {
-    char bdat[64];
     if (d->needs_rset || d->expected_count > 0)
         say_rset(d);
     say_mail(d, l);
     dialogue_say_rcpt(d, l);
-    int n = snprintf(bdat, sizeof bdat, "BDAT %zu LAST\r\n", message.len);
-    dialogue_say(d, view_make(bdat, (size_t)n));
+    dialogue_say(d, view_slice(buf_view(&l->envelope), l->rcpt_end, l->envelope.len));
     dialogue_say(d, message);
     dialogue_expect_end(d, l);
 }

@@ -15,8 +15,8 @@ struct letter {
     bool late;   /* too late for this connection, and no more than that: it is given back instead */
     struct outcome outcome;
     uint64_t end_at; /* where in the output its last octet stands; 0: not yet there */
-    size_t mail_len;
-    struct buf envelope; /* MAIL and RCPT */
+    size_t mail_len, rcpt_end;
+    struct buf envelope; /* MAIL and RCPT, and under CHUNKING BDAT */
     struct buf body;     /* with its dot; unused under CHUNKING */
 };
 

@@ -79,7 +79,7 @@ void dispatch_on_unsent(void *user, struct item *item);
 /* send/dispatch_send.c: one message over this line, or (NULL) the best one; false where there is none to be sent now. */
 bool dispatch_send_next(struct dispatch *d, struct line *line, int64_t now, int64_t *when);
 /* As many as the line takes now. */
-bool dispatch_feed_line(struct dispatch *d, struct line *line);
+bool dispatch_feed_line(struct dispatch *d, struct line *line, int64_t now);
 void dispatch_put_off_until(struct dispatch *d, struct item *item, int64_t due_usec, const char *why);
 
 /* send/dispatch_claim.c */

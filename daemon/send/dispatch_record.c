@@ -122,14 +122,14 @@ void dispatch_hold(struct dispatch *d, struct sending *s, const char *reason) {
 
 /* ---- outcomes ------------------------------------------------------------------------------------------------ */
 
-static void tell_destination(struct dispatch *d, const struct item *item, const struct outcome *o) {
+static void tell_destination(struct dispatch *d, const struct item *item, const struct outcome *o, int64_t now) {
     enum destination_verdict verdict = DESTINATION_OTHER;
     if (o->class == OUTCOME_DELIVERED)
         verdict = DESTINATION_DELIVERED;
     else if (o->class == OUTCOME_DEFERRED && o->subject == OUTCOME_OF_DESTINATION)
         verdict = o->code == 421 || o->code >= 500 || strcmp(o->status, "4.7.28") == 0 ? DESTINATION_SLOW_DOWN
                                                                                        : DESTINATION_HINT;
-    if (!destination_done(d->destinations, item->domain, verdict, item->taken_usec, clock_mono_usec()))
+    if (!destination_done(d->destinations, item->domain, verdict, item->taken_usec, now))
         return;
     AUTOFREE char *domain = view_dup(item->domain);
     log_info("destination-slows-down", LOG_TEXT("domain", domain ? domain : ""), LOG_TEXT("reason", o->text));
@@ -154,10 +154,11 @@ static void on_bad_message(struct dispatch *d, struct item *item, const struct o
 void dispatch_on_outcome(void *user, struct line *line, struct item *item, const struct outcome *outcome) {
     struct dispatch *d = user;
     const char *relay = line_relay(line);
+    int64_t now = clock_mono_usec();
     if (item->sending)
         item->sending->on_wire--;
-    tell_destination(d, item, outcome);
-    enum judgement judgement = relays_judge(d->relays, line, item, outcome, clock_mono_usec());
+    tell_destination(d, item, outcome, now);
+    enum judgement judgement = relays_judge(d->relays, line, item, outcome, now);
     bool bad_message = item->sending && outcome->subject == OUTCOME_OF_MESSAGE &&
                        (outcome->class == OUTCOME_REFUSED || outcome->code >= 500);
     switch (judgement) {
@@ -179,7 +180,7 @@ void dispatch_on_outcome(void *user, struct line *line, struct item *item, const
         excuse(d, item, outcome, relay);
         break;
     }
-    (void)dispatch_feed_line(d, line);
+    (void)dispatch_feed_line(d, line, now);
     dispatch_wake(d);
 }
 

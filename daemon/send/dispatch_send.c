@@ -151,8 +151,8 @@ bool dispatch_send_next(struct dispatch *d, struct line *line, int64_t now, int6
     return false;
 }
 
-bool dispatch_feed_line(struct dispatch *d, struct line *line) {
-    int64_t now = clock_mono_usec(), when = 0;
+bool dispatch_feed_line(struct dispatch *d, struct line *line, int64_t now) {
+    int64_t when = 0;
     bool any = false;
     while (dispatch_send_next(d, line, now, &when))
         any = true;

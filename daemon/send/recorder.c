@@ -211,7 +211,9 @@ static void add(struct recorder *r, struct item *item, enum act act, const struc
     e->outcome = *outcome;
     e->now_usec = clock_now_usec();
     e->when_usec = when_usec;
-    (void)snprintf(e->relay, sizeof e->relay, "%s", relay); /* names are shorter */
+    size_t len = strnlen(relay, sizeof e->relay - 1); /* names are shorter */
+    memcpy(e->relay, relay, len);
+    e->relay[len] = '\0';
     if (late)
         keep(r, item, e);
 }

@@ -114,11 +114,12 @@ static void transmit(struct session *s) {
     struct view v;
     size_t sent = 0;
     while (!s->cannot_write && (v = dialogue_output(s->dialogue)).len) {
-        if (!s->blocked_usec)
-            s->blocked_usec = clock_mono_usec();
         ssize_t n = connection_send(s->connection, v.ptr, v.len);
-        if (n == -EAGAIN)
+        if (n == -EAGAIN) {
+            if (!s->blocked_usec)
+                s->blocked_usec = clock_mono_usec();
             return;
+        }
         if (n < 0) {
             /* What the relay said before it hung up tells more than the broken pipe. */
             s->cannot_write = true;
