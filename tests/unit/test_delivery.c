@@ -442,7 +442,7 @@ static void a_thin_audience_is_claimed_too(void **state) {
             meant[i / 50] = id;
     }
     int64_t id = fixture_announcement(db, LIST, until);
-    assert_int_equal(announcement_taken_in(db, id, false), 0);
+    assert_int_equal(announcement_taken_in(db, id, ANNOUNCEMENT_SCHEDULED), 0);
     assert_int_equal(announcement_begin_gathering(db, id, 3000, 5000), 0);
     struct filter *only = filter_of("language = fr");
     assert_int_equal(delivery_gather(db, id, &list, 1, languages, 2, only), STORE_DONE);
