@@ -10,6 +10,7 @@
 #include "mail/bounce.h"
 #include "people/requests_act.h"
 #include "store/announcement.h"
+#include "store/delivery.h"
 #include "store/person.h"
 #include "store/returned.h"
 #include "store/subscription.h"
@@ -64,6 +65,11 @@ static int find(struct request_act *a, const struct request *q, bool needs_deliv
     if (!identify(a, q, ret))
         return returned_count(a->db, "forged");
     int r = returned_delivery(a->db, ret->announcement, ret->subscriber, &d);
+    if (r == 0) {
+        /* A relay may report before its answer to us is written down. */
+        d.at_usec = a->at_usec;
+        r = delivery_list_of(a->db, ret->announcement, ret->subscriber, &d.list);
+    }
     if (r < 0)
         return r;
     if (r == 0 && needs_delivery)
