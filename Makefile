@@ -130,8 +130,8 @@ $(B)/fuzzers/%: tests/fuzz/%.c $(LIB)
 	@mkdir -p $(@D)
 	$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -o $@ $< $(LIB) $(LDFLAGS) -fsanitize=fuzzer $(LDLIBS)
 
-# This one starts the reader of mails, which stands beside it.
-$(B)/unit/test_reader: | $(B)/unit/rundbrief-mime
+# These start the reader of mails, which stands beside them.
+$(B)/unit/test_reader $(B)/unit/test_lmtp: | $(B)/unit/rundbrief-mime
 $(B)/unit/rundbrief-mime: $(B)/rundbrief-mime
 	@mkdir -p $(@D)
 	ln -sf ../rundbrief-mime $@
