@@ -143,7 +143,8 @@ def judge_all(house, mails, access=0):
         done = subprocess.run([os.path.join(TOOLS, "judge_calendar"), *calendars[start:start + 200]], capture_output=True, text=True)
         check(done.returncode == 0, f"judge_calendar: {done.stdout[-3000:]}{done.stderr[-3000:]}")
     if pages and tool("check_html", "--mail", *pages):
-        tool("check_access", *pages[:access])
+        if access:
+            tool("check_access", *pages[:access])
         screens(house.kind, pages)
     return found
 
