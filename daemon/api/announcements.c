@@ -169,10 +169,10 @@ static json_t *facts_of(const struct queueing *q) {
     const struct admit *a = &q->admit;
     AUTOBUF struct buf text = BUF_INIT(1 << 20);
     inform_say_facts(&a->result, &a->reach, a->conf, q->words, &text);
-    json_t *facts =
-        json_pack("{s:s, s:s, s:s, s:I, s:s, s:s, s:I}", "name", a->result.head.name, "list", a->result.list->name,
-                  "subject", a->result.subject, "people", (json_int_t)a->reach.census.active, "text", buf_str(&text),
-                  "only", a->result.only, "members", (json_int_t)a->reach.members);
+    json_t *facts = json_pack(
+        "{s:s, s:s, s:s, s:I, s:s, s:s, s:s, s:I}", "name", a->result.head.name, "list", a->result.list->name,
+        "subject", a->result.subject, "people", (json_int_t)a->reach.census.active, "text", buf_str(&text), "ask",
+        words_get(q->words, "notice.fact-ask"), "only", a->result.only, "members", (json_int_t)a->reach.members);
     if (facts && a->result.send_at_usec)
         json_set_moment(facts, "send_at", a->result.send_at_usec);
     return facts;

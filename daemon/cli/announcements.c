@@ -123,15 +123,18 @@ static int confirm(struct cli *cli, const struct upload *u, bool yes) {
     int code = send_upload(cli, u, buf_view(&path), &answer);
     if (code != EX_OK)
         return code;
+    const json_t *facts = json_object_get(answer, "facts");
+    AUTOBUF struct buf question = BUF_INIT(1024);
     (void)fputs(json_text(answer, "problems"), cli->err);
     if (!cli->json)
-        (void)fputs(json_text(json_object_get(answer, "facts"), "text"), cli->out);
+        (void)fputs(json_text(facts, "text"), cli->out);
+    buf_puts(&question, json_text(facts, "ask")[0] ? json_text(facts, "ask") : "Send it?");
     json_decref(answer);
     if (yes)
         return EX_OK;
     if (cli->json || !cli->terminal || !isatty(STDIN_FILENO))
         return cli_refuse(cli, EX_USAGE, "nothing was queued: there is nobody to ask", "Add --yes");
-    return cli_ask(cli, "Send it?") ? EX_OK : cli_refuse(cli, EX_USAGE, "nothing was queued", NULL);
+    return cli_ask(cli, buf_str(&question)) ? EX_OK : cli_refuse(cli, EX_USAGE, "nothing was queued", NULL);
 }
 
 int verb_queue(struct cli *cli, int argc, char **argv) {

@@ -125,6 +125,34 @@ static int on_piece(void *user, struct view piece) {
     return ferror(p->cli->out) ? -EIO : 0;
 }
 
+/* Of which announcement, and whom of its list it was for. What is wrong, the report itself will say. */
+static void print_title(struct cli *cli, const char *id) {
+    AUTOBUF struct buf path = BUF_INIT(CLIENT_PATH_MAX_BYTES);
+    struct cli quiet = *cli;
+    json_t *answer = NULL;
+    buf_puts(&path, "/v1/announcements/");
+    http_client_encode(&path, view_of(id));
+    struct http_client_request request = {.method = "GET", .path = buf_str(&path)};
+    AUTOFCLOSE FILE *nowhere = fopen("/dev/null", "we");
+    if (!nowhere)
+        return;
+    quiet.err = nowhere;
+    if (client_call(&quiet, &request, &answer, NULL) == EX_OK) {
+        (void)fprintf(cli->out, "%s: ", id);
+        cli_print(cli->out, json_text(answer, "subject"));
+        (void)fputs(" (", cli->out);
+        cli_print(cli->out, json_text(answer, "list"));
+        if (json_text(answer, "only")[0]) {
+            (void)fputs(", only: ", cli->out);
+            cli_print(cli->out, json_text(answer, "only"));
+        }
+        (void)fputs(")\n\n", cli->out);
+    }
+    cli->socket_kept = quiet.socket_kept;
+    cli->socket_path = quiet.socket_path;
+    json_decref(answer);
+}
+
 int verb_report(struct cli *cli, int argc, char **argv) {
     struct cli_option o[] = {{.name = "--not-delivered"}, {.name = "--csv"}};
     int count = cli_options(cli, argc, argv, o, 2);
@@ -138,6 +166,8 @@ int verb_report(struct cli *cli, int argc, char **argv) {
                                              : FORM_TABLE,
                          .line = BUF_INIT(1 << 20)};
     AUTOBUF struct buf path = BUF_INIT(CLIENT_PATH_MAX_BYTES);
+    if (p.form == FORM_TABLE)
+        print_title(cli, argv[0]);
     buf_puts(&path, "/v1/announcements/");
     http_client_encode(&path, view_of(argv[0]));
     buf_puts(&path, "/report");

@@ -33,7 +33,8 @@ void cli_print(FILE *out, const char *text) {
 
 /* Only a whole word of one of the languages is a yes. */
 bool cli_ask(struct cli *cli, const char *question) {
-    static const char *const words[] = {"y", "yes", "j", "ja", "o", "oui", "s", "si", "sì", "tak", "t", "т", "так"};
+    static const char *const words[] = {"y",   "yes", "j", "ja",  "o",   "oui", "s",  "si", "sì",
+                                        "tak", "t",   "т", "так", "نعم", "ن",   "כן", "כ"};
     char line[64];
     (void)fprintf(cli->out, "%s [y/N] ", question);
     (void)fflush(cli->out);
