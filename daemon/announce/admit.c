@@ -15,6 +15,7 @@
 #include "base/text.h"
 #include "conf/conf.h"
 #include "mail/filter.h"
+#include "spool/several.h"
 #include "spool/spool.h"
 #include "store/announcement.h"
 #include "store/list_pin.h"
@@ -37,10 +38,26 @@ static int count_uid(void *user, const char *uid, unsigned *ret) {
     return announcement_count_uid(user, uid, ret);
 }
 
+static bool allows(const struct admit *a, const struct conf_list *list) {
+    return !a->allows_list || a->allows_list(a->user, list);
+}
+
+/* Each of them must be the caller's. */
+static int check_rights(struct admit *a) {
+    for (size_t i = 0; i < a->result.list_count; i++)
+        if (!allows(a, a->result.lists[i])) {
+            const char *name = a->result.lists[i]->name;
+            problem_add(&a->problems, false, "", 0, "list-not-allowed", name, NULL, NULL);
+            return why_set(&a->job.why, -EACCES, "you may not do this on the list %s", name);
+        }
+    return 0;
+}
+
 static int check(struct admit *a, struct db *db) {
     const struct intake_options options = {
         .conf = a->conf,
-        .list = a->list,
+        .lists = a->lists,
+        .lists_are_folder = a->lists_are_folder,
         .now_usec = clock_now_usec(),
         .send_at_usec = a->send_at_usec,
         .find_event = find_event,
@@ -53,9 +70,9 @@ static int check(struct admit *a, struct db *db) {
     int r = intake_check(&a->source, &options, &a->problems, &a->result);
     if (r == -EINVAL)
         (void)why_set(&a->job.why, r, "the announcement has errors");
-    if (r == 0 && a->allows_list && !a->allows_list(a->user, a->result.list))
-        return why_set(&a->job.why, -EACCES, "you may not do this on the list %s", a->result.list->name);
-    return r;
+    for (size_t i = 0; r == 0 && i < a->result.list_count && a->hold_by_lists; i++)
+        a->hold |= a->result.lists[i]->release == CONF_RELEASE_HOLD;
+    return r == 0 ? check_rights(a) : r;
 }
 
 /* The bundle first: a row without one is undone at the next start. */
@@ -76,14 +93,21 @@ static int undo_cut_off(struct admit *a, struct db *db, const struct announcemen
     return -EAGAIN;
 }
 
+static int find_same(struct admit *a, struct db *db, int64_t *ret_id) {
+    int r = 0;
+    for (size_t i = 0; r == 0 && i < a->result.list_count; i++)
+        r = announcement_find_same(db, a->result.lists[i]->id, a->result.head.identity,
+                                   clock_now_usec() - same_within_usec, ret_id);
+    return r;
+}
+
 static int refuse_same(struct admit *a, struct db *db) {
-    const struct conf_list *list = a->result.list;
     struct arena arena AUTOARENA = {0};
     struct announcement_row row;
     int64_t id;
     if (a->again || a->series)
         return 0;
-    int r = announcement_find_same(db, list->id, a->result.head.identity, clock_now_usec() - same_within_usec, &id);
+    int r = find_same(a, db, &id);
     if (r <= 0)
         return r;
     r = announcement_get(db, id, &arena, &row);
@@ -101,13 +125,38 @@ static int refuse_same(struct admit *a, struct db *db) {
     return -EEXIST;
 }
 
+/* The earlier one that this one replaces: 1 and its id. -EACCES where it is for others' lists, too. */
+static int find_earlier(struct admit *a, struct db *db, int64_t *ret_id) {
+    struct announcement_lists lists;
+    int r = announcement_find_replaceable(db, a->result.lists[0]->id, a->result.head.name, ret_id);
+    if (r == 1)
+        r = announcement_get_lists(db, *ret_id, &lists);
+    for (size_t i = 0; r == 1 && i < lists.count; i++) {
+        const struct conf_list *list = conf_find_list_id(a->conf, lists.ids[i]);
+        if (list && !allows(a, list))
+            return -EACCES;
+    }
+    return r;
+}
+
+static int refuse_others(struct admit *a, struct db *db) {
+    int64_t id = 0;
+    int r = a->series ? 0 : find_earlier(a, db, &id);
+    if (r != -EACCES)
+        return r < 0 ? r : 0;
+    problem_add(&a->problems, false, a->result.head.first, 0, "name-taken", a->result.head.name, NULL, NULL);
+    return why_set(&a->job.why, -EINVAL, "the announcement has errors");
+}
+
 /* In the transaction that makes the new one count: whichever way it ends, one of the two goes out. */
 static int replace_earlier(struct admit *a, struct db *db) {
     const struct intake_result *result = &a->result;
     int64_t earlier = 0, now_usec = clock_now_usec(), recurring = 0;
-    int r = announcement_find_replaceable(db, result->list->id, result->head.name, &earlier);
+    int r = find_earlier(a, db, &earlier);
+    if (r == -EACCES) /* it came meanwhile */
+        r = earlier = 0;
     if (r == 1 && result->is_series)
-        r = announcement_find_recurring(db, result->list->id, result->head.name, &recurring);
+        r = announcement_find_recurring(db, result->lists[0]->id, result->head.name, &recurring);
     if (r >= 0 && result->is_series)
         r = series_take_in(db, a->id, result, recurring, now_usec);
     if (r < 0 || !earlier)
@@ -124,11 +173,16 @@ static enum announcement_state state_of(const struct admit *a) {
     return a->result.is_series ? ANNOUNCEMENT_RECURRING : a->hold ? ANNOUNCEMENT_HELD : ANNOUNCEMENT_SCHEDULED;
 }
 
-static int pin_list(struct admit *a, struct db *db) {
-    const struct conf_list *list = a->result.list;
-    AUTOBUF struct buf id = BUF_INIT(512);
-    int r = compile_list_id(list, &id);
-    return r < 0 ? r : list_pin(db, list->id, list->name, buf_str(&id), &a->job.why);
+static int pin_lists(struct admit *a, struct db *db) {
+    int r = 0;
+    for (size_t i = 0; r == 0 && i < a->result.list_count; i++) {
+        const struct conf_list *list = a->result.lists[i];
+        AUTOBUF struct buf id = BUF_INIT(512);
+        r = compile_list_id(list, &id);
+        if (r == 0)
+            r = list_pin(db, list->id, list->name, buf_str(&id), &a->job.why);
+    }
+    return r;
 }
 
 static int write_bundle(struct admit *a) {
@@ -140,18 +194,22 @@ static int write_bundle(struct admit *a) {
 }
 
 static int keep(struct admit *a, struct db *db) {
+    AUTOBUF struct buf names = BUF_INIT(4096);
     int r = refuse_same(a, db);
     if (r == 0)
-        r = pin_list(a, db);
+        r = refuse_others(a, db);
+    if (r == 0)
+        r = pin_lists(a, db);
     if (r < 0)
         return r;
     AUTOBUF struct buf date = BUF_INIT(64);
     if (a->series)
         occurrence_print(a->occurrence, &date);
+    for (size_t i = 0; i < a->result.list_count; i++)
+        buf_printf(&names, "%s%s", i ? ", " : "", a->result.lists[i]->name);
     struct announcement_row row = {
         .name = a->result.head.name,
-        .list = a->result.list->id,
-        .list_name = a->result.list->name,
+        .list_names = buf_str(&names),
         .subject = a->result.subject,
         .only = a->result.only,
         .why = "",
@@ -167,6 +225,8 @@ static int keep(struct admit *a, struct db *db) {
         .series = a->series ? a->series->announcement : 0,
         .occurrence = buf_str(&date),
     };
+    for (size_t i = 0; i < a->result.list_count; i++)
+        row.lists.ids[row.lists.count++] = a->result.lists[i]->id;
     memcpy(row.identity, a->result.head.identity, sizeof row.identity);
     r = announcement_insert(db, &row);
     if (r < 0)
@@ -191,6 +251,15 @@ static int tell(struct admit *a, struct db *db) {
     return a->hold ? inform_proof(&i, a->id, &a->result, &a->reach) : 0;
 }
 
+/* For the pages behind its links. */
+static int publish_lists(struct admit *a) {
+    uint32_t ids[BUNDLE_LISTS_MAX];
+    for (size_t i = 0; i < a->result.list_count; i++)
+        ids[i] = a->result.lists[i]->id;
+    int r = several_publish(a->spool, a->id, ids, a->result.list_count);
+    return r < 0 ? why_set(&a->job.why, r, "cannot publish the lists into the spool: %s", strerror(-r)) : 0;
+}
+
 static int publish(struct admit *a, struct db *db) {
     char path[64];
     int over = is_over(a, db);
@@ -206,7 +275,9 @@ static int publish(struct admit *a, struct db *db) {
         a->phase = PHASE_UNDO;
         return STORE_MORE;
     }
-    r = a->series ? series_step(db, a->series, a->rule, a->occurrence, clock_now_usec()) : replace_earlier(a, db);
+    r = a->result.list_count > 1 ? publish_lists(a) : 0;
+    if (r == 0)
+        r = a->series ? series_step(db, a->series, a->rule, a->occurrence, clock_now_usec()) : replace_earlier(a, db);
     if (r == 0)
         r = announcement_taken_in(db, a->id, state_of(a));
     return r == 0 ? tell(a, db) : r;
@@ -242,6 +313,13 @@ static int check_reach(struct admit *a) {
     return a->problems.errors ? why_set(&a->job.why, -EINVAL, "the announcement has errors") : 0;
 }
 
+static int count(struct admit *a, struct db *db) {
+    uint32_t lists[BUNDLE_LISTS_MAX];
+    for (size_t i = 0; i < a->result.list_count; i++)
+        lists[i] = a->result.lists[i]->id;
+    return reach_count(db, lists, a->result.list_count, a->result.filter, &a->reach);
+}
+
 /* One phase a step: what stands in a transaction is durable before the next phase builds on it. */
 static int step(struct store_job *job, struct db *db) {
     struct admit *a = (struct admit *)job;
@@ -252,7 +330,7 @@ static int step(struct store_job *job, struct db *db) {
         a->phase = PHASE_COUNT;
         break;
     case PHASE_COUNT:
-        r = reach_count(db, a->result.list->id, a->result.filter, &a->reach);
+        r = count(a, db);
         if (r == STORE_DONE)
             r = check_reach(a);
         if (r == STORE_DONE)

@@ -31,11 +31,13 @@ struct admit {
     struct conf *conf; /* a reference, released by admit_done() */
     struct spool *spool;
     const struct keyring *keys;
-    struct source source; /* owned */
-    const char *list;     /* borrowed; NULL: from the file */
-    const char *by;       /* borrowed: who queued it */
+    struct source source;  /* owned */
+    const char *lists;     /* borrowed; names parted by commas; NULL: from the file */
+    bool lists_are_folder; /* see intake.h */
+    const char *by;        /* borrowed: who queued it */
     int64_t send_at_usec;
     bool check_only, hold, again;
+    bool hold_by_lists; /* hold is as `release` of its lists says: one that holds holds it */
     /* One date of a recurring announcement, which is known to be in state recurring: its row, its date, and the UID of
      * its events. The row moves on in the transaction that makes the date count. NULL: no such thing. */
     const struct series_row *series;
@@ -43,7 +45,8 @@ struct admit {
     const struct when *occurrence;
     const char *series_uid;
     const char *test_recipient, *test_language; /* borrowed; with check_only: send it as a test; language NULL: all */
-    bool (*allows_list)(void *user, const struct conf_list *list); /* on the store's thread; NULL: every list */
+    /* Whether this list may be written to, on the store's thread; NULL: every list. */
+    bool (*allows_list)(void *user, const struct conf_list *list);
     void *user;
     /* out, on the loop after done */
     struct problems problems;
@@ -58,7 +61,8 @@ struct admit {
 };
 
 /* Call after setting the inputs on a zeroed struct. Result codes of done: 0; -EINVAL (problems); -EEXIST (the same is
- * there); -EALREADY (this very source was taken in: it only has to go); -EAGAIN (somebody is at it); -EACCES; -ESTALE (the series is over). */
+ * there); -EALREADY (this very source was taken in: it only has to go); -EAGAIN (somebody is at it); -EACCES (problems
+ * say of which list); -ESTALE (the series is over). */
 void admit_init(struct admit *a);
 void admit_done(struct admit *a);
 

@@ -114,8 +114,11 @@ int bundle_read(struct bundle *b, int dirfd, struct why *why) {
 }
 
 void bundle_head_print(const struct bundle_head *h, struct buf *to) {
-    buf_puts(to, "[bundle]\nformat = 1\n");
-    buf_printf(to, "name = %s\nlist = %s\nfirst = %s\ncreated = ", h->name, h->list, h->first);
+    buf_puts(to, "[bundle]\nformat = 2\n");
+    buf_printf(to, "name = %s\nlist = ", h->name);
+    for (size_t i = 0; i < h->list_count; i++)
+        buf_printf(to, "%s%s", i ? ", " : "", h->lists[i]);
+    buf_printf(to, "\nfirst = %s\ncreated = ", h->first);
     clock_print_utc(to, h->created_usec);
     buf_puts(to, "\nidentity = ");
     encode_hex(to, h->identity, sizeof h->identity);
@@ -143,6 +146,17 @@ struct head_reading {
     bool has_format;
 };
 
+static int read_lists(struct head_reading *r, struct view value) {
+    struct bundle_head *h = r->head;
+    struct view name;
+    while (view_split(&value, ',', &name)) {
+        if (h->list_count == BUNDLE_LISTS_MAX)
+            return -EINVAL;
+        h->lists[h->list_count++] = arena_dup(&r->bundle->arena, view_trim(name));
+    }
+    return arena_failed(&r->bundle->arena) ? -ENOMEM : 0;
+}
+
 static int on_head_item(void *user, const struct ini_item *item) {
     struct head_reading *r = user;
     struct bundle_head *h = r->head;
@@ -163,11 +177,11 @@ static int on_head_item(void *user, const struct ini_item *item) {
     }
     uint64_t number = 0;
     if (strcmp(item->key, "format") == 0)
-        r->has_format = view_eq_str(value, "1");
+        r->has_format = view_eq_str(value, "2") || view_eq_str(value, "1");
     else if (strcmp(item->key, "name") == 0)
         h->name = kept;
     else if (strcmp(item->key, "list") == 0)
-        h->list = kept;
+        return read_lists(r, value);
     else if (strcmp(item->key, "first") == 0)
         h->first = kept;
     else if (strcmp(item->key, "template") == 0)
@@ -189,10 +203,10 @@ static int on_head_item(void *user, const struct ini_item *item) {
 }
 
 int bundle_head_read(struct bundle *b, struct bundle_head *ret, struct why *why) {
-    struct bundle_head head = {.name = "", .list = "", .first = "", .template = "", .uid = "", .occurrence = ""};
+    struct bundle_head head = {.name = "", .first = "", .template = "", .uid = "", .occurrence = ""};
     struct head_reading r = {b, &head, false};
     int error = ini_read(bundle_get(b, "bundle.ini"), on_head_item, &r);
-    if (error < 0 || !r.has_format || head.language_count == 0)
+    if (error < 0 || !r.has_format || head.language_count == 0 || head.list_count == 0)
         return why_set(why, error == -ENOMEM ? error : -EINVAL,
                        "the bundle's bundle.ini is damaged or of another format");
     *ret = head;

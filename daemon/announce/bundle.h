@@ -2,9 +2,10 @@
  * compiled; in spool/announcements/<id>/ once it is taken in. Compiling reads a bundle and nothing else, so a preview
  * is the mail.
  *
- * FILES   bundle.ini        what struct bundle_head says, format 1
- *         settings.ini      [daemon], [list], [sender] as conf_dump_list() writes them
- *         filter            whom of the list it is for (mail/filter.h, frozen), where it is not for all
+ * FILES   bundle.ini        what struct bundle_head says, format 2: `list` names one or more, parted by commas; format 1,
+ *                           which knew one only, is still read
+ *         settings.ini      [daemon], [list]s, [sender] as conf_dump_lists() writes them
+ *         filter            whom of the lists it is for (mail/filter.h, frozen), where it is not for all
  *         files/<name>      the announcement's own files: the first, translations, attachments, images
  *         logo              the sender's logo, where it is a file
  *         templates/<code>/ of each language: words.ini (all its layers), mail.html, mail.txt: the files in force at
@@ -43,10 +44,12 @@ struct view bundle_get(const struct bundle *b, const char *path);
 int bundle_write(const struct bundle *b, int dirfd);
 int bundle_read(struct bundle *b, int dirfd, struct why *why);
 
-enum { BUNDLE_LANGUAGES_MAX = 16 };
+enum { BUNDLE_LANGUAGES_MAX = 16, BUNDLE_LISTS_MAX = 32 };
 
 struct bundle_head {
-    const char *name, *list, *first; /* announcement, list, name of the first file */
+    const char *name, *first;            /* announcement, name of the first file */
+    const char *lists[BUNDLE_LISTS_MAX]; /* in the order in which it names them; one or more */
+    size_t list_count;
     const char *languages[BUNDLE_LANGUAGES_MAX];
     const char *texts[BUNDLE_LANGUAGES_MAX]; /* the file of each language */
     size_t language_count;

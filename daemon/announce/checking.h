@@ -20,7 +20,9 @@ void checking_complain(const struct checking *k, enum draft_key key, const char 
                        const char *a2, const char *near);
 /* A copy in the result's arena. */
 char *checking_own(struct checking *k, const char *s);
-/* The list's time zone, or the daemon's. */
+/* The first list; NULL where there is none that is known. */
+const struct conf_list *checking_list(const struct checking *k);
+/* The first list's time zone, or the daemon's. */
 const char *checking_zone(const struct checking *k);
 
 /* What the values mean: subject, event, times of sending, people, attachments, filter. Negative only where reading them failed. */

@@ -79,7 +79,7 @@ static void check_draft(struct checkup *k, const struct conf *conf, const struct
         r = source_from(&files, "check.md", &source, &why);
     bundle_done(&files);
     if (r == 0) {
-        const struct intake_options options = {.conf = conf, .list = list->name, .now_usec = clock_now_usec()};
+        const struct intake_options options = {.conf = conf, .lists = list->name, .now_usec = clock_now_usec()};
         r = intake_check(&source, &options, &problems, &result);
         if (r == 0)
             intake_result_done(&result);

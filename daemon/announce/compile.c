@@ -15,6 +15,16 @@ static void on_settings_error(void *user, const struct why *why) {
     *(struct why *)user = *why;
 }
 
+/* Each of the lists must be open to everybody's eyes. */
+static bool gets_page(const struct compiled *c) {
+    bool all = c->list->sender->public_url[0] && !bundle_get(c->bundle, "filter").ptr;
+    for (size_t i = 0; all && i < c->head.list_count; i++) {
+        const struct conf_list *list = conf_find_list(c->settings, view_of(c->head.lists[i]));
+        all = list && list->archive;
+    }
+    return all;
+}
+
 static int read_settings(struct compiling *g) {
     struct compiled *c = g->c;
     int r = bundle_head_read(c->bundle, &c->head, g->why);
@@ -24,11 +34,14 @@ static int read_settings(struct compiling *g) {
                           &c->settings);
     if (r < 0)
         return r;
-    c->list = conf_find_list(c->settings, view_of(c->head.list));
-    if (!c->list)
+    const char *name = g->options->list ? g->options->list : c->head.lists[0];
+    const struct conf_list *first = conf_find_list(c->settings, view_of(c->head.lists[0]));
+    c->list = conf_find_list(c->settings, view_of(name));
+    c->event_zone = !first ? "" : first->timezone[0] ? first->timezone : c->settings->timezone;
+    if (!c->list || !first)
         return why_set(g->why, -EINVAL, "the bundle's settings do not hold its list");
     c->formal = c->list->tone == CONF_TONE_FORMAL;
-    c->has_page = c->list->archive && c->list->sender->public_url[0] && !bundle_get(c->bundle, "filter").ptr;
+    c->has_page = gets_page(c);
     const char *at = strrchr(c->list->sender->address, '@');
     AUTOBUF struct buf domain = BUF_INIT(1024);
     if (!at || address_domain_ascii(view_of(at + 1), &domain) < 0) {
@@ -60,7 +73,7 @@ static int read_draft(struct compiling *g, const char *name, bool translation, s
         return -ENOMEM;
     }
     problems_init(problems);
-    int r = draft_read(name, bundle_get(c->bundle, path), translation, compiled_timezone(c), problems, ret);
+    int r = draft_read(name, bundle_get(c->bundle, path), translation, c->event_zone, problems, ret);
     problems_done(problems);
     free(problems);
     if (r == -EINVAL && g->options->faults_only)
@@ -117,7 +130,7 @@ static int read_event(struct compiling *g) {
     const struct draft *d = compiled_draft(c);
     if (!draft_has(d, DRAFT_START) && !(g->options->faults_only && draft_has_event(d)))
         return 0;
-    c->event.zone = draft_has(d, DRAFT_TIMEZONE) ? draft_text(d, DRAFT_TIMEZONE) : compiled_timezone(c);
+    c->event.zone = draft_has(d, DRAFT_TIMEZONE) ? draft_text(d, DRAFT_TIMEZONE) : c->event_zone;
     int r = parse_date(g, DRAFT_START, &c->event.start);
     c->event.end = c->event.start;
     if (r == 0 && draft_has(d, DRAFT_END))
@@ -215,4 +228,8 @@ const char *compiled_subject(const struct compiled *c) {
 
 const char *compiled_sender_address(const struct compiled *c) {
     return c->list->sender->address;
+}
+
+uint32_t compiled_list(const struct compiled *c) {
+    return c->list->id;
 }

@@ -1,5 +1,5 @@
-/* Compiling: a bundle in one language to a message with holes, once for each announcement and language; and filling it
- * for one recipient. compose() depends on its arguments only: the same ones give the same octets. */
+/* Compiling: a bundle in one language for one of its lists to a message with holes, once for each; and filling it for one
+ * recipient. compose() depends on its arguments only: the same ones give the same octets. */
 #pragma once
 #include <stdbool.h>
 #include <stdint.h>
@@ -15,8 +15,9 @@ struct compiled;
 enum { COMPILE_ATTACHMENTS_MAX = 50 };
 
 struct compile_options {
-    bool preview; /* says in the subject and the mail that this is a test */
-    bool archive; /* for the public page: compose_page() only, of nobody */
+    const char *list; /* through which it comes: title, List-Id, tone … are its own; NULL: the bundle's first */
+    bool preview;     /* says in the subject and the mail that this is a test */
+    bool archive;     /* for the public page: compose_page() only, of nobody */
     /* Faults of texts, templates and files go here with file and line, and what is doubtful; NULL: into why. */
     struct problems *problems;
     uint64_t attachment_limit_bytes; /* of attachments and images together; 0: none */
@@ -58,6 +59,8 @@ size_t compiled_size(const struct compiled *c);
 /* The subject with its fields left out, for lists and logs of coordinators. */
 const char *compiled_subject(const struct compiled *c);
 
+/* The list through which it comes. */
+uint32_t compiled_list(const struct compiled *c);
 /* The sender's address as the bundle froze it: the plain return path. */
 const char *compiled_sender_address(const struct compiled *c);
 

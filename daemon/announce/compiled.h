@@ -17,7 +17,8 @@ struct compiled {
     struct bundle_head head;
     struct conf *settings;
     const struct conf_list *list;
-    const char *domain; /* in A-labels, behind the @ of the sender's address: of Message-IDs and Content-IDs */
+    const char *event_zone; /* where the event names none: the first list's, through whichever it comes */
+    const char *domain;     /* in A-labels, behind the @ of the sender's address: of Message-IDs and Content-IDs */
     struct words *words;
     bool formal, has_page;
     struct draft first, draft;

@@ -71,7 +71,12 @@ static void say_audience(const struct intake_result *r, const struct reach *reac
     buf_putc(to, '\n');
     if (r->only[0]) {
         print_count(&number, reach->members);
-        words_format(words, "notice.fact-all", buf_str(&number), NULL, NULL, to);
+        words_format(words, r->list_count > 1 ? "notice.fact-all-lists" : "notice.fact-all", buf_str(&number), NULL,
+                     NULL, to);
+        buf_putc(to, '\n');
+    }
+    if (reach->several) {
+        words_plural(words, "notice.fact-several", reach->several, to);
         buf_putc(to, '\n');
     }
     language_name(words, r->head.languages[0], &fallback);
@@ -146,19 +151,50 @@ static int add_composed(const struct inform *i, const char *kind, int64_t announ
                               buf_view(&mail), i->now_usec);
 }
 
+/* Whoever looks after several of the lists is told once. The array is the caller's to free, the strings are the
+ * configuration's. NULL without memory. */
+static const char **coordinators_of(const struct conf_list *const *lists, size_t list_count, size_t *ret_count) {
+    size_t room = 1, count = 0;
+    for (size_t l = 0; l < list_count; l++)
+        room += lists[l]->coordinators.count;
+    const char **all = calloc(room, sizeof *all);
+    for (size_t l = 0; all && l < list_count; l++)
+        for (size_t c = 0; c < lists[l]->coordinators.count; c++) {
+            const char *one = lists[l]->coordinators.items[c];
+            size_t at = 0;
+            while (at < count && strcmp(all[at], one) != 0)
+                at++;
+            all[at] = one;
+            count += at == count;
+        }
+    *ret_count = count;
+    return all;
+}
+
+static bool looks_after_all(const struct conf_list *const *lists, size_t list_count, const char *coordinator) {
+    for (size_t l = 0; l < list_count; l++) {
+        size_t c = 0;
+        while (c < lists[l]->coordinators.count && strcmp(lists[l]->coordinators.items[c], coordinator) != 0)
+            c++;
+        if (c == lists[l]->coordinators.count)
+            return false;
+    }
+    return true;
+}
+
 /* The mail as it will be sent, but for the token, the subject's mark and the person. */
 static int add_previews(const struct inform *i, const char *kind, int64_t announcement, struct intake_result *r,
                         const char *language, const char *const *recipients, size_t count, struct why *why) {
     const struct compile_options options = {.preview = true};
     struct compiled *c = NULL;
     AUTOBUF struct buf token = BUF_INIT(256);
-    struct token t = {.purpose = TOKEN_TEST, .list = r->list->id};
+    struct token t = {.purpose = TOKEN_TEST, .list = r->lists[0]->id};
     int error = compile(&r->bundle, language, &options, why, &c);
     if (error < 0)
         return error;
     error = token_sign(i->keys, &t, &token);
     for (size_t n = 0; error == 0 && n < count; n++)
-        error = add_composed(i, kind, announcement, r->list, c, buf_view(&token), recipients[n]);
+        error = add_composed(i, kind, announcement, r->lists[0], c, buf_view(&token), recipients[n]);
     (void)compiled_free(c);
     return error < 0 ? why_set(why, error, "cannot compose the mail: %s", strerror(-error)) : 0;
 }
@@ -166,7 +202,7 @@ static int add_previews(const struct inform *i, const char *kind, int64_t announ
 /* The page that releases it, where there is a web door. */
 static int say_release_link(const struct inform *i, int64_t id, const struct intake_result *r,
                             const struct words *words, struct buf *to) {
-    const char *public_url = r->list->sender->public_url;
+    const char *public_url = r->lists[0]->sender->public_url;
     struct token t = {
         .purpose = TOKEN_RELEASE, .announcement = (uint64_t)id, .expires_usec = i->now_usec + INFORM_RELEASE_USEC};
     AUTOBUF struct buf url = BUF_INIT(4096), until = BUF_INIT(256);
@@ -178,7 +214,7 @@ static int say_release_link(const struct inform *i, int64_t id, const struct int
     if (error < 0)
         return error;
     buf_printf(&url, "/%s", words_language(words));
-    const char *zone = r->list->timezone[0] ? r->list->timezone : i->conf->timezone;
+    const char *zone = r->lists[0]->timezone[0] ? r->lists[0]->timezone : i->conf->timezone;
     if (when_from_usec(t.expires_usec, zone, &day) == 0) {
         day.has_time = false;
         when_say(words, &day, &until);
@@ -189,9 +225,11 @@ static int say_release_link(const struct inform *i, int64_t id, const struct int
 }
 
 int inform_proof(const struct inform *i, int64_t id, struct intake_result *r, const struct reach *reach) {
-    const struct conf_strings *coordinators = &r->list->coordinators;
+    size_t count = 0;
+    const struct conf_list *list = r->lists[0];
     struct words *words = NULL;
-    int error = coordinators->count ? words_of(i->conf, r->head.languages[0], &words) : 0;
+    AUTOFREE const char **coordinators = coordinators_of(r->lists, r->list_count, &count);
+    int error = !coordinators ? -ENOMEM : count ? words_of(i->conf, r->head.languages[0], &words) : 0;
     if (!words)
         return error;
     AUTOBUF struct buf subject = BUF_INIT(4096), text = BUF_INIT(TEXT_MAX_BYTES), facts = BUF_INIT(TEXT_MAX_BYTES),
@@ -200,13 +238,16 @@ int inform_proof(const struct inform *i, int64_t id, struct intake_result *r, co
     words_format(words, "notice.proof-subject", r->subject, buf_str(&number), NULL, &subject);
     inform_say_facts(r, reach, i->conf, words, &facts);
     words_format(words, "notice.proof-text", buf_str(&facts), buf_str(&number), NULL, &text);
-    error = say_release_link(i, id, r, words, &text);
-    for (size_t c = 0; error == 0 && c < coordinators->count; c++)
-        error = add_text(i, "proof", id, r->list->sender, r->list, coordinators->items[c], words, buf_str(&subject),
-                         buf_view(&text));
+    /* The link is for whoever looks after all of its lists. */
+    AUTOBUF struct buf with_link = BUF_INIT(TEXT_MAX_BYTES);
+    buf_add_view(&with_link, buf_view(&text));
+    error = say_release_link(i, id, r, words, &with_link);
+    for (size_t c = 0; error == 0 && c < count; c++)
+        error = add_text(i, "proof", id, list->sender, list, coordinators[c], words, buf_str(&subject),
+                         buf_view(looks_after_all(r->lists, r->list_count, coordinators[c]) ? &with_link : &text));
     for (size_t l = 0; error == 0 && l < r->head.language_count; l++) {
         struct why why = {0};
-        error = add_previews(i, "proof", id, r, r->head.languages[l], coordinators->items, coordinators->count, &why);
+        error = add_previews(i, "proof", id, r, r->head.languages[l], coordinators, count, &why);
         if (error == -EINVAL) {
             log_why(LOG_ERR, "proof-not-composed", &why);
             error = 0;
@@ -227,18 +268,26 @@ int inform_test(const struct inform *i, struct intake_result *r, const char *lan
     return error;
 }
 
-static int tell_coordinators(const struct inform *i, const char *kind, int64_t id, const struct conf_list *list,
-                             const struct words *words, const char *subject, struct view text) {
-    int r = 0;
-    for (size_t c = 0; r == 0 && c < list->coordinators.count; c++)
-        r = add_text(i, kind, id, list->sender, list, list->coordinators.items[c], words, subject, text);
+/* names: what only those may read who look after all of the lists, as it names their people; added to the text. */
+static int tell_coordinators(const struct inform *i, const char *kind, int64_t id, const struct conf_list *const *lists,
+                             size_t list_count, const struct words *words, const char *subject, struct view text,
+                             struct view names) {
+    size_t count = 0;
+    AUTOFREE const char **coordinators = coordinators_of(lists, list_count, &count);
+    AUTOBUF struct buf whole = BUF_INIT(2 * TEXT_MAX_BYTES);
+    int r = coordinators ? 0 : -ENOMEM;
+    buf_add_view(&whole, text);
+    buf_add_view(&whole, names);
+    for (size_t c = 0; r == 0 && c < count; c++)
+        r = add_text(i, kind, id, lists[0]->sender, lists[0], coordinators[c], words, subject,
+                     looks_after_all(lists, list_count, coordinators[c]) ? buf_view(&whole) : text);
     return r;
 }
 
-int inform_coordinators(const struct inform *i, const struct conf_list *list, int64_t id, const char *key,
-                        const char *a1, const char *a2, const char *a3) {
+int inform_coordinators(const struct inform *i, const struct conf_list *const *lists, size_t list_count, int64_t id,
+                        const char *key, const char *a1, const char *a2, const char *a3) {
     struct words *words = NULL;
-    int r = list->coordinators.count ? words_of(i->conf, list->languages.items[0], &words) : 0;
+    int r = words_of(i->conf, lists[0]->languages.items[0], &words);
     if (!words)
         return r;
     AUTOBUF struct buf subject = BUF_INIT(4096), text = BUF_INIT(TEXT_MAX_BYTES), name = BUF_INIT(128);
@@ -247,20 +296,21 @@ int inform_coordinators(const struct inform *i, const struct conf_list *list, in
     buf_clear(&name);
     buf_printf(&name, "notice.%s-text", key);
     words_format(words, buf_str(&name), a1, a2, a3, &text);
-    r = tell_coordinators(i, key, id, list, words, buf_str(&subject), buf_view(&text));
+    r = tell_coordinators(i, key, id, lists, list_count, words, buf_str(&subject), buf_view(&text), VIEW(""));
     (void)words_free(words);
     return r;
 }
 
 int inform_recurring(const struct inform *i, int64_t id, const struct intake_result *r, const struct reach *reach) {
     struct words *words = NULL;
-    int error = r->list->coordinators.count ? words_of(i->conf, r->head.languages[0], &words) : 0;
+    int error = words_of(i->conf, r->head.languages[0], &words);
     if (!words)
         return error;
     AUTOBUF struct buf facts = BUF_INIT(TEXT_MAX_BYTES), number = BUF_INIT(32);
     buf_printf(&number, "%lld", (long long)id);
     inform_say_facts(r, reach, i->conf, words, &facts);
-    error = inform_coordinators(i, r->list, id, "recurring", r->subject, buf_str(&facts), buf_str(&number));
+    error =
+        inform_coordinators(i, r->lists, r->list_count, id, "recurring", r->subject, buf_str(&facts), buf_str(&number));
     (void)words_free(words);
     return error;
 }
@@ -274,15 +324,15 @@ int inform_rejected(const struct inform *i, const struct conf_list *list, const 
     AUTOFREE char *because = view_dup(reason);
     words_format(words, "notice.rejected-subject", file, NULL, NULL, &subject);
     words_format(words, "notice.rejected-text", file, because, NULL, &text);
-    r = tell_coordinators(i, "rejected", 0, list, words, buf_str(&subject), buf_view(&text));
+    r = tell_coordinators(i, "rejected", 0, &list, 1, words, buf_str(&subject), buf_view(&text), VIEW(""));
     (void)words_free(words);
     return r;
 }
 
-int inform_finished(const struct inform *i, const struct conf_list *list, const struct announcement_row *row,
-                    struct view not_delivered) {
+int inform_finished(const struct inform *i, const struct conf_list *const *lists, size_t list_count,
+                    const struct announcement_row *row, struct view not_delivered) {
     struct words *words = NULL;
-    int r = words_of(i->conf, list->languages.items[0], &words);
+    int r = words_of(i->conf, lists[0]->languages.items[0], &words);
     if (!words)
         return r;
     AUTOBUF struct buf subject = BUF_INIT(4096), text = BUF_INIT(TEXT_MAX_BYTES), got = BUF_INIT(32),
@@ -309,12 +359,14 @@ int inform_finished(const struct inform *i, const struct conf_list *list, const 
     }
     words_format(words, "notice.finished-subject", row->subject, buf_str(&got), buf_str(&all), &subject);
     words_format(words, "notice.finished-text", row->subject, buf_str(&counts), buf_str(&id), &text);
+    AUTOBUF struct buf who = BUF_INIT(TEXT_MAX_BYTES);
     if (not_delivered.len) {
         AUTOFREE char *names = view_dup(not_delivered);
-        buf_puts(&text, "\n\n");
-        words_format(words, "notice.finished-not", names, buf_str(&id), NULL, &text);
+        buf_puts(&who, "\n\n");
+        words_format(words, "notice.finished-not", names, buf_str(&id), NULL, &who);
     }
-    r = tell_coordinators(i, "finished", row->id, list, words, buf_str(&subject), buf_view(&text));
+    r = tell_coordinators(i, "finished", row->id, lists, list_count, words, buf_str(&subject), buf_view(&text),
+                          buf_view(&who));
     (void)words_free(words);
     return r;
 }

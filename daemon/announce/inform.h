@@ -1,4 +1,4 @@
-/* What the daemon tells people by mail: proofs, rejections and results to a list's coordinators, alerts to the admin.
+/* What the daemon tells people by mail: proofs, rejections and results to the coordinators of its lists, alerts to the admin.
  * Composes the mails and puts them among the notices, in a step on the store's thread. A mail that cannot be composed
  * is logged and left out: nothing waits for it; what why_is_trouble() says is returned, and tried again by the caller. */
 #pragma once
@@ -34,16 +34,16 @@ void inform_say_facts(const struct intake_result *r, const struct reach *reach, 
 int inform_proof(const struct inform *i, int64_t id, struct intake_result *r, const struct reach *reach);
 /* One that recurs and was dropped: what was understood, and its next dates. */
 int inform_recurring(const struct inform *i, int64_t id, const struct intake_result *r, const struct reach *reach);
-/* To a list's coordinators: key is one of [notice], without -subject and -text, with {1} {2} {3}. */
-int inform_coordinators(const struct inform *i, const struct conf_list *list, int64_t id, const char *key,
-                        const char *a1, const char *a2, const char *a3);
+/* To the coordinators of these lists (one or more): key is one of [notice], without -subject and -text, with {1} {2} {3}. */
+int inform_coordinators(const struct inform *i, const struct conf_list *const *lists, size_t list_count, int64_t id,
+                        const char *key, const char *a1, const char *a2, const char *a3);
 /* The mail in each language (or in one) to one address, as `rundbrief test` asks. id 0: not taken in. */
 int inform_test(const struct inform *i, struct intake_result *r, const char *language, const char *recipient,
                 struct why *why);
 /* A dropped announcement that could not be taken in; reason as in the .why. */
 int inform_rejected(const struct inform *i, const struct conf_list *list, const char *file, struct view reason);
-/* It is over: counts, and the first of those who did not get it. */
-int inform_finished(const struct inform *i, const struct conf_list *list, const struct announcement_row *row,
-                    struct view not_delivered);
+/* It is over, for the coordinators of these lists (one or more): counts, and the first of those who did not get it. */
+int inform_finished(const struct inform *i, const struct conf_list *const *lists, size_t list_count,
+                    const struct announcement_row *row, struct view not_delivered);
 /* [daemon] alert: key is one of [notice] alert-…, with {1} and {2}. */
 int inform_alert(const struct inform *i, const char *key, const char *a1, const char *a2);

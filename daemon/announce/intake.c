@@ -35,48 +35,115 @@ char *checking_own(struct checking *k, const char *s) {
     return arena_strdup(&k->result->bundle.arena, s);
 }
 
+const struct conf_list *checking_list(const struct checking *k) {
+    return k->result->list_count ? k->result->lists[0] : NULL;
+}
+
 const char *checking_zone(const struct checking *k) {
-    const struct conf_list *l = k->result->list;
+    const struct conf_list *l = checking_list(k);
     return l && l->timezone[0] ? l->timezone : k->options->conf->timezone;
 }
 
 static int read_first(struct checking *k) {
     const char *name = k->source->first;
     /* A calendar file may leave the zone to the list, which only a text can name. */
-    if (k->options->list)
-        k->result->list = conf_find_list(k->options->conf, view_of(k->options->list));
+    if (k->options->lists) {
+        struct view rest = view_of(k->options->lists), first;
+        k->result->lists[0] =
+            view_split(&rest, ',', &first) ? conf_find_list(k->options->conf, view_trim(first)) : NULL;
+        k->result->list_count = k->result->lists[0] != NULL;
+    }
     int r = draft_read(name, bundle_get(&k->source->files, name), false, checking_zone(k), k->problems, &k->drafts[0]);
     k->draft_count = r == 0 || r == -EINVAL;
     return r;
 }
 
-static void check_list(struct checking *k) {
+static void complain_unknown(struct checking *k, const char *name) {
     const struct conf *conf = k->options->conf;
+    const char **names = calloc(conf->list_count + 1, sizeof *names);
+    for (size_t i = 0; names && i < conf->list_count; i++)
+        names[i] = conf->lists[i].name;
+    checking_complain(k, DRAFT_LIST, "unknown-list", name, NULL,
+                      names ? text_nearest(view_of(name), names, conf->list_count) : NULL);
+    free(names);
+}
+
+static bool same_relays(const struct conf_list *a, const struct conf_list *b) {
+    bool same = a->relays.count == b->relays.count;
+    for (size_t i = 0; same && i < a->relays.count; i++)
+        same = strcmp(a->relays.items[i], b->relays.items[i]) == 0;
+    return same;
+}
+
+/* Whom people hear from, and by which way, is one thing for all that get an announcement. */
+static void add_list(struct checking *k, const char *name) {
+    struct intake_result *r = k->result;
+    const struct conf_list *list = conf_find_list(k->options->conf, view_of(name)), *first = checking_list(k);
+    for (size_t i = 0; i < r->list_count; i++)
+        if (r->lists[i] == list) {
+            checking_complain(k, DRAFT_LIST, "list-twice", name, NULL, NULL);
+            return;
+        }
+    if (!list)
+        complain_unknown(k, name);
+    else if (r->list_count == BUNDLE_LISTS_MAX)
+        checking_complain(k, DRAFT_LIST, "too-many-lists", NULL, NULL, NULL);
+    else if (first && first->sender != list->sender)
+        checking_complain(k, DRAFT_LIST, "lists-of-senders", first->name, list->name, NULL);
+    else if (first && !same_relays(first, list))
+        checking_complain(k, DRAFT_LIST, "lists-of-relays", first->name, list->name, NULL);
+    else
+        r->lists[r->list_count++] = list;
+}
+
+static bool names_list(const char *lists, struct view name) {
+    struct view rest = view_of(lists), one;
+    while (view_split(&rest, ',', &one))
+        if (view_eq(view_trim(one), name))
+            return true;
+    return false;
+}
+
+static bool names_all(const char *lists, const char *others) {
+    struct view rest = view_of(others), one;
+    while (view_split(&rest, ',', &one))
+        if (!names_list(lists, view_trim(one)))
+            return false;
+    return true;
+}
+
+/* The file's own word counts, where the command or the folder does not say otherwise. */
+static void check_lists(struct checking *k) {
     const char *named = draft_has(checking_first(k), DRAFT_LIST) ? draft_text(checking_first(k), DRAFT_LIST) : NULL;
-    const char *wanted = k->options->list ? k->options->list : named;
-    if (named && strchr(named, ',')) {
-        checking_complain(k, DRAFT_LIST, "several-lists", NULL, NULL, NULL);
-        return;
-    }
-    if (!wanted) {
+    const char *wanted = k->options->lists, *lists = named ? named : wanted;
+    struct view rest = view_of(lists ? lists : ""), one;
+    k->result->list_count = 0;
+    if (!lists)
         checking_complain(k, DRAFT_LIST, "no-list", NULL, NULL, NULL);
-        return;
-    }
-    if (named && strcmp(named, wanted) != 0)
+    else if (named && wanted &&
+             (!names_all(named, wanted) || (!k->options->lists_are_folder && !names_all(wanted, named))))
         checking_complain(k, DRAFT_LIST, "other-list", named, wanted, NULL);
-    k->result->list = conf_find_list(conf, view_of(wanted));
-    if (!k->result->list) {
-        const char **names = calloc(conf->list_count + 1, sizeof *names);
-        for (size_t i = 0; names && i < conf->list_count; i++)
-            names[i] = conf->lists[i].name;
-        checking_complain(k, DRAFT_LIST, "unknown-list", wanted, NULL,
-                          names ? text_nearest(view_of(wanted), names, conf->list_count) : NULL);
-        free(names);
+    while (lists && view_split(&rest, ',', &one)) {
+        AUTOFREE char *name = view_dup(view_trim(one));
+        if (name && name[0] == '\0')
+            checking_complain(k, DRAFT_LIST, "no-list", NULL, NULL, NULL);
+        else if (name)
+            add_list(k, name);
     }
+    for (size_t i = 0; i < k->result->list_count; i++)
+        k->result->head.lists[i] = checking_own(k, k->result->lists[i]->name);
+    k->result->head.list_count = k->result->list_count;
+}
+
+static bool have_language(const struct intake_result *r, const char *language) {
+    for (size_t i = 0; i < r->list_count; i++)
+        if (conf_list_has_language(r->lists[i], language))
+            return true;
+    return r->list_count == 0;
 }
 
 static int read_translations(struct checking *k) {
-    const struct conf_list *list = k->result->list;
+    const struct conf_list *list = checking_list(k);
     struct bundle_head *head = &k->result->head;
     head->languages[0] = checking_own(k, list ? list->languages.items[0] : k->options->conf->language);
     head->texts[0] = checking_own(k, k->source->first);
@@ -93,7 +160,7 @@ static int read_translations(struct checking *k) {
             problem_add(k->problems, false, name, 0, "translation-twice", language, NULL, NULL);
             continue;
         }
-        if (list && !conf_list_has_language(list, language))
+        if (!have_language(k->result, language))
             problem_add(k->problems, false, name, 0, "translation-not-listed", language, list->name, NULL);
         struct draft *d = &k->drafts[k->draft_count];
         r = draft_read(name, k->source->files.files[i].content, true, checking_zone(k), k->problems, d);
@@ -167,21 +234,23 @@ static void check_size(struct checking *k, size_t i, struct compiled *c) {
         problem_add(k->problems, true, k->drafts[i].file, 0, "html-clipped", NULL, NULL, NULL);
 }
 
-static int compile_one(struct checking *k, size_t i) {
+static int compile_one(struct checking *k, size_t list, size_t i) {
     struct intake_result *r = k->result;
     struct compiled *c = NULL;
     struct words *words = NULL;
     struct why why = {0};
     size_t errors = k->problems->errors;
     const struct conf *conf = k->options->conf;
-    const struct compile_options options = {
-        .problems = k->problems, .attachment_limit_bytes = conf->attachment_limit_bytes, .faults_only = errors > 0};
+    const struct compile_options options = {.list = r->lists[list]->name,
+                                            .problems = list ? NULL : k->problems,
+                                            .attachment_limit_bytes = conf->attachment_limit_bytes,
+                                            .faults_only = errors > 0};
     int error = words_load(conf->templates_local, conf->templates, r->head.languages[i], &why, &words);
     if (error == 0)
         error = compile(&r->bundle, r->head.languages[i], &options, &why, &c);
-    if (error == 0)
+    if (error == 0 && list == 0)
         check_salutation(k, i, words);
-    if (error == 0 && c)
+    if (error == 0 && list == 0 && c)
         check_size(k, i, c);
     /* Whatever fails here but for memory lies in the announcement or the templates. */
     if (error < 0 && error != -ENOMEM && k->problems->errors == errors)
@@ -192,11 +261,13 @@ static int compile_one(struct checking *k, size_t i) {
 }
 
 /* The proof of the pudding: each language is compiled as it will be sent. Where there are errors already, faults of the
- * texts are found all the same. */
+ * texts are found all the same. What the other lists bring of their own they show in one language. */
 static int compile_each(struct checking *k) {
     int r = 0;
     for (size_t i = 0; r == 0 && i < k->result->head.language_count; i++)
-        r = compile_one(k, i);
+        r = compile_one(k, 0, i);
+    for (size_t l = 1; r == 0 && l < k->result->list_count && k->problems->errors == 0; l++)
+        r = compile_one(k, l, 0);
     return r;
 }
 
@@ -204,7 +275,7 @@ static int check_steps(struct checking *k) {
     int r = read_first(k);
     if (r < 0 && r != -EINVAL)
         return r;
-    check_list(k);
+    check_lists(k);
     r = read_translations(k);
     if (r < 0)
         return r;
@@ -212,7 +283,7 @@ static int check_steps(struct checking *k) {
         if (k->drafts[i].body.ptr && view_trim(k->drafts[i].body).len == 0)
             problem_add(k->problems, false, k->drafts[i].file, k->drafts[i].body_line, "body-empty", NULL, NULL, NULL);
     r = intake_check_values(k);
-    if (r < 0 || !k->result->list)
+    if (r < 0 || !k->result->list_count)
         return r;
     r = intake_make_bundle(k);
     return r == 0 ? compile_each(k) : r == -EINVAL ? 0 : r;
@@ -303,11 +374,18 @@ static int64_t known_deadline(const struct intake_result *r, const struct conf *
 }
 
 void intake_say(const struct intake_result *r, const struct conf *conf, const struct words *words, struct buf *to) {
-    const char *zone = r->list->timezone[0] ? r->list->timezone : conf->timezone;
-    AUTOBUF struct buf moment = BUF_INIT(1024);
+    const char *zone = r->lists[0]->timezone[0] ? r->lists[0]->timezone : conf->timezone;
+    AUTOBUF struct buf moment = BUF_INIT(4096);
     int64_t until = known_deadline(r, conf);
     words_format(words, "notice.fact-subject", r->subject, NULL, NULL, to);
     buf_putc(to, '\n');
+    if (r->list_count > 1) {
+        for (size_t i = 0; i < r->list_count; i++)
+            buf_printf(&moment, "%s%s", i ? ", " : "", r->lists[i]->name);
+        words_format(words, "notice.fact-lists", buf_str(&moment), NULL, NULL, to);
+        buf_putc(to, '\n');
+        buf_clear(&moment);
+    }
     if (r->has_event) {
         when_say_range(words, &r->event_start, &r->event_end, &moment);
         if (r->event_start.has_time && strcmp(r->event_zone, zone) != 0) {

@@ -25,7 +25,8 @@ struct intake_series {
 
 struct intake_options {
     const struct conf *conf;
-    const char *list; /* from the folder or the command; NULL: from the file */
+    const char *lists;     /* from the command ("a, b"), or from the folder; NULL: from the file */
+    bool lists_are_folder; /* the file may name others beside it, and their order */
     int64_t now_usec;
     int64_t send_at_usec; /* --at; 0: from the file */
     bool allow_past;      /* check and preview of old files */
@@ -45,12 +46,14 @@ struct intake_options {
 
 struct intake_result {
     struct bundle bundle;
-    struct bundle_head head;      /* in the bundle's arena */
-    const struct conf_list *list; /* of options->conf */
-    const char *subject;          /* of the first file, fields as written */
-    const char *only;             /* its filter as written, or "" */
-    struct filter *filter;        /* as understood, or NULL */
-    const char *only_file;        /* where it is written */
+    struct bundle_head head; /* in the bundle's arena */
+    const struct conf_list
+        *lists[BUNDLE_LISTS_MAX]; /* of options->conf, in the announcement's order, as in head.lists */
+    size_t list_count;
+    const char *subject;   /* of the first file, fields as written */
+    const char *only;      /* its filter as written, or "" */
+    struct filter *filter; /* as understood, or NULL */
+    const char *only_file; /* where it is written */
     unsigned only_line, only_column;
     int64_t send_at_usec;    /* 0: at once */
     int64_t send_until_usec; /* 0: [retry] give-up after the start, at latest the event's end */

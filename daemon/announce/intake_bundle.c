@@ -61,7 +61,7 @@ static int add_templates(struct checking *k, const char *language) {
 
 /* A logo that cannot be had is the admin's trouble: the mail goes without it. */
 static int add_logo(struct checking *k) {
-    const char *path = k->result->list->sender->logo;
+    const char *path = checking_list(k)->sender->logo;
     AUTOBUF struct buf picture = BUF_INIT(INTAKE_LOGO_MAX_BYTES);
     if (path[0] != '/')
         return 0;
@@ -103,7 +103,7 @@ static const char *new_uid(struct checking *k) {
     if (getrandom(random, sizeof random, 0) != sizeof random)
         return NULL;
     encode_hex(&uid, random, sizeof random);
-    const char *at = strrchr(k->result->list->sender->address, '@');
+    const char *at = strrchr(checking_list(k)->sender->address, '@');
     AUTOBUF struct buf domain = BUF_INIT(1024);
     bool ok = at && address_domain_ascii(view_of(at + 1), &domain) == 0;
     buf_printf(&uid, "@%s", ok ? buf_str(&domain) : "localhost");
@@ -141,7 +141,7 @@ static int choose_event_identity(struct checking *k) {
         return r < 0 ? r : head->uid && head->occurrence ? 0 : -ENOMEM;
     }
     if (o->find_event) {
-        r = o->find_event(o->user, k->result->list, head->name, &k->result->bundle.arena, &head->uid, &head->sequence);
+        r = o->find_event(o->user, checking_list(k), head->name, &k->result->bundle.arena, &head->uid, &head->sequence);
         if (r < 0)
             return r;
         if (r == 1) {
@@ -162,7 +162,7 @@ static int add_head_and_settings(struct checking *k) {
     if (error < 0)
         return error;
     buf_clear(&text);
-    conf_dump_list(k->options->conf, r->list, &text);
+    conf_dump_lists(k->options->conf, r->lists, r->list_count, &text);
     return buf_error(&text) ? buf_error(&text) : bundle_add(&r->bundle, "settings.ini", buf_view(&text));
 }
 
@@ -190,7 +190,6 @@ static int add_files(struct checking *k) {
 int intake_make_bundle(struct checking *k) {
     struct intake_result *r = k->result;
     r->head.name = checking_own(k, k->source->stem);
-    r->head.list = checking_own(k, r->list->name);
     r->head.first = checking_own(k, k->source->first);
     r->head.template = draft_has(checking_first(k), DRAFT_TEMPLATE)
                            ? checking_own(k, draft_text(checking_first(k), DRAFT_TEMPLATE))

@@ -10,9 +10,9 @@
 
 static int find_series(struct checking *k, struct intake_series *ret) {
     const struct intake_options *o = k->options;
-    if (!o->find_series || !k->result->list)
+    if (!o->find_series || !checking_list(k))
         return 0;
-    int r = o->find_series(o->user, k->result->list, k->source->stem, &k->result->bundle.arena, ret);
+    int r = o->find_series(o->user, checking_list(k), k->source->stem, &k->result->bundle.arena, ret);
     if (r == 1)
         k->series_uid = ret->uid;
     return r;

@@ -179,8 +179,22 @@ static bool is_allowed(const char *text, const char *const *allowed, size_t coun
     return false;
 }
 
+/* What stands in front matter holds for all lists: each must allow it. */
+static void check_from(struct checking *k, const struct draft *d, const struct conf_list *l) {
+    const char *const names[] = {l->from_name, l->sender->name, l->sender->organisation, l->title};
+    if (draft_has(d, DRAFT_FROM_NAME) && !is_allowed(draft_text(d, DRAFT_FROM_NAME), names, COUNT_OF(names)))
+        draft_problem(d, DRAFT_FROM_NAME, k->problems, "from-name-not-allowed", draft_text(d, DRAFT_FROM_NAME),
+                      l->from_name[0] ? l->from_name : l->sender->name, NULL);
+    const char *const replies[] = {l->reply_to, l->sender->reply_to, l->sender->address,
+                                   draft_text(d, DRAFT_CONTACT_MAIL)};
+    bool fits = is_allowed(draft_text(d, DRAFT_REPLY_TO), replies, COUNT_OF(replies)) ||
+                is_allowed(draft_text(d, DRAFT_REPLY_TO), l->coordinators.items, l->coordinators.count);
+    if (draft_has(d, DRAFT_REPLY_TO) && !fits)
+        draft_problem(d, DRAFT_REPLY_TO, k->problems, "reply-to-not-allowed", draft_text(d, DRAFT_REPLY_TO), NULL,
+                      NULL);
+}
+
 static void check_people(struct checking *k) {
-    const struct conf_list *l = k->result->list;
     for (size_t i = 0; i < k->draft_count; i++) {
         const struct draft *d = &k->drafts[i];
         struct address address;
@@ -191,19 +205,8 @@ static void check_people(struct checking *k) {
                           NULL);
         if (draft_has(d, DRAFT_URL) && !is_web_url(view_of(draft_text(d, DRAFT_URL))))
             draft_problem(d, DRAFT_URL, k->problems, "bad-url", draft_text(d, DRAFT_URL), NULL, NULL);
-        if (!l)
-            continue;
-        const char *const names[] = {l->from_name, l->sender->name, l->sender->organisation, l->title};
-        if (draft_has(d, DRAFT_FROM_NAME) && !is_allowed(draft_text(d, DRAFT_FROM_NAME), names, COUNT_OF(names)))
-            draft_problem(d, DRAFT_FROM_NAME, k->problems, "from-name-not-allowed", draft_text(d, DRAFT_FROM_NAME),
-                          l->from_name[0] ? l->from_name : l->sender->name, NULL);
-        const char *const replies[] = {l->reply_to, l->sender->reply_to, l->sender->address,
-                                       draft_text(d, DRAFT_CONTACT_MAIL)};
-        bool fits = is_allowed(draft_text(d, DRAFT_REPLY_TO), replies, COUNT_OF(replies)) ||
-                    is_allowed(draft_text(d, DRAFT_REPLY_TO), l->coordinators.items, l->coordinators.count);
-        if (draft_has(d, DRAFT_REPLY_TO) && !fits)
-            draft_problem(d, DRAFT_REPLY_TO, k->problems, "reply-to-not-allowed", draft_text(d, DRAFT_REPLY_TO), NULL,
-                          NULL);
+        for (size_t l = 0; l < k->result->list_count; l++)
+            check_from(k, d, k->result->lists[l]);
     }
 }
 

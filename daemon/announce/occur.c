@@ -19,8 +19,19 @@ enum phase { EXPIRE, LOOK, ADMIT, PUT_OFF };
 enum { TEXT_MAX_BYTES = 64 * 1024, SAID_MAX = 20 };
 static const int64_t again_usec = USEC_PER_DAY;
 
-static const struct conf_list *list_of(const struct occurring *o, const char *name) {
-    return conf_find_list(o->admit.conf, view_of(name));
+/* Its lists, as far as the configuration still has them; the first of them speaks for all. */
+static size_t lists_of(const struct occurring *o, const struct announcement_row *row,
+                       const struct conf_list *ret[ANNOUNCEMENT_LISTS_MAX]) {
+    size_t count = 0;
+    for (size_t i = 0; i < row->lists.count; i++)
+        if ((ret[count] = conf_find_list_id(o->admit.conf, row->lists.ids[i])))
+            count++;
+    return count;
+}
+
+static const struct conf_list *list_of(const struct occurring *o, const struct announcement_row *row) {
+    const struct conf_list *lists[ANNOUNCEMENT_LISTS_MAX];
+    return lists_of(o, row, lists) ? lists[0] : NULL;
 }
 
 static struct words *words_of(const struct occurring *o, const struct conf_list *list) {
@@ -34,12 +45,13 @@ static struct words *words_of(const struct occurring *o, const struct conf_list 
 /* {1} subject, {2} more, {3} number of the series. Whoever has no list any more is nobody to tell. */
 static int tell(struct occurring *o, struct db *db, const struct announcement_row *row, const char *key,
                 const char *more) {
-    const struct conf_list *list = list_of(o, row->list_name);
+    const struct conf_list *lists[ANNOUNCEMENT_LISTS_MAX];
+    size_t count = lists_of(o, row, lists);
     const struct inform i = {o->admit.conf, o->admit.keys, db, clock_now_usec()};
     char number[24];
     (void)snprintf(number, sizeof number, "%lld", (long long)(row->series ? row->series : row->id)); /* fits */
-    o->told |= list != NULL;
-    return list ? inform_coordinators(&i, list, row->id, key, row->subject, more, number) : 0;
+    o->told |= count > 0;
+    return count ? inform_coordinators(&i, lists, count, row->id, key, row->subject, more, number) : 0;
 }
 
 static void say_date(const struct occurring *o, const struct conf_list *list, const struct when *date, struct buf *to) {
@@ -71,7 +83,7 @@ static int step_expire(struct occurring *o, struct db *db) {
         return r;
     log_info("occurrence-not-released", LOG_NUM("announcement", id), LOG_NUM("series", row.series));
     if (when_parse(view_of(row.occurrence), &date) == WHEN_OK)
-        say_date(o, list_of(o, row.list_name), &date, &dates);
+        say_date(o, list_of(o, &row), &date, &dates);
     r = tell(o, db, &row, "not-released", buf_str(&dates));
     return r < 0 ? r : STORE_MORE;
 }
@@ -81,7 +93,7 @@ static int step_expire(struct occurring *o, struct db *db) {
 /* All dates of the series that are too late, to the first that is not. */
 static int leave_out(struct occurring *o, struct db *db, const struct announcement_row *row) {
     AUTOBUF struct buf dates = BUF_INIT(TEXT_MAX_BYTES), next = BUF_INIT(64);
-    const struct conf_list *list = list_of(o, row->list_name);
+    const struct conf_list *list = list_of(o, row);
     int64_t now_usec = clock_now_usec();
     struct occurrence date = o->date;
     uint64_t count = 0;
@@ -136,16 +148,15 @@ static int put_off(struct occurring *o, struct db *db, const struct announcement
 }
 
 static int begin(struct occurring *o, const struct announcement_row *row) {
-    const struct conf_list *list = list_of(o, row->list_name);
-    o->list = strdup(row->list_name);
+    o->list = strdup(row->list_names);
     o->uid = strdup(row->event_uid);
     if (asprintf(&o->by, "announcement %lld", (long long)row->id) < 0)
         o->by = NULL;
     if (!o->list || !o->uid || !o->by)
         return -ENOMEM;
-    o->admit.list = o->list;
+    o->admit.lists = o->list;
     o->admit.by = o->by;
-    o->admit.hold = !list || list->release == CONF_RELEASE_HOLD;
+    o->admit.hold_by_lists = true;
     o->admit.series = &o->row;
     o->admit.rule = &o->rule;
     o->next = o->date.start;
@@ -178,8 +189,8 @@ static int step_look(struct occurring *o, struct db *db) {
     }
     if (r == 0 && o->date.too_late_usec <= clock_now_usec())
         return leave_out(o, db, &row);
-    if (r == 0 && !list_of(o, row.list_name))
-        r = why_set(&why, -EINVAL, "the list %s is not in the configuration", row.list_name);
+    if (r == 0 && !list_of(o, &row))
+        r = why_set(&why, -EINVAL, "the list %s is not in the configuration", row.list_names);
     if (r == 0)
         r = read_files(o, &why);
     if (r == 0)
@@ -206,7 +217,7 @@ static int step_put_off(struct occurring *o, struct db *db) {
     int r = get_series(o, db, &row);
     if (r < 0)
         return r;
-    const struct conf_list *list = list_of(o, row.list_name);
+    const struct conf_list *list = list_of(o, &row);
     struct words *words = list ? words_of(o, list) : NULL;
     if (words && o->admit.problems.errors)
         problems_print(&o->admit.problems, words, &reason);

@@ -29,16 +29,11 @@ static bool take_id(struct call *c, int64_t *ret) {
     return false;
 }
 
-static bool may_see(const struct call *c, const struct announcement_row *row) {
-    const struct conf_list *list = conf_find_list_id(c->conf, row->list);
-    return list ? rights_on_list(&c->rights, list) : c->rights.all;
-}
-
 /* The row, where it is there and the caller may see it; else the reason. */
 static int get_row(struct call *c, struct db *db, struct announcement_row *ret) {
     int64_t id = *(int64_t *)c->state;
     int r = announcement_get(db, id, &c->arena, ret);
-    if (r == 1 && may_see(c, ret))
+    if (r == 1 && rights_on_any(&c->rights, c->conf, &ret->lists))
         return 0;
     if (r < 0)
         return r;
@@ -70,7 +65,7 @@ static int step_get(struct store_job *job, struct db *db) {
         r = series_get(db, row.id, &c->arena, &series);
     if (r < 0)
         return r;
-    c->result = json_of_announcement(&row);
+    c->result = json_of_announcement(&row, c);
     if (r == 1 && c->result) {
         (void)json_object_set_new(c->result, "repeat", json_string(series.repeat));
         (void)json_object_set_new(c->result, "next", json_of_dates(&series));
@@ -98,6 +93,11 @@ static int step_move(struct store_job *job, struct db *db) {
     int r = get_row(c, db, &row);
     if (r < 0)
         return r;
+    if (!rights_on_all(&c->rights, c->conf, &row.lists)) {
+        (void)why_set(&c->job.why, -EACCES, "announcement %lld is for lists of others, too", (long long)m->id);
+        why_todo(&c->job.why, "Ask somebody who is in the groups of all its lists");
+        return -EACCES;
+    }
     int64_t now = clock_now_usec();
     const char *by = arena_printf(&c->arena, "by %s", c->rights.name);
     switch (m->move) {
@@ -110,7 +110,7 @@ static int step_move(struct store_job *job, struct db *db) {
         return r;
     r = get_row(c, db, &row);
     if (r == 0)
-        c->result = json_of_announcement(&row);
+        c->result = json_of_announcement(&row, c);
     return r;
 }
 
@@ -169,10 +169,17 @@ static json_t *facts_of(const struct queueing *q) {
     const struct admit *a = &q->admit;
     AUTOBUF struct buf text = BUF_INIT(1 << 20);
     inform_say_facts(&a->result, &a->reach, a->conf, q->words, &text);
-    json_t *facts = json_pack(
-        "{s:s, s:s, s:s, s:I, s:s, s:s, s:s, s:I}", "name", a->result.head.name, "list", a->result.list->name,
-        "subject", a->result.subject, "people", (json_int_t)a->reach.census.active, "text", buf_str(&text), "ask",
-        words_get(q->words, "notice.fact-ask"), "only", a->result.only, "members", (json_int_t)a->reach.members);
+    AUTOBUF struct buf names = BUF_INIT(4096);
+    json_t *lists = json_array();
+    for (size_t i = 0; i < a->result.list_count; i++) {
+        buf_printf(&names, "%s%s", i ? ", " : "", a->result.lists[i]->name);
+        (void)json_array_append_new(lists, json_string(a->result.lists[i]->name)); /* no memory: it is missing */
+    }
+    json_t *facts = json_pack("{s:s, s:s, s:o, s:s, s:I, s:I, s:s, s:s, s:s, s:I}", "name", a->result.head.name, "list",
+                              buf_str(&names), "lists", lists, "subject", a->result.subject, "people",
+                              (json_int_t)a->reach.census.active, "several", (json_int_t)a->reach.several, "text",
+                              buf_str(&text), "ask", words_get(q->words, "notice.fact-ask"), "only", a->result.only,
+                              "members", (json_int_t)a->reach.members);
     if (facts && a->result.send_at_usec)
         json_set_moment(facts, "send_at", a->result.send_at_usec);
     return facts;
@@ -247,11 +254,25 @@ static struct words *words_for(struct call *c, const struct conf_list *list) {
     return words;
 }
 
+/* The first of them, if all are there and the caller's; else the answer is given and NULL returned. */
+static const struct conf_list *take_lists(struct call *c, const char *names) {
+    struct view rest = view_of(names), one;
+    const struct conf_list *first = NULL, *list = NULL;
+    while (view_split(&rest, ',', &one)) {
+        one = view_trim(one);
+        list = call_list(c, arena_dup(&c->arena, one));
+        if (!list)
+            return NULL;
+        first = first ? first : list;
+    }
+    return first;
+}
+
 void route_queue(struct call *c) {
-    const char *list_name = http_query(c->http, "list"), *test = http_query(c->http, "test");
+    const char *lists = http_query(c->http, "list"), *test = http_query(c->http, "test");
     const struct conf_list *list = NULL;
     struct address address;
-    if (list_name && !(list = call_list(c, list_name)))
+    if (lists && !(list = take_lists(c, lists)))
         return;
     if (test && (address_parse(view_of(test), &address) != ADDRESS_OK || address.needs_smtputf8)) {
         call_refuse(c, 400, "the address for the test is not one that can be written to", NULL);
@@ -277,7 +298,7 @@ void route_queue(struct call *c) {
     q->admit.conf = conf_ref(c->conf);
     q->admit.spool = c->parts.spool;
     q->admit.keys = c->parts.keys;
-    q->admit.list = list ? list->name : NULL;
+    q->admit.lists = lists ? call_keep(c, lists) : NULL;
     q->admit.by = c->rights.name;
     q->admit.send_at_usec = send_at;
     q->admit.check_only = call_flag(c, "check") || test;

@@ -97,11 +97,11 @@ static json_t *counts_of(const struct subscription_census *census) {
 }
 
 static int answer_release(struct asked_job *j) {
-    const struct conf_list *list = conf_find_list_id(j->conf, j->row.list);
+    const struct conf_list *list = conf_find_list_id(j->conf, j->row.lists.ids[0]);
     j->answer = json_pack("{s:s,s:I,s:I,s:s,s:s,s:I,s:s}", "purpose", "release", "announcement", (json_int_t)j->row.id,
-                          "list", (json_int_t)j->row.list, "state", announcement_state_name(j->row.state), "subject",
-                          j->row.subject, "send_at", (json_int_t)(j->row.send_at_usec / USEC_PER_SEC), "timezone",
-                          list && list->timezone[0] ? list->timezone : j->conf->timezone);
+                          "list", (json_int_t)j->row.lists.ids[0], "state", announcement_state_name(j->row.state),
+                          "subject", j->row.subject, "send_at", (json_int_t)(j->row.send_at_usec / USEC_PER_SEC),
+                          "timezone", list && list->timezone[0] ? list->timezone : j->conf->timezone);
     json_t *counts = j->answer && j->counting ? counts_of(&j->reach.census) : NULL;
     if (!j->answer || (j->counting && !counts))
         return -ENOMEM;
@@ -131,7 +131,7 @@ static int step_release(struct store_job *job, struct db *db) {
         r = begin_counting(j);
     }
     if (r == 0)
-        r = reach_count(db, j->row.list, j->only, &j->reach);
+        r = reach_count(db, j->row.lists.ids, j->row.lists.count, j->only, &j->reach);
     return r == STORE_DONE ? answer_release(j) : r;
 }
 

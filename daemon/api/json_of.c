@@ -1,7 +1,9 @@
 #include "api/json_of.h"
 
 #include "announce/series.h"
+#include "api/call.h"
 #include "base/clock.h"
+#include "conf/conf.h"
 #include "store/announcement.h"
 #include "store/delivery.h"
 
@@ -14,10 +16,32 @@ void json_set_moment(json_t *object, const char *key, int64_t usec) {
                               usec ? json_string(buf_str(&text)) : json_null()); /* no memory: the key is missing */
 }
 
-json_t *json_of_announcement(const struct announcement_row *row) {
-    json_t *o = json_pack("{s:I, s:s, s:s, s:s, s:s, s:s, s:s, s:s}", "id", (json_int_t)row->id, "name", row->name,
-                          "list", row->list_name, "state", announcement_state_name(row->state), "why", row->why,
-                          "subject", row->subject, "only", row->only, "by", row->by);
+/* Of one that is gone from the configuration, as it was called then: for whoever may do everything. */
+json_t *json_of_lists(const struct announcement_row *row, const struct call *c) {
+    json_t *lists = json_array();
+    struct view names = view_of(row->list_names), name;
+    for (size_t i = 0; i < row->lists.count; i++) {
+        const struct conf_list *list = conf_find_list_id(c->conf, row->lists.ids[i]);
+        (void)view_split(&names, ',', &name);
+        name = list ? view_of(list->name) : view_trim(name);
+        if (list ? rights_on_list(&c->rights, list) : c->rights.all)
+            (void)json_array_append_new(lists, json_stringn(name.ptr, name.len)); /* no memory: it is missing */
+    }
+    return lists;
+}
+
+json_t *json_of_names(const json_t *lists) {
+    AUTOBUF struct buf names = BUF_INIT(4096);
+    for (size_t i = 0; i < json_array_size(lists); i++)
+        buf_printf(&names, "%s%s", i ? ", " : "", json_string_value(json_array_get(lists, i)));
+    return json_string(buf_str(&names));
+}
+
+json_t *json_of_announcement(const struct announcement_row *row, const struct call *c) {
+    json_t *lists = json_of_lists(row, c);
+    json_t *o = json_pack("{s:I, s:s, s:o, s:o, s:s, s:s, s:s, s:s, s:s}", "id", (json_int_t)row->id, "name", row->name,
+                          "list", json_of_names(lists), "lists", lists, "state", announcement_state_name(row->state),
+                          "why", row->why, "subject", row->subject, "only", row->only, "by", row->by);
     if (!o)
         return NULL;
     const struct {
@@ -66,11 +90,12 @@ json_t *json_of_dates(const struct series_row *row) {
     return array;
 }
 
-json_t *json_of_delivery(const struct delivery_row *row) {
-    json_t *o = json_pack("{s:I, s:s, s:s, s:s, s:s, s:i, s:i, s:s, s:s, s:s}", "subscriber",
-                          (json_int_t)row->subscriber, "address", row->address, "name", row->name, "language",
-                          row->language, "state", delivery_state_name(row->state), "attempts", (int)row->attempts,
-                          "code", (int)row->code, "status", row->status, "text", row->text, "relay", row->relay);
+json_t *json_of_delivery(const struct delivery_row *row, const char *list) {
+    json_t *o =
+        json_pack("{s:I, s:s, s:s, s:s, s:s, s:s, s:i, s:i, s:s, s:s, s:s}", "subscriber", (json_int_t)row->subscriber,
+                  "address", row->address, "name", row->name, "list", list, "language", row->language, "state",
+                  delivery_state_name(row->state), "attempts", (int)row->attempts, "code", (int)row->code, "status",
+                  row->status, "text", row->text, "relay", row->relay);
     if (o)
         json_set_moment(o, "at", row->at_usec);
     return o;

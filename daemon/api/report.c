@@ -1,10 +1,11 @@
 /* The report of an announcement: one JSON line for each recipient, pulled by the reader a page at a time, so that
- * neither the store nor the memory feels how long it is. */
+ * neither the store nor the memory feels how long it is. Whoever may use some of its lists only sees whom those reached. */
 #include <errno.h>
 #include <stdlib.h>
 
 #include "api/call.h"
 #include "api/json_of.h"
+#include "api/people_documents.h"
 #include "api/route.h"
 #include "base/arena.h"
 #include "base/clock.h"
@@ -17,6 +18,7 @@
 enum { PAGE_BYTES = 64 * 1024 };
 
 struct report {
+    const struct call *call;
     struct db *db; /* in a step */
     int64_t id, cursor;
     bool not_delivered, started, ended, asked;
@@ -46,7 +48,10 @@ static int add_returned(const struct report *r, const struct delivery_row *row, 
 
 static int on_row(void *user, const struct delivery_row *row) {
     struct report *r = user;
-    json_t *line = json_of_delivery(row);
+    const char *list = people_list(r->call, row->list);
+    if (!list) /* reached through a list of others */
+        return 0;
+    json_t *line = json_of_delivery(row, list);
     int error = line ? add_returned(r, row, line) : -ENOMEM;
     if (error >= 0)
         error = json_print(line, &r->page);
@@ -70,10 +75,9 @@ static int step_page(struct store_job *job, struct db *db) {
     if (!r->started) {
         struct announcement_row row;
         int found = announcement_get(db, r->id, &c->arena, &row);
-        const struct conf_list *list = found == 1 ? conf_find_list_id(c->conf, row.list) : NULL;
         if (found < 0)
             return found;
-        if (found == 0 || !(list ? rights_on_list(&c->rights, list) : c->rights.all))
+        if (found == 0 || !rights_on_any(&c->rights, c->conf, &row.lists))
             return why_set(&job->why, -ENOENT, "there is no announcement %lld", (long long)r->id);
         if (row.purged_usec)
             return refuse_purged(&row, &job->why);
@@ -144,6 +148,7 @@ void route_report(struct call *c) {
         return;
     }
     buf_init(&r->page, 4 << 20);
+    r->call = c;
     c->state = r;
     c->free_state = report_free;
     r->not_delivered = call_flag(c, "not_delivered");

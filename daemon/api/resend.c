@@ -70,13 +70,17 @@ static int find_named(struct sending_again *s, struct db *db, struct call *c) {
 static int begin(struct sending_again *s, struct db *db, struct call *c) {
     struct announcement_row row;
     int r = announcement_get(db, s->id, &c->arena, &row);
-    const struct conf_list *list = r == 1 ? conf_find_list_id(c->conf, row.list) : NULL;
     if (r < 0)
         return r;
-    if (r == 0 || !(list ? rights_on_list(&c->rights, list) : c->rights.all)) {
+    if (r == 0 || !rights_on_any(&c->rights, c->conf, &row.lists)) {
         (void)why_set(&c->job.why, -ENOENT, "there is no announcement %lld", (long long)s->id);
         why_todo(&c->job.why, "`rundbrief status` shows them with their numbers");
         return -ENOENT;
+    }
+    if (!rights_on_all(&c->rights, c->conf, &row.lists)) {
+        (void)why_set(&c->job.why, -EACCES, "announcement %lld is for lists of others, too", (long long)s->id);
+        why_todo(&c->job.why, "Ask somebody who is in the groups of all its lists");
+        return -EACCES;
     }
     r = resend_begin(db, s->id, s->until_usec, true, clock_now_usec(), &c->job.why);
     if (r == 0)

@@ -10,6 +10,7 @@
 
 #include "base/cleanup.h"
 #include "conf/conf.h"
+#include "store/announcement.h"
 
 /* A group of many members needs much room. */
 enum { GROUP_MAX_BYTES = 16 << 20 };
@@ -54,6 +55,30 @@ void rights_of(uid_t uid, gid_t gid, const struct conf *conf, struct rights *ret
 
 bool rights_on_list(const struct rights *r, const struct conf_list *list) {
     return r->all || in_group(r, list->group) || in_group(r, list->sender->group);
+}
+
+bool rights_of_group(gid_t gid, const struct conf *conf, const struct conf_list *list) {
+    struct rights r = {.group_count = 1, .groups = {gid}};
+    r.all = in_group(&r, conf->group);
+    return rights_on_list(&r, list);
+}
+
+bool rights_on_any(const struct rights *r, const struct conf *conf, const struct announcement_lists *lists) {
+    bool any = r->all;
+    for (size_t i = 0; i < lists->count && !any; i++) {
+        const struct conf_list *list = conf_find_list_id(conf, lists->ids[i]);
+        any = list && rights_on_list(r, list);
+    }
+    return any;
+}
+
+bool rights_on_all(const struct rights *r, const struct conf *conf, const struct announcement_lists *lists) {
+    bool all = r->all || lists->count;
+    for (size_t i = 0; i < lists->count && all && !r->all; i++) {
+        const struct conf_list *list = conf_find_list_id(conf, lists->ids[i]);
+        all = list && rights_on_list(r, list);
+    }
+    return all;
 }
 
 bool rights_on_relay(const struct rights *r, const struct conf *conf, const char *relay) {

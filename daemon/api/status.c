@@ -19,19 +19,15 @@ struct seeing {
 
 enum { SHOWN_MAX = 20, LOOKED_MAX = 500 };
 
-static bool may_see(const struct call *c, uint32_t list_id) {
-    const struct conf_list *list = conf_find_list_id(c->conf, list_id);
-    return list ? rights_on_list(&c->rights, list) : c->rights.all;
-}
-
 static int on_announcement(void *user, const struct announcement_row *row) {
     struct call *c = user;
     json_t *rows = json_object_get(c->result, "announcements");
     bool live = row->state != ANNOUNCEMENT_DONE && row->state != ANNOUNCEMENT_STOPPED;
-    if (row->state == ANNOUNCEMENT_INTAKE || row->state == ANNOUNCEMENT_RECURRING || !may_see(c, row->list))
+    if (row->state == ANNOUNCEMENT_INTAKE || row->state == ANNOUNCEMENT_RECURRING ||
+        !rights_on_any(&c->rights, c->conf, &row->lists))
         return 0;
     if (live || json_array_size(rows) < SHOWN_MAX)
-        (void)json_array_append_new(rows, json_of_announcement(row));
+        (void)json_array_append_new(rows, json_of_announcement(row, c));
     return 0;
 }
 
@@ -41,11 +37,12 @@ static int on_series(void *user, const struct series_row *series) {
     AUTOARENA struct arena arena = {0};
     struct announcement_row row;
     int r = announcement_get(s->db, series->announcement, &arena, &row);
-    if (r <= 0 || !may_see(s->call, row.list))
+    if (r <= 0 || !rights_on_any(&s->call->rights, s->call->conf, &row.lists))
         return r < 0 ? r : 0;
-    json_t *o =
-        json_pack("{s:I, s:s, s:s, s:s, s:s, s:o}", "id", (json_int_t)row.id, "name", row.name, "list", row.list_name,
-                  "subject", row.subject, "repeat", series->repeat, "next", json_of_dates(series));
+    json_t *lists = json_of_lists(&row, s->call);
+    json_t *o = json_pack("{s:I, s:s, s:o, s:o, s:s, s:s, s:o}", "id", (json_int_t)row.id, "name", row.name, "list",
+                          json_of_names(lists), "lists", lists, "subject", row.subject, "repeat", series->repeat,
+                          "next", json_of_dates(series));
     (void)json_array_append_new(json_object_get(s->call->result, "recurring"), o);
     return 0;
 }

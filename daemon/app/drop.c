@@ -10,6 +10,7 @@
 
 #include "announce/inform.h"
 #include "announce/source.h"
+#include "api/rights.h"
 #include "base/clock.h"
 #include "base/files.h"
 #include "base/log.h"
@@ -211,17 +212,35 @@ static int was_taken(const struct drop *d) {
     return r < 0 ? r : changed < st.st_ctime;
 }
 
+static bool folder_group(const struct drop *d, const char *list, gid_t *ret) {
+    char path[PATH_MAX];
+    struct stat st;
+    if (snprintf(path, sizeof path, "incoming/%s", list) >= (int)sizeof path ||
+        fstatat(d->admit.spool->dirfd, path, &st, 0) < 0)
+        return false;
+    *ret = st.st_gid;
+    return true;
+}
+
+/* Nobody knows who dropped a file, but that they may use the folder: the other lists that it names must be the folder's
+ * group's, too. */
+static bool allows_list(void *user, const struct conf_list *list) {
+    const struct drop *d = user;
+    gid_t ours, theirs;
+    return strcmp(list->name, d->list) == 0 ||
+           (folder_group(d, d->list, &ours) &&
+            (rights_of_group(ours, d->admit.conf, list) || (folder_group(d, list->name, &theirs) && ours == theirs)));
+}
+
 /* What is the coordinator's fault is told and moved away; anything else leaves the file where it is, for later. */
 static int step_admit(struct drop *d, struct db *db) {
-    const struct conf_list *list = conf_find_list(d->admit.conf, view_of(d->list));
-    d->admit.hold = !list || list->release == CONF_RELEASE_HOLD;
     int r = d->admit_step(&d->admit.job, db);
     if (r == STORE_DONE || r == -EALREADY) {
         d->taken = true;
         d->phase = CLEAN;
         return STORE_MORE;
     }
-    if (r != -EINVAL && r != -EEXIST)
+    if (r != -EINVAL && r != -EEXIST && r != -EACCES)
         return r;
     int before = r == -EEXIST ? was_taken(d) : 0;
     if (before < 0)
@@ -232,7 +251,7 @@ static int step_admit(struct drop *d, struct db *db) {
         return STORE_MORE;
     }
     struct words *words = words_of(d);
-    if (r == -EINVAL && words)
+    if (r != -EEXIST && words)
         problems_print(&d->admit.problems, words, &d->reason);
     else if (words) {
         char number[24];
@@ -316,7 +335,11 @@ struct drop *drop_new(struct conf *conf, struct spool *spool, const struct keyri
     d->admit.conf = conf_ref(conf);
     d->admit.spool = spool;
     d->admit.keys = keys;
-    d->admit.list = d->list;
+    d->admit.lists = d->list;
+    d->admit.lists_are_folder = true;
+    d->admit.hold_by_lists = true;
+    d->admit.allows_list = allows_list;
+    d->admit.user = d;
     d->admit.by = ADMIT_BY_DROP;
     admit_init(&d->admit);
     d->admit_step = d->admit.job.step;

@@ -4,6 +4,8 @@
  *         look -> read -> admit -> clean     taken: the bundle is durable before the sources are unlinked
  *         look -> read -> reject; admit -> reject; look -> reject (what belongs to no announcement for an hour)
  *
+ * A file may name other lists beside its folder's, where the folder's group may use them.
+ *
  * A group is ready when nothing in its list's folder has changed for DROP_QUIET_SECONDS. What fails for reasons that
  * are not the coordinator's stays where it is. */
 #pragma once

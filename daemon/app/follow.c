@@ -184,7 +184,7 @@ static int tell(struct task *t, struct db *db, const char *key, const char *a2, 
     t->told = list != NULL;
     if (!list)
         return 0;
-    return list->coordinators.count ? inform_coordinators(&i, list, 0, key, list->name, a2, a3)
+    return list->coordinators.count ? inform_coordinators(&i, &list, 1, 0, key, list->name, a2, a3)
                                     : inform_alert(&i, "source-broken", list->name, t->why);
 }
 

@@ -21,7 +21,7 @@ enum { UPLOAD_MAX_BYTES = BUNDLE_MAX_BYTES + (1 << 20) };
 /* The upload of one announcement and the query that goes with it. */
 struct upload {
     struct conf *conf;
-    const char *list; /* --list, or the only one there is; NULL: the file says it */
+    const char *lists; /* --list, or the only one there is; NULL: the file says it */
     struct buf body;
     char at[32]; /* --at as the API wants it, or "" */
 };
@@ -31,17 +31,17 @@ static void upload_done(struct upload *u) {
     buf_done(&u->body);
 }
 
-static int read_upload(struct cli *cli, const char *path, const char *list, const char *at, struct upload *u) {
+static int read_upload(struct cli *cli, const char *path, const char *lists, const char *at, struct upload *u) {
     struct source source;
     buf_init(&u->body, UPLOAD_MAX_BYTES);
     u->conf = cli_conf(cli);
     if (!u->conf)
         return EX_CONFIG;
-    u->list = list ? list : u->conf->list_count == 1 ? u->conf->lists[0].name : NULL;
+    u->lists = lists ? lists : u->conf->list_count == 1 ? u->conf->lists[0].name : NULL;
     if (at) {
         struct when w;
         int64_t usec;
-        const struct conf_list *l = u->list ? conf_find_list(u->conf, view_of(u->list)) : NULL;
+        const struct conf_list *l = draft_files_first_list(u->conf, u->lists);
         const char *zone = l && l->timezone[0] ? l->timezone : u->conf->timezone;
         if (when_parse(view_of(at), &w) != WHEN_OK || when_to_usec(&w, zone, &usec) != WHEN_OK)
             return cli_refuse(cli, EX_USAGE, "--at is not a moment",
@@ -80,7 +80,7 @@ static int send_upload(struct cli *cli, const struct upload *u, struct view path
 static void begin_path(struct buf *path, const struct upload *u) {
     buf_clear(path);
     buf_puts(path, "/v1/announcements");
-    client_query(path, "list", u->list);
+    client_query(path, "list", u->lists);
     client_query(path, "at", u->at[0] ? u->at : NULL);
     client_query(path, "speak", cli_language(u->conf, NULL));
 }
@@ -94,7 +94,7 @@ int verb_test(struct cli *cli, int argc, char **argv) {
         return EX_USAGE;
     if (count != 1 || !o[0].value)
         return cli_refuse(cli, EX_USAGE, "which file, and to whom?",
-                          "rundbrief test FILE --to ADDRESS [--list LIST] [--lang LANGUAGE]");
+                          "rundbrief test FILE --to ADDRESS [--list LIST,…] [--lang LANGUAGE]");
     struct upload u = {0};
     json_t *answer = NULL;
     AUTOBUF struct buf path = BUF_INIT(CLIENT_PATH_MAX_BYTES);
@@ -148,7 +148,7 @@ int verb_queue(struct cli *cli, int argc, char **argv) {
         return EX_USAGE;
     if (count != 1)
         return cli_refuse(cli, EX_USAGE, "which file?",
-                          "rundbrief queue FILE [--list LIST] [--at TIME] [--yes] [--again] [--hold]");
+                          "rundbrief queue FILE [--list LIST,…] [--at TIME] [--yes] [--again] [--hold]");
     struct upload u = {0};
     json_t *answer = NULL;
     AUTOBUF struct buf path = BUF_INIT(CLIENT_PATH_MAX_BYTES);

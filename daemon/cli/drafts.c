@@ -30,7 +30,7 @@ static const char skeleton_head[] =
     "; Translations lie beside it: NAME.fr.md, NAME.pl.md … and hold only what differs.\n"
     "[announcement]\n"
     "subject = \n"
-    "; list    = (where the folder or --list does not say it)\n"
+    "; list    = (where the folder or --list does not say it; several: parted by commas)\n"
     "; send-at = %s 09:00 (left out: at once after release)\n"
     "; only    = country = FR or tag has \"funding\" (left out: to everybody on the list)\n"
     "; attach  = programme.pdf, map.png (files beside this one)\n"
@@ -99,6 +99,11 @@ int verb_new(struct cli *cli, int argc, char **argv) {
     return EX_OK;
 }
 
+const struct conf_list *draft_files_first_list(const struct conf *conf, const char *lists) {
+    struct view rest = view_of(lists ? lists : ""), first;
+    return view_split(&rest, ',', &first) ? conf_find_list(conf, view_trim(first)) : NULL;
+}
+
 int draft_files_read(struct cli *cli, const struct conf *conf, const char *path, struct source *ret) {
     char **codes = NULL;
     struct languages languages = {0};
@@ -147,19 +152,19 @@ static void checked_done(struct checked *k) {
 }
 
 /* Exit code; the problems are printed. */
-static int check(struct cli *cli, const char *path, const char *list, bool allow_past, struct checked *k) {
+static int check(struct cli *cli, const char *path, const char *lists, bool allow_past, struct checked *k) {
     struct why why;
     k->error = -EINVAL;
     k->conf = cli_conf(cli);
     if (!k->conf)
         return EX_CONFIG;
     /* Where there is one list only, there is nothing to ask. */
-    if (!list && k->conf->list_count == 1)
-        list = k->conf->lists[0].name;
+    if (!lists && k->conf->list_count == 1)
+        lists = k->conf->lists[0].name;
     int code = draft_files_read(cli, k->conf, path, &k->source);
     if (code)
         return code;
-    const struct conf_list *known = list ? conf_find_list(k->conf, view_of(list)) : NULL;
+    const struct conf_list *known = draft_files_first_list(k->conf, lists);
     const char *language = cli_language(k->conf, known ? known->languages.items[0] : k->conf->language);
     if (words_load(k->conf->templates_local, k->conf->templates, language, &why, &k->words) < 0)
         return cli_fail(cli, EX_CONFIG, &why);
@@ -168,7 +173,7 @@ static int check(struct cli *cli, const char *path, const char *list, bool allow
         return cli_refuse(cli, EX_OSERR, "out of memory", NULL);
     const struct intake_options options = {
         .conf = k->conf,
-        .list = list,
+        .lists = lists,
         .now_usec = clock_now_usec(),
         .allow_past = allow_past,
     };
@@ -206,15 +211,23 @@ static json_t *ask_quietly(struct cli *cli, const struct checked *k, const struc
     return NULL;
 }
 
+/* "workshops, donors" */
+static void print_lists(const struct checked *k, struct buf *to) {
+    for (size_t i = 0; i < k->result.list_count; i++)
+        buf_printf(to, "%s%s", i ? ", " : "", k->result.lists[i]->name);
+}
+
 /* Whom it reaches, which the daemon alone knows: its document, owned, or NULL where it cannot be asked. */
 static json_t *ask_reach(struct cli *cli, const struct checked *k) {
     AUTOBUF struct buf path = BUF_INIT(CLIENT_PATH_MAX_BYTES), body = BUF_INIT(UPLOAD_MAX_BYTES);
+    AUTOBUF struct buf lists = BUF_INIT(4096);
     json_t *error = NULL;
     upload_print(&k->source, &body);
     if (buf_error(&body))
         return NULL;
+    print_lists(k, &lists);
     buf_puts(&path, "/v1/announcements");
-    client_query(&path, "list", k->result.list->name);
+    client_query(&path, "list", buf_str(&lists));
     client_query(&path, "check", "1");
     client_query(&path, "speak", words_language(k->words));
     const struct http_client_request request = {
@@ -239,7 +252,7 @@ static void print_new_problems(struct cli *cli, const struct checked *k, const j
 }
 
 static json_t *check_document(const struct checked *k) {
-    AUTOBUF struct buf problems = BUF_INIT(1 << 20), facts = BUF_INIT(1 << 20);
+    AUTOBUF struct buf problems = BUF_INIT(1 << 20), facts = BUF_INIT(1 << 20), names = BUF_INIT(4096);
     problems_print(k->problems, k->words, &problems);
     json_t *o = json_pack("{s:s, s:I}", "problems", buf_str(&problems), "errors", (json_int_t)k->problems->errors);
     if (!o || k->error != 0)
@@ -248,10 +261,14 @@ static json_t *check_document(const struct checked *k) {
     json_t *texts = json_object();
     for (size_t i = 0; i < k->result.head.language_count; i++)
         (void)json_object_set_new(texts, k->result.head.languages[i], json_string(k->result.head.texts[i]));
+    json_t *lists = json_array();
+    for (size_t i = 0; i < k->result.list_count; i++)
+        (void)json_array_append_new(lists, json_string(k->result.lists[i]->name));
+    print_lists(k, &names);
     (void)json_object_set_new(o, "facts",
-                              json_pack("{s:s, s:s, s:s, s:s, s:o}", "name", k->result.head.name, "list",
-                                        k->result.list->name, "subject", k->result.subject, "text", buf_str(&facts),
-                                        "texts", texts));
+                              json_pack("{s:s, s:s, s:o, s:s, s:s, s:o}", "name", k->result.head.name, "list",
+                                        buf_str(&names), "lists", lists, "subject", k->result.subject, "text",
+                                        buf_str(&facts), "texts", texts));
     return o;
 }
 
@@ -289,7 +306,7 @@ int verb_check(struct cli *cli, int argc, char **argv) {
     struct cli_option options[] = {{.name = "--list", .takes_value = true}};
     int count = cli_options(cli, argc, argv, options, 1);
     if (count != 1)
-        return count < 0 ? EX_USAGE : cli_refuse(cli, EX_USAGE, "which file?", "rundbrief check FILE [--list LIST]");
+        return count < 0 ? EX_USAGE : cli_refuse(cli, EX_USAGE, "which file?", "rundbrief check FILE [--list LIST,…]");
     struct checked k = {0};
     int code = check(cli, argv[0], options[0].value, false, &k);
     json_t *reach = code == EX_OK ? ask_reach(cli, &k) : NULL;
@@ -309,10 +326,10 @@ int verb_check(struct cli *cli, int argc, char **argv) {
 }
 
 /* A test token of the daemon, so that the links of a preview can be tried; without a daemon a word that no door takes. */
-static bool ask_test_token(struct cli *cli, const struct checked *k, struct buf *to) {
+static bool ask_test_token(struct cli *cli, const struct checked *k, const char *list, struct buf *to) {
     AUTOBUF struct buf path = BUF_INIT(CLIENT_PATH_MAX_BYTES);
     buf_puts(&path, "/v1/test-token");
-    client_query(&path, "list", k->result.list->name);
+    client_query(&path, "list", list);
     const struct http_client_request request = {.path = buf_str(&path)};
     json_t *answer = ask_quietly(cli, k, &request, NULL);
     bool got = json_text(answer, "token")[0];
@@ -375,18 +392,36 @@ static const char *reader_language(const struct reader *r, const struct checked 
     return k->result.head.languages[0];
 }
 
+static bool is_active_on(const json_t *person, const char *list) {
+    size_t i;
+    json_t *s;
+    json_array_foreach(json_object_get(person, "subscriptions"), i, s) {
+        if (strcmp(json_text(s, "list"), list) == 0)
+            return strcmp(json_text(s, "state"), "active") == 0;
+    }
+    return false;
+}
+
+/* The list through which it would reach them; the first for others. */
+static const char *reader_list(const struct reader *r, const struct checked *k) {
+    for (size_t i = 0; i < k->result.list_count; i++)
+        if (is_active_on(r->person, k->result.lists[i]->name))
+            return k->result.lists[i]->name;
+    return k->result.lists[0]->name;
+}
+
 enum form { FORM_TEXT, FORM_HTML, FORM_EML };
 
 static int print_preview(struct cli *cli, struct checked *k, const char *language, const struct reader *reader,
                          enum form form) {
-    const struct compile_options options = {.preview = true};
+    const struct compile_options options = {.list = reader_list(reader, k), .preview = true};
     struct compiled *c = NULL;
     struct why why;
     int r = compile(&k->result.bundle, language, &options, &why, &c);
     if (r < 0)
         return cli_fail(cli, EX_DATAERR, &why);
     AUTOBUF struct buf token = BUF_INIT(1024);
-    bool is_signed = ask_test_token(cli, k, &token);
+    bool is_signed = ask_test_token(cli, k, options.list, &token);
     const struct compose_recipient recipient = {
         .address = view_of(reader->address),
         .contact = reader->contact,

@@ -132,7 +132,7 @@ typedef void conf_on_error(void *user, const struct why *why);
 int conf_load(const char *path, conf_on_error *on_error, void *user, struct conf **ret);
 /* The same from memory: the path is only for messages, and the machine is not asked for its time zone. */
 int conf_parse(struct view text, const char *path, conf_on_error *on_error, void *user, struct conf **ret);
-/* Reads what conf_dump_list() wrote into a bundle: no relay is needed, and the list's relays are not looked up. */
+/* Reads what conf_dump_lists() wrote into a bundle: no relay is needed, and the list's relays are not looked up. */
 int conf_parse_frozen(struct view text, const char *path, conf_on_error *on_error, void *user, struct conf **ret);
 /* conf_load(), and what can only be known on this machine: secrets' rights, folders, templates of every language, the
  * time zone where the system's is UTC, the CA files. All errors of both kinds, in the order of lines. */
@@ -159,8 +159,8 @@ void conf_door_socket(const struct conf *conf, struct buf *to);
 
 /* Every option with the value in force, in the file's own syntax; parsing it gives the same configuration. */
 void conf_dump(const struct conf *conf, struct buf *to);
-/* Only the [daemon] settings that shape a mail, the list's section and its sender's: what a bundle freezes. Read it
- * with conf_parse_frozen(). */
-void conf_dump_list(const struct conf *conf, const struct conf_list *list, struct buf *to);
+/* Only the [daemon] settings that shape a mail, the sections of these lists (one or more, all of one sender) and their
+ * sender's: what a bundle freezes. Read it with conf_parse_frozen(). */
+void conf_dump_lists(const struct conf *conf, const struct conf_list *const *lists, size_t count, struct buf *to);
 /* config/rundbrief.ini: every option with its help, defaults commented out, what must be filled in marked. */
 void conf_print_sample(struct buf *to);

@@ -49,10 +49,11 @@ void conf_dump(const struct conf *conf, struct buf *to) {
     print_section(SECTION_RETENTION, "", conf, false, to);
 }
 
-void conf_dump_list(const struct conf *conf, const struct conf_list *list, struct buf *to) {
+void conf_dump_lists(const struct conf *conf, const struct conf_list *const *lists, size_t count, struct buf *to) {
     print_section(SECTION_DAEMON, "", conf, true, to);
-    print_section(SECTION_SENDER, list->sender->id, list->sender, false, to);
-    print_section(SECTION_LIST, list->name, list, false, to);
+    print_section(SECTION_SENDER, lists[0]->sender->id, lists[0]->sender, false, to);
+    for (size_t i = 0; i < count; i++)
+        print_section(SECTION_LIST, lists[i]->name, lists[i], false, to);
 }
 
 enum { COLUMNS = 100 };

@@ -31,23 +31,25 @@ struct pages {
     struct buf style;
 };
 
-/* What each kind says. A text with `plain` names the list, and has that other text where the list is not known. */
+/* What each kind says. A text with `plain` names the list, and has that other text where the list is not known; and
+ * `several`, where they are several. */
 static const struct kind {
-    const char *title, *text, *plain, *more, *button;
+    const char *title, *text, *plain, *several, *more, *button;
     bool second; /* the button is not what most readers want */
 } kinds[PAGE_KINDS] = {
-    [PAGE_ASK] = {"page.ask-title", "page.ask", "page.ask-plain", NULL, "page.button", false},
-    [PAGE_DONE] = {"page.done-title", "page.done", "page.done-plain", "page.undo", "page.undo-button", true},
-    [PAGE_UNDONE] = {"page.undone-title", "page.undone", "page.undone-plain", NULL, NULL, false},
-    [PAGE_LATE] = {"page.late-title", "page.late", NULL, NULL, NULL, false},
-    [PAGE_TEST] = {"page.test-title", "page.test", NULL, NULL, NULL, false},
-    [PAGE_INVALID] = {"page.invalid-title", "page.invalid", NULL, NULL, NULL, false},
-    [PAGE_UNAVAILABLE] = {"page.unavailable-title", "page.unavailable", NULL, NULL, "page.retry-button", false},
-    [PAGE_NOT_FOUND] = {"page.not-found-title", "page.not-found", NULL, NULL, NULL, false},
-    [PAGE_RELEASE] = {"page.release-title", "page.release", NULL, NULL, "page.release-button", false},
-    [PAGE_RELEASED] = {"page.released-title", "page.released", NULL, NULL, NULL, false},
-    [PAGE_RELEASE_GONE] = {"page.release-gone-title", "page.release-gone", NULL, NULL, NULL, false},
-    [PAGE_RELEASE_AWAY] = {"page.unavailable-title", "page.release-away", NULL, NULL, NULL, false},
+    [PAGE_ASK] = {"page.ask-title", "page.ask", "page.ask-plain", "page.ask-several", NULL, "page.button", false},
+    [PAGE_DONE] = {"page.done-title", "page.done", "page.done-plain", "page.done-several", "page.undo",
+                   "page.undo-button", true},
+    [PAGE_UNDONE] = {"page.undone-title", "page.undone", "page.undone-plain", "page.undone-several", NULL, NULL, false},
+    [PAGE_LATE] = {"page.late-title", "page.late", NULL, NULL, NULL, NULL, false},
+    [PAGE_TEST] = {"page.test-title", "page.test", NULL, NULL, NULL, NULL, false},
+    [PAGE_INVALID] = {"page.invalid-title", "page.invalid", NULL, NULL, NULL, NULL, false},
+    [PAGE_UNAVAILABLE] = {"page.unavailable-title", "page.unavailable", NULL, NULL, NULL, "page.retry-button", false},
+    [PAGE_NOT_FOUND] = {"page.not-found-title", "page.not-found", NULL, NULL, NULL, NULL, false},
+    [PAGE_RELEASE] = {"page.release-title", "page.release", NULL, NULL, NULL, "page.release-button", false},
+    [PAGE_RELEASED] = {"page.released-title", "page.released", NULL, NULL, NULL, NULL, false},
+    [PAGE_RELEASE_GONE] = {"page.release-gone-title", "page.release-gone", NULL, NULL, NULL, NULL, false},
+    [PAGE_RELEASE_AWAY] = {"page.unavailable-title", "page.release-away", NULL, NULL, NULL, NULL, false},
 };
 
 /* ---- rendering ---- */
@@ -62,11 +64,13 @@ static void set(struct arena *arena, struct value *map, const char *key, struct 
     (void)value_set(arena, map, key, v); /* fails as the arena does */
 }
 
-static struct value say(const struct words *words, const struct kind *kind, const char *list_title,
+static struct value say(const struct words *words, const struct kind *kind, const struct page *page,
                         struct arena *arena) {
     AUTOBUF struct buf text = BUF_INIT(64 * 1024);
-    const char *key = kind->plain && list_title[0] == '\0' ? kind->plain : kind->text;
-    words_format(words, key, list_title, NULL, NULL, &text);
+    const char *title = public_list_title(page->list, words_language(words));
+    bool several = kind->several && page->lists;
+    const char *key = several ? kind->several : kind->plain && title[0] == '\0' ? kind->plain : kind->text;
+    words_format(words, key, several ? page->lists : title, NULL, NULL, &text);
     return copied(arena, &text);
 }
 
@@ -116,8 +120,7 @@ static struct value tree_of(const struct language *language, const struct page *
     const struct value none = {.kind = VALUE_NULL};
     struct value root = value_map(), paragraphs = value_list(), all = value_map();
     const char *title = words_get(words, kind->title);
-    (void)value_append(arena, &paragraphs,
-                       say(words, kind, public_list_title(page->list, words_language(words)), arena));
+    (void)value_append(arena, &paragraphs, say(words, kind, page, arena));
     if (kind->more)
         (void)value_append(arena, &paragraphs, value_text(words_get(words, kind->more)));
     struct value form = kind->button ? form_of(page, words_get(words, kind->button), arena) : none;
@@ -183,11 +186,12 @@ static int try_every_page(const struct language *language, struct why *why) {
                                      .title_count = 1};
     AUTOBUF struct buf to = BUF_INIT(PAGE_MAX_BYTES);
     for (enum page_kind kind = 0; kind < PAGE_KINDS; kind++)
-        for (int named = 0; named <= 1; named++) {
+        for (int named = 0; named <= 2; named++) {
             static const struct release release = {.held = true, .subject = "Trial", .total = 1};
             const struct page page = {.kind = kind,
                                       .release = kind == PAGE_RELEASE ? &release : NULL,
                                       .list = named ? &list : NULL,
+                                      .lists = named == 2 ? "Trial, Trial" : NULL,
                                       .root = "./",
                                       .action = "u/trial",
                                       .fields = {{"action", "leave"}}};

@@ -38,6 +38,7 @@ struct page {
     enum page_kind kind;
     const char *language;           /* of pages_language() */
     const struct public_list *list; /* NULL: a text without its name, no footer */
+    const char *lists;              /* titles of all lists that are meant, where they are several; or NULL */
     const char *root;               /* from the page to the door's root: "./", "../", "../../" … */
     const struct release *release;  /* of PAGE_RELEASE */
     const char *action;             /* where a form posts to, below the root */

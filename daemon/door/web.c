@@ -14,6 +14,7 @@
 #include "net/http_server.h"
 #include "net/question.h"
 #include "net/remote.h"
+#include "spool/several.h"
 #include "trust/keys.h"
 #include "trust/token.h"
 
@@ -30,7 +31,7 @@
 struct web {
     struct loop *loop;
     struct conf *conf;
-    char *keys_path, *lists_path, *archive_path, *ask_path;
+    char *keys_path, *lists_path, *archive_path, *ask_path, *several_path;
     struct pages *pages;
     struct keyring *keys;       /* NULL: none could be read */
     struct public_lists *lists; /* NULL: none */
@@ -145,13 +146,31 @@ static const char *field(enum request_verb verb) {
     return verb == REQUEST_UNDO ? "undo" : verb == REQUEST_RELEASE ? "release" : "leave";
 }
 
+/* The titles of all lists that the announcement came through, this one among them; nothing where there is one only. */
+static void add_titles(struct web *w, int64_t announcement, const struct public_list *list, const char *language,
+                       struct buf *to) {
+    uint32_t ids[SEVERAL_MAX];
+    size_t count = list ? several_read(w->several_path, announcement, ids) : 0;
+    bool is_among = false;
+    for (size_t i = 0; i < count; i++)
+        is_among |= ids[i] == list->id;
+    for (size_t i = 0; i < count && is_among; i++) {
+        const char *title = public_list_title(find_list(w, ids[i]), language);
+        if (title[0])
+            buf_printf(to, "%s%s", to->len ? ", " : "", title);
+    }
+}
+
 /* verb: what the page's form asks for. */
 static void answer_page_of(struct web *w, struct http_request *r, unsigned status, enum page_kind kind,
                            const struct public_list *list, enum request_verb verb, const struct release *release) {
     struct path path;
     path_read(http_path(r), &path);
     AUTOBUF struct buf root = BUF_INIT(256), action = BUF_INIT(8192), since = BUF_INIT(32);
-    AUTOBUF struct buf html = BUF_INIT(PAGE_MAX_BYTES);
+    AUTOBUF struct buf html = BUF_INIT(PAGE_MAX_BYTES), titles = BUF_INIT(64 * 1024);
+    const char *language =
+        pages_language(w->pages, path.language, http_header(r, "Accept-Language"), list ? list->language : "");
+    add_titles(w, path.announcement, list, language, &titles);
     add_root(&path, &root);
     add_action(&path, &action);
     const char *retried = http_form(r, "since").ptr ? "since" : NULL;
@@ -163,8 +182,8 @@ static void answer_page_of(struct web *w, struct http_request *r, unsigned statu
     const struct page page = {
         .kind = kind,
         .list = list,
-        .language =
-            pages_language(w->pages, path.language, http_header(r, "Accept-Language"), list ? list->language : ""),
+        .lists = titles.len ? buf_str(&titles) : NULL,
+        .language = language,
         .root = buf_str(&root),
         .release = release,
         .action = buf_str(&action),
@@ -465,6 +484,7 @@ int web_new(struct loop *loop, const struct conf *conf, struct why *why, struct 
     AUTOBUF struct buf ask = BUF_INIT(8192);
     conf_door_socket(conf, &ask);
     w->ask_path = buf_steal(&ask);
+    w->several_path = below(conf->spool_dir, "public/several");
     AUTOFREE char *requests = below(conf->spool_dir, "requests/web");
     int r = w->keys_path && w->lists_path && w->archive_path && w->ask_path && requests
                 ? 0
@@ -505,6 +525,7 @@ struct web *web_free(struct web *w) {
     free(w->lists_path);
     free(w->archive_path);
     free(w->ask_path);
+    free(w->several_path);
     free(w);
     return NULL;
 }

@@ -29,8 +29,8 @@ struct request_act {
 typedef int request_do(struct request_act *a, const struct request *q, const char **ret_result);
 
 /* requests_leave.c: with a recipient's token, also of a list that is gone.
- * leave  the token's list, and the list through which that announcement reached the person; idempotent
- * undo   of a leave at most an hour old (both by the records' own times) */
+ * leave  the token's list, and all lists of the announcement that follows the token; idempotent
+ * undo   of the last such leave, at most an hour old (both by the records' own times) */
 request_do requests_leave, requests_undo;
 /* requests_release.c: with a release token that has not expired, while the announcement is held */
 request_do requests_release;

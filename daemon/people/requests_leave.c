@@ -2,8 +2,8 @@
 
 #include <errno.h>
 
-#include "base/number.h"
 #include "people/requests.h"
+#include "store/announcement.h"
 #include "store/delivery.h"
 #include "store/subscription.h"
 #include "trust/token.h"
@@ -27,10 +27,22 @@ static int leave_list(struct request_act *a, const struct request *q, uint32_t l
     return error == -ESTALE ? 0 : error;
 }
 
-/* The list through which the announcement came, where it is not the token's own. */
-static int list_of_delivery(struct request_act *a, const struct request *q, int64_t subscriber, uint32_t *ret_list) {
+/* What that mail leaves: the token's list and all lists of the announcement, if it is one that the person got, or that
+ * the token's list is among. What follows the token in a link is not signed: a number of anything else means nothing. */
+static int lists_of(struct request_act *a, const struct request *q, const struct token *t,
+                    struct announcement_lists *ret) {
     int64_t announcement = request_number(q, REQUEST_KEY_ANNOUNCEMENT);
-    return announcement == 0 ? 0 : delivery_list_of(a->db, announcement, subscriber, ret_list);
+    uint32_t through = t->list;
+    int r = announcement ? announcement_get_lists(a->db, announcement, ret) : 0;
+    if (r == 1 && !announcement_lists_have(ret, t->list))
+        r = delivery_list_of(a->db, announcement, (int64_t)t->subscriber, &through);
+    if (r < 0)
+        return r;
+    if (r == 0)
+        ret->count = 0;
+    if (!announcement_lists_have(ret, t->list) && ret->count < ANNOUNCEMENT_LISTS_MAX)
+        ret->ids[ret->count++] = t->list;
+    return 0;
 }
 
 /* 1: a recipient's; 0 else, with the result. */
@@ -45,37 +57,56 @@ static int admit(struct request_act *a, const struct request *q, struct token *r
 
 int requests_leave(struct request_act *a, const struct request *q, const char **ret_result) {
     struct token t;
+    struct announcement_lists lists;
     if (!admit(a, q, &t, ret_result))
         return 0;
-    uint32_t list = t.list;
-    int64_t subscriber = (int64_t)t.subscriber;
     bool did = false;
-    int error = leave_list(a, q, t.list, subscriber, &did);
-    if (error == 0)
-        error = list_of_delivery(a, q, subscriber, &list);
-    if (error >= 0 && list != t.list)
-        error = leave_list(a, q, list, subscriber, &did);
+    int error = lists_of(a, q, &t, &lists);
+    for (size_t i = 0; error == 0 && i < lists.count; i++)
+        error = leave_list(a, q, lists.ids[i], (int64_t)t.subscriber, &did);
     *ret_result = did ? "left" : "nothing";
-    return error < 0 ? error : 0;
+    return error;
+}
+
+/* When the last of these lists was left: what was left earlier was another mail's doing. */
+static int last_leave(struct request_act *a, const struct announcement_lists *lists, int64_t subscriber,
+                      int64_t *ret_usec) {
+    *ret_usec = 0;
+    for (size_t i = 0; i < lists->count; i++) {
+        struct subscription s;
+        int r = subscription_get(a->db, lists->ids[i], subscriber, &s);
+        if (r < 0)
+            return r;
+        if (r == 1 && s.state == SUBSCRIPTION_LEFT && s.since_usec > *ret_usec)
+            *ret_usec = s.since_usec;
+    }
+    return 0;
+}
+
+static int undo_list(struct request_act *a, const struct request *q, uint32_t list, int64_t subscriber,
+                     int64_t left_usec, const char **ret_result) {
+    const struct consent consent = {.what = "undone", .how = "link", .origin = "web", .request = q->id};
+    struct subscription s;
+    int r = subscription_get(a->db, list, subscriber, &s);
+    if (r <= 0 || s.state != SUBSCRIPTION_LEFT || s.since_usec != left_usec)
+        return r < 0 ? r : 0;
+    r = subscription_undo_leave(a->db, list, subscriber, a->at_usec, REQUESTS_UNDO_USEC, &consent);
+    if (r == 0)
+        *ret_result = "undone";
+    return r == -ESTALE || r == -ETIME || r == -ENOENT ? 0 : r;
 }
 
 int requests_undo(struct request_act *a, const struct request *q, const char **ret_result) {
     struct token t;
+    struct announcement_lists lists;
+    int64_t left_usec = 0;
     if (!admit(a, q, &t, ret_result))
         return 0;
-    uint32_t lists[2] = {t.list, t.list};
-    int64_t subscriber = (int64_t)t.subscriber;
-    const struct consent consent = {.what = "undone", .how = "link", .origin = "web", .request = q->id};
-    int error = list_of_delivery(a, q, subscriber, &lists[1]);
-    if (error < 0)
-        return error;
     *ret_result = "nothing";
-    for (size_t i = 0; i < (lists[0] == lists[1] ? 1 : 2); i++) {
-        error = subscription_undo_leave(a->db, lists[i], subscriber, a->at_usec, REQUESTS_UNDO_USEC, &consent);
-        if (error == 0)
-            *ret_result = "undone";
-        else if (error != -ESTALE && error != -ETIME && error != -ENOENT)
-            return error;
-    }
-    return 0;
+    int error = lists_of(a, q, &t, &lists);
+    if (error == 0)
+        error = last_leave(a, &lists, (int64_t)t.subscriber, &left_usec);
+    for (size_t i = 0; error == 0 && i < lists.count; i++)
+        error = undo_list(a, q, lists.ids[i], (int64_t)t.subscriber, left_usec, ret_result);
+    return error;
 }

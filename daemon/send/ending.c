@@ -39,9 +39,13 @@ int ending_step(struct ending *e, struct db *db, int64_t announcement, int64_t n
     r = announcement_finish(db, announcement, now_usec);
     if (r == 0)
         r = announcement_get(db, announcement, &arena, &row);
-    const struct conf_list *list = r == 1 ? conf_find_list_id(e->conf, row.list) : NULL;
-    if (!list)
-        return r < 0 ? r : STORE_DONE; /* the list is gone from the configuration: nobody to tell */
+    const struct conf_list *lists[ANNOUNCEMENT_LISTS_MAX];
+    size_t count = 0;
+    for (size_t i = 0; r == 1 && i < row.lists.count; i++)
+        if ((lists[count] = conf_find_list_id(e->conf, row.lists.ids[i])))
+            count++;
+    if (count == 0)
+        return r < 0 ? r : STORE_DONE; /* the lists are gone from the configuration: nobody to tell */
     const struct inform i = {.conf = e->conf, .db = db, .now_usec = now_usec};
-    return inform_finished(&i, list, &row, buf_view(&e->names));
+    return inform_finished(&i, lists, count, &row, buf_view(&e->names));
 }

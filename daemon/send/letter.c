@@ -63,7 +63,7 @@ static void print_return_path(struct letters *l, const struct claim *c, const ch
 
 static int write_to_recipient(struct letters *l, struct item *item) {
     const struct claim *c = &item->claim;
-    struct compiled *compiled = sending_mail(item->sending, c->language);
+    struct compiled *compiled = sending_mail(item->sending, c->list, c->language);
     int r = compiled ? print_token(l, item) : -ENOENT;
     if (r < 0)
         return r;

@@ -15,7 +15,7 @@ struct sending *sending_new(const struct announcement_row *row) {
     if (!s)
         return NULL;
     s->id = row->id;
-    s->list = row->list;
+    s->list = row->lists.ids[0];
     s->send_until_usec = row->send_until_usec;
     items_init(&s->waiting);
     return s;
@@ -45,6 +45,8 @@ static int read_bundle(struct spool *spool, int64_t id, struct bundle *b, struct
 void sending_unload(struct sending *s) {
     for (size_t i = 0; i < s->mail_count; i++)
         (void)compiled_free(s->mails[i].compiled);
+    free(s->mails);
+    s->mails = NULL;
     s->mail_count = s->bytes = 0;
     s->loaded = false;
 }
@@ -55,24 +57,29 @@ void sending_loading_done(struct sending_loading *l) {
 }
 
 int sending_load(struct sending *s, struct spool *spool, struct sending_loading *l, struct why *why) {
-    static const struct compile_options options = {0};
     if (!l->is_open) {
         bundle_init(&l->bundle);
         l->is_open = true;
+        sending_unload(s); /* of an attempt that came to nothing */
         int r = read_bundle(spool, s->id, &l->bundle, &l->head, why);
+        if (r == 0 && !(s->mails = calloc(l->head.list_count * l->head.language_count, sizeof *s->mails)))
+            r = why_set(why, -ENOMEM, "out of memory");
         return r < 0 ? r : STORE_MORE;
     }
-    if (s->mail_count == l->head.language_count) {
+    if (s->mail_count == l->head.list_count * l->head.language_count) {
         int r = compiled_has_page(s->mails[0].compiled)
                     ? archive_publish(&l->archiving, spool, s->id, &l->bundle, &l->head, why)
                     : 0;
         return r < 0 ? r : r ? STORE_MORE : STORE_DONE;
     }
     struct sending_mail *m = &s->mails[s->mail_count];
-    (void)snprintf(m->language, sizeof m->language, "%s", l->head.languages[s->mail_count]); /* codes are shorter */
-    int r = compile(&l->bundle, m->language, &options, why, &m->compiled);
+    const struct compile_options options = {.list = l->head.lists[s->mail_count / l->head.language_count]};
+    const char *language = l->head.languages[s->mail_count % l->head.language_count];
+    int r = compile(&l->bundle, language, &options, why, &m->compiled);
     if (r < 0)
         return r;
+    (void)snprintf(m->language, sizeof m->language, "%s", language); /* codes are shorter */
+    m->list = compiled_list(m->compiled);
     s->mail_count++;
     s->bytes += compiled_size(m->compiled);
     return STORE_MORE;
@@ -94,11 +101,16 @@ int sending_audience(struct spool *spool, int64_t id, struct arena *arena, const
     return r;
 }
 
-struct compiled *sending_mail(const struct sending *s, const char *language) {
-    for (size_t i = 0; i < s->mail_count; i++)
+struct compiled *sending_mail(const struct sending *s, uint32_t list, const char *language) {
+    struct compiled *first = NULL;
+    for (size_t i = 0; i < s->mail_count; i++) {
+        if (s->mails[i].list != list)
+            continue;
         if (strcmp(s->mails[i].language, language) == 0)
             return s->mails[i].compiled;
-    return s->mail_count ? s->mails[0].compiled : NULL;
+        first = first ? first : s->mails[i].compiled;
+    }
+    return first;
 }
 
 unsigned sending_claimed(const struct sending *s) {

@@ -15,6 +15,7 @@ struct compiled;
 struct spool;
 
 struct sending_mail {
+    uint32_t list;
     char language[16];
     struct compiled *compiled;
 };
@@ -25,7 +26,7 @@ struct sending {
     uint32_t list;
     uint64_t relays; /* bits of those that may carry it */
     int64_t send_until_usec;
-    struct sending_mail mails[BUNDLE_LANGUAGES_MAX];
+    struct sending_mail *mails; /* of each list in each language */
     size_t mail_count, bytes;
     int64_t loaded_usec;
 
@@ -46,7 +47,8 @@ struct sending {
 
 struct sending *sending_new(const struct announcement_row *row);
 struct sending *sending_free(struct sending *s);
-/* Reads the bundle, compiles its languages, and publishes its page where it gets one, one a call; STORE_MORE until all are. On the store's thread, while
+/* Reads the bundle, compiles it for each list in each language, and publishes its page where it gets one, one a call;
+ * STORE_MORE until all are. On the store's thread, while
  * nobody else touches s. Begin with a zeroed loading. */
 struct sending_loading {
     bool is_open;
@@ -58,8 +60,8 @@ int sending_load(struct sending *s, struct spool *spool, struct sending_loading 
 void sending_loading_done(struct sending_loading *l);
 /* Lets the compiled mails go. */
 void sending_unload(struct sending *s);
-/* In this language, or else the first; NULL where none is loaded. */
-struct compiled *sending_mail(const struct sending *s, const char *language);
+/* Of this list in this language, or else in the first; NULL where none is loaded. */
+struct compiled *sending_mail(const struct sending *s, uint32_t list, const char *language);
 /* There may be more to claim. */
 void sending_reopen(struct sending *s);
 /* Claimed and not yet recorded. */

@@ -31,7 +31,7 @@ struct stage {
             int64_t next_usec, recurring_usec;
         } survey;
         struct {
-            uint32_t list;
+            struct announcement_lists lists;
             int64_t give_up_usec;
             bool begun, read;
             struct arena arena;
@@ -164,7 +164,8 @@ static int step_gather(struct store_job *job, struct db *db) {
         g->gather.begun = r == 0;
         return r < 0 ? r : STORE_MORE;
     }
-    r = delivery_gather(db, g->id, &g->gather.list, 1, g->gather.languages, g->gather.language_count, g->gather.only);
+    r = delivery_gather(db, g->id, g->gather.lists.ids, g->gather.lists.count, g->gather.languages,
+                        g->gather.language_count, g->gather.only);
     return r == STORE_DONE ? announcement_begin_sending(db, g->id) : r;
 }
 
@@ -180,7 +181,7 @@ int stages_gather(const struct stages *s, const struct announcement_row *row, in
     struct stage *g = stage_new(s, row->id);
     if (!g)
         return -ENOMEM;
-    g->gather.list = row->list;
+    g->gather.lists = row->lists;
     g->gather.give_up_usec = give_up_usec;
     g->gather.begun = row->state == ANNOUNCEMENT_GATHERING;
     arena_init(&g->gather.arena);

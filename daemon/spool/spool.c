@@ -20,9 +20,9 @@ static const struct {
     const char *name;
     mode_t mode;
 } folders[] = {
-    {"incoming", 0770},     {"announcements", 0700},  {"rejected", 0770}, {"requests", 0755},
-    {"requests/web", 0770}, {"requests/mail", 0770},  {"applied", 0700},  {"public", 0755},
-    {"public/keys", 0755},  {"public/archive", 0755}, {"tmp", 0700},
+    {"incoming", 0770},     {"announcements", 0700},  {"rejected", 0770},       {"requests", 0755},
+    {"requests/web", 0770}, {"requests/mail", 0770},  {"applied", 0700},        {"public", 0755},
+    {"public/keys", 0755},  {"public/archive", 0755}, {"public/several", 0755}, {"tmp", 0700},
 };
 
 int spool_open(const char *path, struct why *why, struct spool **ret) {

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "base/number.h"
 #include "store/db.h"
 #include "store/delivery.h"
 #include "store/store.h"
@@ -25,7 +26,26 @@ const char *announcement_state_name(enum announcement_state s) {
     return "unknown";
 }
 
+bool announcement_lists_have(const struct announcement_lists *lists, uint32_t list) {
+    for (size_t i = 0; i < lists->count; i++)
+        if (lists->ids[i] == list)
+            return true;
+    return false;
+}
+
 /* --- Rows ---------------------------------------------------------------------------------------------------- */
+
+/* The names, parted as they are in list_names; they hold no commas. */
+static int insert_lists(struct db *db, const struct announcement_row *row) {
+    struct view names = view_of(row->list_names), name;
+    int r = 0;
+    for (size_t i = 0; r == 0 && i < row->lists.count; i++) {
+        (void)view_split(&names, ',', &name);
+        r = db_run(db, "INSERT INTO announcement_list (announcement, place, list, name) VALUES (?, ?, ?, ?)", NULL,
+                   "idiv", row->id, (int)i, (int64_t)row->lists.ids[i], view_trim(name));
+    }
+    return r;
+}
 
 int announcement_insert(struct db *db, struct announcement_row *row) {
     int r = db_run(db,
@@ -38,34 +58,45 @@ int announcement_insert(struct db *db, struct announcement_row *row) {
                    "ddtb"
                    "tiitiiit"
                    "it",
-                   row->name, (int64_t)row->list, row->list_name, row->subject, (int)ANNOUNCEMENT_INTAKE,
+                   row->name, (int64_t)row->lists.ids[0], row->list_names, row->subject, (int)ANNOUNCEMENT_INTAKE,
                    (int)row->resume_state, row->why, view_make(row->identity, sizeof row->identity), row->event_uid,
                    (int64_t)row->event_sequence, row->event_end_usec, row->by, row->created_usec, row->send_at_usec,
                    row->send_until_usec, row->only, row->series, row->occurrence);
     if (r == 0) {
         row->id = db_last_id(db);
         row->state = ANNOUNCEMENT_INTAKE;
+        r = insert_lists(db, row);
     }
     return r;
 }
 
 #define COLUMNS                                                                                                        \
-    "id, name, list_name, subject, why, by, event_uid, list, state, resume_state, identity, event_sequence, "          \
+    "id, name, list_name, subject, why, by, event_uid, (SELECT group_concat(list) FROM (SELECT list FROM "             \
+    "announcement_list WHERE announcement = announcement.id ORDER BY place)), state, resume_state, identity, "         \
+    "event_sequence, "                                                                                                 \
     "event_end, "                                                                                                      \
     "created, send_at, send_until, released, started, finished, total, pending, delivered, deferred, refused, "        \
     "in_doubt, left_out, only_text, purged, series, occurrence"
+
+static void read_lists(struct view text, struct announcement_lists *ret) {
+    struct view one;
+    uint64_t id;
+    ret->count = 0;
+    while (ret->count < ANNOUNCEMENT_LISTS_MAX && view_split(&text, ',', &one))
+        if (number_parse_u64(one, UINT32_MAX, &id) == 0)
+            ret->ids[ret->count++] = (uint32_t)id;
+}
 
 /* Strings are the statement's. */
 static void read_row(const struct row *row, struct announcement_row *ret) {
     *ret = (struct announcement_row){
         .id = row_int(row, 0),
         .name = row_text(row, 1),
-        .list_name = row_text(row, 2),
+        .list_names = row_text(row, 2),
         .subject = row_text(row, 3),
         .why = row_text(row, 4),
         .by = row_text(row, 5),
         .event_uid = row_text(row, 6),
-        .list = (uint32_t)row_int(row, 7),
         .state = (enum announcement_state)row_int(row, 8),
         .resume_state = (enum announcement_state)row_int(row, 9),
         .event_sequence = (unsigned)row_int(row, 11),
@@ -88,6 +119,7 @@ static void read_row(const struct row *row, struct announcement_row *ret) {
         .series = row_int(row, 28),
         .occurrence = row_text(row, 29),
     };
+    read_lists(row_view(row, 7), &ret->lists);
     struct view identity = row_view(row, 10);
     if (identity.len == sizeof ret->identity)
         memcpy(ret->identity, identity.ptr, identity.len);
@@ -101,16 +133,30 @@ int announcement_get(struct db *db, int64_t id, struct arena *arena, struct anno
     if (r < 0 || (r = db_next(row)) <= 0)
         return r;
     read_row(row, ret);
-    const char **strings[] = {&ret->name, &ret->list_name, &ret->subject, &ret->why,
-                              &ret->by,   &ret->event_uid, &ret->only,    &ret->occurrence};
+    const char **strings[] = {&ret->name, &ret->list_names, &ret->subject, &ret->why,
+                              &ret->by,   &ret->event_uid,  &ret->only,    &ret->occurrence};
     for (size_t i = 0; i < sizeof strings / sizeof *strings; i++)
         *strings[i] = arena_strdup(arena, *strings[i]);
     db_end(row);
     return arena_failed(arena) ? -ENOMEM : 1;
 }
 
+int announcement_get_lists(struct db *db, int64_t id, struct announcement_lists *ret) {
+    struct row *row = NULL;
+    int r = db_query(db, "SELECT list FROM announcement_list WHERE announcement = ? ORDER BY place", &row, "i", id);
+    ret->count = 0;
+    while (r == 0 && (r = db_next(row)) == 1) {
+        if (ret->count < ANNOUNCEMENT_LISTS_MAX)
+            ret->ids[ret->count++] = (uint32_t)row_int(row, 0);
+        r = 0;
+    }
+    return r < 0 ? r : ret->count > 0;
+}
+
 int announcement_delete_intake(struct db *db, int64_t id) {
-    return db_run(db, "DELETE FROM announcement WHERE id = ? AND state = 1", NULL, "i", id);
+    int64_t changed = 0;
+    int r = db_run(db, "DELETE FROM announcement WHERE id = ? AND state = 1", &changed, "i", id);
+    return r < 0 || !changed ? r : db_run(db, "DELETE FROM announcement_list WHERE announcement = ?", NULL, "i", id);
 }
 
 int announcement_each(struct db *db, bool live_only, unsigned max, announcement_on_row *on_row, void *user) {
@@ -140,8 +186,9 @@ int announcement_find_same(struct db *db, uint32_t list, const uint8_t identity[
                            int64_t *ret_id) {
     return db_get_int(
         db,
-        "SELECT id FROM announcement WHERE list = ? AND identity = ? AND series = 0 AND (state < 7 OR state = 9 OR "
-        "created >= ?) ORDER BY id DESC LIMIT 1",
+        "SELECT a.id FROM announcement_list l CROSS JOIN announcement a ON a.id = l.announcement "
+        "WHERE l.list = ? AND a.identity = ? AND a.series = 0 AND (a.state < 7 OR a.state = 9 OR a.created >= ?) "
+        "ORDER BY a.id DESC LIMIT 1",
         ret_id, "ibi", (int64_t)list, view_make(identity, 32), since_usec);
 }
 

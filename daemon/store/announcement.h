@@ -31,10 +31,20 @@ enum announcement_state {
 };
 const char *announcement_state_name(enum announcement_state s); /* gathering is shown as "sending" */
 
+/* The lists of an announcement, in the order in which it names them: a person is written to through the first that
+ * reaches them. At least one. */
+enum { ANNOUNCEMENT_LISTS_MAX = 32 };
+struct announcement_lists {
+    uint32_t ids[ANNOUNCEMENT_LISTS_MAX];
+    size_t count;
+};
+bool announcement_lists_have(const struct announcement_lists *lists, uint32_t list);
+
 struct announcement_row {
     int64_t id;
-    const char *name, *list_name, *subject, *why, *by, *event_uid, *only; /* only: its filter as written, or "" */
-    uint32_t list;
+    const char *name, *list_names,              /* as they were then: "workshops, donors" */
+        *subject, *why, *by, *event_uid, *only; /* only: its filter as written, or "" */
+    struct announcement_lists lists;
     enum announcement_state state, resume_state;
     uint8_t identity[32];
     unsigned event_sequence;
@@ -45,21 +55,25 @@ struct announcement_row {
     const char *occurrence; /* that date, or "" */
 };
 
-/* Inserts in state intake; row->id is set. resume_state says what it is to become. */
+/* Inserts in state intake; row->id is set. resume_state says what it is to become. list_names: in the order of lists,
+ * parted by ", ". */
 int announcement_insert(struct db *db, struct announcement_row *row);
 /* 1 found, 0 not. Strings in the arena. */
 int announcement_get(struct db *db, int64_t id, struct arena *arena, struct announcement_row *ret);
+/* The lists alone, of any announcement that ever was: 1 found, 0 not. */
+int announcement_get_lists(struct db *db, int64_t id, struct announcement_lists *ret);
 int announcement_delete_intake(struct db *db, int64_t id); /* only from intake */
 /* The newest first; all states or only live ones (not done, not stopped). */
 typedef int announcement_on_row(void *user, const struct announcement_row *row);
 int announcement_each(struct db *db, bool live_only, unsigned max, announcement_on_row *on_row, void *user);
-/* The same identity in the same list, unfinished or created after since_usec, no date of a series: 1 and its id. */
+/* The same identity with this list among its lists, unfinished or created after since_usec, no date of a series: 1 and
+ * its id. */
 int announcement_find_same(struct db *db, uint32_t list, const uint8_t identity[32], int64_t since_usec,
                            int64_t *ret_id);
-/* A held, scheduled or recurring one of the same name and list, no date of a series: what a new one replaces. 1 and its
- * id. */
+/* A held, scheduled or recurring one of the same name and first list, no date of a series: what a new one replaces. 1
+ * and its id. */
 int announcement_find_replaceable(struct db *db, uint32_t list, const char *name, int64_t *ret_id);
-/* The event's UID that an earlier announcement of that name and list used, if its event ends after now. 1 and uid,
+/* The event's UID that an earlier announcement of that name and first list used, if its event ends after now. 1 and uid,
  * sequence. */
 int announcement_find_event(struct db *db, uint32_t list, const char *name, int64_t now_usec, struct arena *arena,
                             const char **ret_uid, unsigned *ret_sequence);

@@ -96,6 +96,7 @@ int delivery_is_claimed(struct db *db, int64_t subscriber);
 /* One row of a report, in order of ids. */
 struct delivery_row {
     int64_t subscriber;
+    uint32_t list; /* through which it reaches them */
     const char *address, *name, *language;
     enum delivery_state state;
     int64_t at_usec;

@@ -55,6 +55,7 @@ static int tell_row(struct report *t, const struct row *row) {
         .status = row_text(row, 10),
         .text = row_text(row, 11),
         .relay = row_text(row, 12),
+        .list = (uint32_t)row_int(row, 13),
     };
     return t->on_row(t->user, &one);
 }
@@ -69,6 +70,7 @@ static int tell_person(struct report *t, const struct audience_person *p) {
         .subscriber = p->subscriber,
         .address = found ? row_text(row, 0) : "",
         .name = found ? name_of(row, 1, &t->name) : "",
+        .list = t->block.lists[p->list],
         .language = t->block.languages[p->language],
         .state = is_claimed ? DELIVERY_CLAIMED : DELIVERY_PENDING,
         .attempts = is_claimed,
@@ -127,12 +129,12 @@ static int tell_next(struct report *t, struct row **row, int64_t *at, bool *over
 
 static int report_page(struct report *t, int64_t *cursor, bool *over) {
     struct row *row = NULL;
-    int r =
-        db_query(t->db,
-                 "SELECT " PERSON ", d.subscriber, d.language, d.state, d.at, d.attempts, d.code, d.status, d.text, "
-                 "d.relay FROM delivery d LEFT JOIN subscriber s ON s.id = d.subscriber WHERE d.announcement = ? "
-                 "AND d.subscriber > ? ORDER BY d.subscriber",
-                 &row, "ii", t->announcement, *cursor);
+    int r = db_query(
+        t->db,
+        "SELECT " PERSON ", d.subscriber, d.language, d.state, d.at, d.attempts, d.code, d.status, d.text, "
+        "d.relay, d.list FROM delivery d LEFT JOIN subscriber s ON s.id = d.subscriber WHERE d.announcement = ? "
+        "AND d.subscriber > ? ORDER BY d.subscriber",
+        &row, "ii", t->announcement, *cursor);
     if (r < 0 || (r = db_next(row)) < 0)
         return r;
     if (r == 0)

@@ -1,6 +1,7 @@
 #include "store/reach.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "mail/attributes.h"
@@ -31,54 +32,145 @@ static void keep_names(struct reach *r, const struct filter_person *p) {
         keep_name(r, r->tags, &r->tag_count, name);
 }
 
-static void count_member(struct reach *r, struct filter *only, const struct row *row) {
+/* ---- walking several lists at once, in order of ids ---- */
+
+struct page {
+    uint32_t list;
+    struct {
+        int64_t subscriber;
+        bool active;
+    } members[PAGE];
+    int count, at;
+};
+
+static int fill(struct db *db, struct page *p, int64_t cursor) {
+    struct row *row = NULL;
+    int e = db_query(
+        db,
+        "SELECT subscriber, state = ? AND " VISIBLE_IMPORT("import") " FROM subscription WHERE list = ? AND "
+                                                                     "subscriber > ? ORDER BY subscriber LIMIT ?",
+        &row, "diid", (int)SUBSCRIPTION_ACTIVE, (int64_t)p->list, cursor, PAGE);
+    p->count = p->at = 0;
+    while (e == 0 && (e = db_next(row)) == 1) {
+        p->members[p->count].subscriber = row_int(row, 0);
+        p->members[p->count++].active = row_int(row, 1);
+        e = 0;
+    }
+    return e;
+}
+
+/* The next person who is active on one of the lists, and on which; 0 at the end. */
+static int next_person(struct db *db, struct page *pages, size_t count, int64_t *cursor, bool *ret_on) {
+    for (;;) {
+        int64_t least = INT64_MAX;
+        bool active = false;
+        for (size_t i = 0; i < count; i++) {
+            struct page *p = &pages[i];
+            int e = p->at == p->count && p->count == PAGE ? fill(db, p, p->members[PAGE - 1].subscriber) : 0;
+            if (e < 0)
+                return e;
+            if (p->at < p->count && p->members[p->at].subscriber < least)
+                least = p->members[p->at].subscriber;
+        }
+        if (least == INT64_MAX)
+            return 0;
+        for (size_t i = 0; i < count; i++) {
+            struct page *p = &pages[i];
+            bool is_on = p->at < p->count && p->members[p->at].subscriber == least;
+            ret_on[i] = is_on && p->members[p->at].active;
+            active |= ret_on[i];
+            p->at += is_on;
+        }
+        *cursor = least;
+        if (active)
+            return 1;
+    }
+}
+
+/* ---- counting ---- */
+
+/* Whether the filter means this member, whose language comes back. */
+static int look_at(struct db *db, uint32_t list, int64_t subscriber, struct filter *only, struct reach *r,
+                   bool *ret_meant, struct buf *language) {
+    struct row *row = NULL;
     struct filter_person p;
-    filtered_person(row, 2, &p);
-    r->members++;
+    int e = db_query(db,
+                     "SELECT " FILTERED_COLUMNS " FROM subscription u CROSS JOIN subscriber s ON s.id = u.subscriber "
+                     "WHERE u.list = ? AND u.subscriber = ?",
+                     &row, "ii", (int64_t)list, subscriber);
+    if (e < 0 || (e = db_next(row)) <= 0)
+        return e;
+    filtered_person(row, 0, &p);
     if (filter_is_looking(only)) {
         filter_look(only, &p);
         keep_names(r, &p);
     }
-    if (filter_matches(only, &p)) {
-        AUTOFREE char *language = view_dup(p.language);
-        subscription_census_add(&r->census, language ? language : "");
-    }
+    *ret_meant = filter_matches(only, &p);
+    buf_clear(language);
+    buf_add_view(language, p.language);
+    db_end(row);
+    return 0;
 }
 
-/* Looks at every member of a range of keys, meant or not, so that a page is bounded. */
-static int count_page(struct db *db, uint32_t list, struct filter *only, struct reach *r, bool *ret_more) {
+static int read_language(struct db *db, int64_t subscriber, struct buf *to) {
     struct row *row = NULL;
-    int e = db_query(db,
-                     "SELECT u.subscriber, u.state, " FILTERED_COLUMNS
-                     " FROM subscription u CROSS JOIN subscriber s ON s.id = u.subscriber WHERE u.list = ? AND "
-                     "u.subscriber > ? AND " VISIBLE_IMPORT("u.import") " ORDER BY u.subscriber LIMIT ?",
-                     &row, "iid", (int64_t)list, r->census.cursor, PAGE);
-    int count = 0;
-    bool over = false; /* asked at each row: a long filter on long texts takes its time */
-    for (; e == 0 && !over && (e = db_next(row)) == 1; count++, e = 0) {
-        r->census.cursor = row_int(row, 0);
-        if (row_int(row, 1) == SUBSCRIPTION_ACTIVE)
-            count_member(r, only, row);
-        over = db_slice_over(db);
-    }
-    if (over)
-        db_end(row);
-    *ret_more = over || count == PAGE;
-    return e < 0 ? e : arena_failed(&r->arena) ? -ENOMEM : 0;
+    int e = db_query(db, "SELECT language FROM subscriber WHERE id = ?", &row, "i", subscriber);
+    if (e < 0 || (e = db_next(row)) <= 0)
+        return e;
+    buf_clear(to);
+    buf_add_view(to, row_view(row, 0));
+    db_end(row);
+    return 0;
 }
 
-int reach_count(struct db *db, uint32_t list, struct filter *only, struct reach *r) {
-    if (!only) {
-        int e = subscription_census(db, list, true, &r->census);
+static int count_person(struct db *db, const struct page *pages, size_t count, const bool *on, struct filter *only,
+                        struct reach *r) {
+    AUTOBUF struct buf language = BUF_INIT(4096);
+    unsigned lists = 0;
+    int e = only ? 0 : read_language(db, r->census.cursor, &language);
+    for (size_t i = 0; e == 0 && i < count; i++) {
+        bool meant = on[i];
+        if (on[i] && only)
+            e = look_at(db, pages[i].list, r->census.cursor, only, r, &meant, &language);
+        lists += meant;
+    }
+    r->members++;
+    r->several += lists > 1;
+    if (e == 0 && lists)
+        subscription_census_add(&r->census, buf_str(&language));
+    return e;
+}
+
+/* Goes on behind the cursor, until the slice is over or all are counted. */
+static int count_all(struct db *db, struct page *pages, size_t count, struct filter *only, struct reach *r) {
+    bool on[REACH_LISTS_MAX];
+    int64_t cursor = r->census.cursor;
+    int e = 0;
+    for (size_t i = 0; e == 0 && i < count; i++)
+        e = fill(db, &pages[i], cursor);
+    while (e == 0 && (e = next_person(db, pages, count, &cursor, on)) == 1) {
+        r->census.cursor = cursor;
+        e = count_person(db, pages, count, on, only, r);
+        if (e == 0 && db_slice_over(db)) /* a long filter on long texts takes its time */
+            return STORE_MORE;
+    }
+    return e < 0 ? e : arena_failed(&r->arena) ? -ENOMEM : STORE_DONE;
+}
+
+int reach_count(struct db *db, const uint32_t *lists, size_t list_count, struct filter *only, struct reach *r) {
+    if (!only && list_count == 1) {
+        int e = subscription_census(db, lists[0], true, &r->census);
         r->members = r->census.active;
         return e;
     }
-    bool more = true;
-    int e;
-    do
-        e = count_page(db, list, only, r, &more);
-    while (e == 0 && more && !db_slice_over(db));
-    return e < 0 ? e : more ? STORE_MORE : STORE_DONE;
+    struct page *pages = list_count <= REACH_LISTS_MAX ? calloc(list_count, sizeof *pages) : NULL;
+    if (!pages)
+        return list_count <= REACH_LISTS_MAX ? -ENOMEM : -E2BIG;
+    for (size_t i = 0; i < list_count; i++)
+        pages[i].list = lists[i];
+    int e = count_all(db, pages, list_count, only, r);
+    free(pages);
+    return e;
 }
 
 void reach_done(struct reach *r) {

@@ -86,3 +86,14 @@ CREATE TABLE returned_run (
 -- When the admin was last told of a destination.
 CREATE TABLE returned_told (domain TEXT PRIMARY KEY, at INTEGER NOT NULL) STRICT, WITHOUT ROWID;
 CREATE TABLE returned_count (kind TEXT PRIMARY KEY, count INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+
+-- The lists of an announcement, in the order in which it names them; announcement.list is the first. Names as they were.
+CREATE TABLE announcement_list (
+    announcement INTEGER NOT NULL,
+    place INTEGER NOT NULL, -- from 0
+    list INTEGER NOT NULL,
+    name TEXT NOT NULL,
+    PRIMARY KEY (announcement, place)
+) STRICT, WITHOUT ROWID;
+INSERT INTO announcement_list (announcement, place, list, name) SELECT id, 0, list, list_name FROM announcement;
+CREATE INDEX announcement_list_list ON announcement_list (list, announcement);

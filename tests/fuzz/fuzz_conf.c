@@ -22,9 +22,10 @@ static void freeze(const struct conf *conf, const struct conf_list *list) {
     AUTOBUF struct buf one = BUF_INIT(4 << 20), other = BUF_INIT(4 << 20);
     struct conf *frozen = NULL;
     size_t errors = 0;
-    conf_dump_list(conf, list, &one);
+    conf_dump_lists(conf, &list, 1, &one);
     must(conf_parse_frozen(buf_view(&one), "frozen", on_error, &errors, &frozen) == 0);
-    conf_dump_list(frozen, conf_find_list(frozen, view_of(list->name)), &other);
+    list = conf_find_list(frozen, view_of(list->name));
+    conf_dump_lists(frozen, &list, 1, &other);
     must(view_eq(buf_view(&one), buf_view(&other)));
     (void)conf_unref(frozen);
 }

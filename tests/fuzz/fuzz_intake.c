@@ -124,7 +124,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     struct source source;
     struct intake_result result;
     const struct intake_options options = {
-        .conf = configuration(), .list = "twins", .now_usec = INT64_C(1754294400000000), .allow_past = true};
+        .conf = configuration(), .lists = "twins", .now_usec = INT64_C(1754294400000000), .allow_past = true};
     if (!read_source(view_make(data, size), &source))
         return 0;
     problems_init(&problems);

@@ -22,7 +22,12 @@ static const char intake_settings[] =
     "privacy-url = https://partnerschaften.example/datenschutz\n"
     "[list twins]\nsender = office\ntitle = Städtepartnerschaften\nlanguages = de, ar, en, fr, he, it, pl, uk\n"
     "coordinators = vera@coordinators.example\n"
-    "[list lisbon]\nsender = office\ntitle = Lissabon\nlanguages = de\ntimezone = Europe/Lisbon\n";
+    "[list lisbon]\nsender = office\ntitle = Lissabon\nlanguages = de\ntimezone = Europe/Lisbon\ntone = informal\n"
+    "coordinators = vera@coordinators.example, jo@coordinators.example\n"
+    "[list donors]\nsender = office\ntitle = Spenden\nlanguages = de, nl\nrelay = main\nfrom-name = Spenderkreis\n"
+    "[sender club]\nname = Club\naddress = club@club.example\npublic-url = https://club.example\n"
+    "organisation = Club\n"
+    "[list club]\nsender = club\ntitle = Club\nlanguages = de\n";
 
 static inline void intake_on_error(void *user, const struct why *why) {
     (void)user;

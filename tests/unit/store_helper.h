@@ -73,10 +73,10 @@ static inline int64_t fixture_member(struct db *db, uint32_t list, int n, const 
 
 static inline int64_t fixture_announcement(struct db *db, uint32_t list, int64_t send_until) {
     struct announcement_row row = {.name = "workshop",
-                                   .list_name = "twins",
+                                   .list_names = "twins",
                                    .subject = "Workshop",
                                    .by = "test",
-                                   .list = list,
+                                   .lists = {{list}, 1},
                                    .created_usec = 1000,
                                    .send_until_usec = send_until};
     assert_int_equal(announcement_insert(db, &row), 0);

@@ -71,7 +71,7 @@ static void begin(struct house *h, const char *name, const char *text, struct ad
     a->conf = conf_ref(h->conf);
     a->spool = h->spool;
     a->keys = h->keys;
-    a->list = "twins";
+    a->lists = "twins";
     a->by = "vera";
     admit_init(a);
 }
@@ -143,10 +143,10 @@ static void taken_in(void **state) {
     struct announcement_row row = row_of(h, a.id, &arena);
     assert_int_equal(row.state, ANNOUNCEMENT_SCHEDULED);
     assert_string_equal(row.name, "a");
-    assert_string_equal(row.list_name, "twins");
+    assert_string_equal(row.list_names, "twins");
     assert_string_equal(row.subject, "Eins");
     assert_string_equal(row.by, "vera");
-    assert_true(row.list == conf_find_list(h->conf, VIEW("twins"))->id);
+    assert_true(row.lists.count == 1 && row.lists.ids[0] == conf_find_list(h->conf, VIEW("twins"))->id);
     assert_true(row.send_at_usec == a.send_at_usec && row.send_until_usec == 0 && row.event_end_usec > 0);
     assert_true(row.event_uid[0] != '\0');
     assert_memory_equal(row.identity, a.result.head.identity, 32);

@@ -71,11 +71,11 @@ static void times_and_reasons_are_kept(void **state) {
     AUTOARENA struct arena arena = {0};
     struct why why = {0};
     struct announcement_row row = {.name = "funding",
-                                   .list_name = "twins",
+                                   .list_names = "twins",
                                    .subject = "Förderung",
                                    .by = "vera",
                                    .event_uid = "uid-1",
-                                   .list = UINT32_MAX,
+                                   .lists = {{UINT32_MAX}, 1},
                                    .event_sequence = 3,
                                    .event_end_usec = 900,
                                    .created_usec = 10,
@@ -87,12 +87,13 @@ static void times_and_reasons_are_kept(void **state) {
     assert_true(row.id > 0);
     struct announcement_row got = get(f->db, row.id, &arena);
     assert_string_equal(got.name, "funding");
-    assert_string_equal(got.list_name, "twins");
+    assert_string_equal(got.list_names, "twins");
     assert_string_equal(got.subject, "Förderung");
     assert_string_equal(got.by, "vera");
     assert_string_equal(got.event_uid, "uid-1");
     assert_string_equal(got.why, "");
-    assert_true(got.list == UINT32_MAX && got.event_sequence == 3 && got.event_end_usec == 900);
+    assert_true(got.lists.count == 1 && got.lists.ids[0] == UINT32_MAX && got.event_sequence == 3 &&
+                got.event_end_usec == 900);
     assert_true(got.created_usec == 10 && got.send_at_usec == 20 && got.send_until_usec == 1000);
     assert_memory_equal(got.identity, row.identity, 32);
     assert_int_equal(got.state, ANNOUNCEMENT_INTAKE);
@@ -131,7 +132,7 @@ static void the_deadline_is_fixed_at_the_start(void **state) {
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct arena arena AUTOARENA = {0};
-        struct announcement_row row = {.name = "x", .list_name = "twins", .subject = "x", .by = "vera"};
+        struct announcement_row row = {.name = "x", .list_names = "twins", .subject = "x", .by = "vera"};
         row.created_usec = 10;
         row.send_until_usec = cases[i].send_until;
         row.event_end_usec = cases[i].event_end;

@@ -131,7 +131,8 @@ static void heads(void **state) {
     struct bundle b;
     struct why why;
     struct bundle_head got, h = {.name = "Städte; #1 = x",
-                                 .list = "twins",
+                                 .lists = {"twins", "donors"},
+                                 .list_count = 2,
                                  .first = "Städte; #1 = x.md",
                                  .template = "workshop",
                                  .uid = "abc@x.example",
@@ -145,7 +146,9 @@ static void heads(void **state) {
     head_as(&b, &h);
     assert_int_equal(bundle_head_read(&b, &got, &why), 0);
     assert_string_equal(got.name, h.name);
-    assert_string_equal(got.list, h.list);
+    assert_int_equal(got.list_count, 2);
+    assert_string_equal(got.lists[0], "twins");
+    assert_string_equal(got.lists[1], "donors");
     assert_string_equal(got.first, h.first);
     assert_string_equal(got.template, h.template);
     assert_string_equal(got.uid, h.uid);
@@ -170,16 +173,17 @@ static void damaged_heads(void **state) {
         const char *name, *text;
         int want;
     } cases[] = {
-        {"least", "[bundle]\nformat = 1\n[texts]\nde = a.md\n", 0},
+        {"least", "[bundle]\nformat = 1\nlist = a\n[texts]\nde = a.md\n", 0},
         {"empty", "", -EINVAL},
-        {"another format", "[bundle]\nformat = 2\n[texts]\nde = a.md\n", -EINVAL},
+        {"no list", "[bundle]\nformat = 2\n[texts]\nde = a.md\n", -EINVAL},
+        {"another format", "[bundle]\nformat = 3\nlist = a\n[texts]\nde = a.md\n", -EINVAL},
         {"no format", "[bundle]\nname = x\n[texts]\nde = a.md\n", -EINVAL},
-        {"no text", "[bundle]\nformat = 1\n", -EINVAL},
-        {"broken", "[bundle\nformat = 1\n[texts]\nde = a.md\n", -EINVAL},
-        {"identity", "[bundle]\nformat = 1\nidentity = 00\n[texts]\nde = a.md\n", -EINVAL},
-        {"sequence", "[bundle]\nformat = 1\nsequence = -1\n[texts]\nde = a.md\n", -EINVAL},
-        {"created", "[bundle]\nformat = 1\ncreated = now\n[texts]\nde = a.md\n", -EINVAL},
-        {"a newer key is skipped", "[bundle]\nformat = 1\nfoo = x\n[texts]\nde = a.md\n", 0},
+        {"no text", "[bundle]\nformat = 1\nlist = a\n", -EINVAL},
+        {"broken", "[bundle\nformat = 1\nlist = a\n[texts]\nde = a.md\n", -EINVAL},
+        {"identity", "[bundle]\nformat = 1\nlist = a\nidentity = 00\n[texts]\nde = a.md\n", -EINVAL},
+        {"sequence", "[bundle]\nformat = 1\nlist = a\nsequence = -1\n[texts]\nde = a.md\n", -EINVAL},
+        {"created", "[bundle]\nformat = 1\nlist = a\ncreated = now\n[texts]\nde = a.md\n", -EINVAL},
+        {"a newer key is skipped", "[bundle]\nformat = 1\nlist = a\nfoo = x\n[texts]\nde = a.md\n", 0},
     };
     for (size_t i = 0; i < COUNT_OF(cases); i++) {
         struct bundle b;
@@ -191,7 +195,7 @@ static void damaged_heads(void **state) {
         bundle_done(&b);
     }
     AUTOBUF struct buf many = BUF_INIT(10000);
-    buf_puts(&many, "[bundle]\nformat = 1\n[texts]\n");
+    buf_puts(&many, "[bundle]\nformat = 1\nlist = a\n[texts]\n");
     for (int i = 0; i <= BUNDLE_LANGUAGES_MAX; i++) {
         struct bundle b;
         struct bundle_head got;

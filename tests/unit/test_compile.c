@@ -30,7 +30,7 @@ struct mail {
 
 static void compose_mail(struct mail *m, const struct intake_file *files, size_t count, const char *language,
                          const struct compose_recipient *to, bool preview, const char *of_sender) {
-    const struct intake_options options = {.list = "twins", .allow_past = true};
+    const struct intake_options options = {.lists = "twins", .allow_past = true};
     const struct compile_options compiling = {.preview = preview};
     struct why why = {0};
     intake_make(&m->made, files, count, &options, of_sender);

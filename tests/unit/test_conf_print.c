@@ -75,7 +75,7 @@ static void a_bundle_freezes_one_list(void **state) {
     const struct conf_list *list = conf_find_list(c, VIEW("b-list"));
     AUTOBUF struct buf one = BUF_INIT(100000), other = BUF_INIT(100000), errors = BUF_INIT(10000);
     struct conf *frozen = NULL;
-    conf_dump_list(c, list, &one);
+    conf_dump_lists(c, &list, 1, &one);
     assert_null(strstr(buf_str(&one), "[relay"));
     assert_null(strstr(buf_str(&one), "a-list"));
     assert_null(strstr(buf_str(&one), "office"));
@@ -88,7 +88,7 @@ static void a_bundle_freezes_one_list(void **state) {
     assert_string_equal(again->timezone, "Europe/Berlin");
     assert_string_equal(frozen->timezone, "Europe/Berlin");
     assert_int_equal(again->relays.count, 2);
-    conf_dump_list(frozen, again, &other);
+    conf_dump_lists(frozen, &again, 1, &other);
     assert_string_equal(buf_str(&one), buf_str(&other));
     frozen = conf_unref(frozen);
 }

@@ -139,17 +139,17 @@ static void announce(struct house *h, const char *list) {
         assert_int_equal(bundle_add(&files, "hello.en.md", view_of(english)), 0);
     assert_int_equal(source_from(&files, "hello.md", &source, &why), 0);
     problems_init(&problems);
-    const struct intake_options options = {.conf = h->conf, .list = list, .now_usec = clock_now_usec()};
+    const struct intake_options options = {.conf = h->conf, .lists = list, .now_usec = clock_now_usec()};
     if (intake_check(&source, &options, &problems, &result) < 0)
         fail_msg("%s", problems.count ? problems.items[0].key : "intake");
     struct db *db = open_db(h);
     struct announcement_row row = {.name = "hello",
-                                   .list_name = list,
+                                   .list_names = list,
                                    .subject = "Guten Tag",
                                    .by = "test",
                                    .why = "",
                                    .event_uid = "",
-                                   .list = result.list->id,
+                                   .lists = {{result.lists[0]->id}, 1},
                                    .created_usec = clock_now_usec(),
                                    .resume_state = ANNOUNCEMENT_SCHEDULED};
     assert_int_equal(announcement_insert(db, &row), 0);

@@ -130,7 +130,7 @@ static void proofs(void **state) {
                                            .languages = {{"de", 400}, {"uk", 5}, {"cs", 3}, {"", 1}},
                                            .language_count = 4},
                                 .members = 412};
-    const struct intake_options options = {.list = "twins"};
+    const struct intake_options options = {.lists = "twins"};
     struct intake_made m;
     AUTOBUF struct buf mail = BUF_INIT(1 << 20), to = BUF_INIT(1000), text = BUF_INIT(1 << 20),
                        subject = BUF_INIT(1000);
@@ -165,7 +165,7 @@ static void proofs(void **state) {
         url = view_slice(url, view_search(url, VIEW("/u/")) + 3, url.len);
         assert_int_equal(token_verify(h->keys, view_slice(url, 0, view_find(url, '/')), &t), 0);
         assert_int_equal(t.purpose, TOKEN_TEST);
-        assert_true(t.list == m.result.list->id);
+        assert_true(t.list == m.result.lists[0]->id);
         assert_non_null(strstr(buf_str(&unsubscribe), i ? "/12/uk>" : "/12/de>"));
     }
     assert_int_equal(next(h, "none", "de", &mail, &to), 0);
@@ -224,7 +224,8 @@ static void results(void **state) {
     for (size_t l = 0; l < COUNT_OF(languages); l++) {
         AUTOBUF struct buf subject = BUF_INIT(1000);
         speak(h, languages[l]);
-        assert_int_equal(inform_finished(&h->inform, &h->conf->lists[0], &row,
+        const struct conf_list *list = &h->conf->lists[0];
+        assert_int_equal(inform_finished(&h->inform, &list, 1, &row,
                                          l % 2 ? VIEW("") : VIEW("  a@town.example: 550 no such user\n")),
                          0);
         assert_int_equal(next(h, "finished", languages[l], &mail, &to), 1);

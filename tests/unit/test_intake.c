@@ -21,9 +21,9 @@ struct a_case {
 static void expect(const struct a_case *c) {
     struct intake_made m;
     AUTOBUF struct buf got = BUF_INIT(1 << 20);
-    const struct intake_options options = {.list = !c->list     ? "twins"
-                                                   : c->list[0] ? c->list
-                                                                : NULL,
+    const struct intake_options options = {.lists = !c->list     ? "twins"
+                                                    : c->list[0] ? c->list
+                                                                 : NULL,
                                            .send_at_usec = c->send_at,
                                            .allow_past = c->allow_past};
     intake_make(&m, c->files, FILES, &options, "");
@@ -83,7 +83,18 @@ static void heads(void **state) {
         {"no list", ONE(SUBJECT "---" HI), "a.md:no-list", ""},
         {"list of the file", ONE(SUBJECT "list = twins\n---" HI), "", ""},
         {"unknown list", ONE(SUBJECT "list = twin\n---" HI), "a.md:3:unknown-list(twin)?twins", ""},
-        {"several lists", ONE(SUBJECT "list = twins, lisbon\n---" HI), "a.md:3:several-lists", ""},
+        {"several lists", ONE(SUBJECT "list = twins, lisbon\n---" HI), "", ""},
+        {"as the command says", ONE(SUBJECT "list = twins, lisbon\n---" HI), "", "lisbon,twins"},
+        {"fewer than the command says", ONE(SUBJECT "list = twins\n---" HI), "a.md:3:other-list(twins|lisbon, twins)",
+         "lisbon, twins"},
+        {"more", ONE(SUBJECT "list = twins, lisbon\n---" HI), "a.md:3:other-list(twins, lisbon|twins)"},
+        {"twice", ONE(SUBJECT "list = twins, lisbon,twins\n---" HI), "a.md:3:list-twice(twins)", ""},
+        {"one is unknown", ONE(SUBJECT "list = twins, lisbn\n---" HI), "a.md:3:unknown-list(lisbn)?lisbon", ""},
+        {"none between commas", ONE(SUBJECT "list = twins,, lisbon\n---" HI), "a.md:3:no-list", ""},
+        {"of two senders", ONE(SUBJECT "---" HI), "a.md:lists-of-senders(twins|club)", "twins, club"},
+        {"by two relays", ONE(SUBJECT "---" HI), "a.md:lists-of-relays(twins|donors)", "twins,donors"},
+        {"a name that each must allow", ONE(SUBJECT "list = twins, lisbon\nfrom-name = Lissabon\n---" HI),
+         "a.md:4:from-name-not-allowed(Lissabon|Koordinierungsstelle Städtepartnerschaften)", ""},
         {"of another list", ONE(SUBJECT "list = lisbon\n---" HI), "a.md:3:other-list(lisbon|twins)"},
         {"the same list", ONE(SUBJECT "list = twins\n---" HI), ""},
         {"template", ONE(SUBJECT "template = workshop\n---" HI), ""},
@@ -420,7 +431,7 @@ static void calendar_files(void **state) {
     /* A time without a zone is the list's. */
     struct intake_made m;
     const struct intake_file floating = {"a.ics", TEXT(ICS("DTSTART:20250902T100000\r\n"))};
-    const struct intake_options options = {.list = "lisbon"};
+    const struct intake_options options = {.lists = "lisbon"};
     intake_make(&m, &floating, 1, &options, "");
     assert_int_equal(m.error, 0);
     assert_string_equal(m.result.event_zone, "Europe/Lisbon");
@@ -468,7 +479,7 @@ static void facts(void **state) {
         AUTOBUF struct buf text = BUF_INIT(10000), got = BUF_INIT(10000);
         buf_printf(&text, "[announcement]\nsubject = Fördern\n%s---" HI, cases[i].head);
         const struct intake_file file = {"a.md", buf_view(&text)};
-        const struct intake_options options = {.list = cases[i].list};
+        const struct intake_options options = {.lists = cases[i].list};
         intake_make(&m, &file, 1, &options, "");
         intake_show(&m.problems, &got);
         unit_str(cases[i].name, buf_str(&got), "");
@@ -503,7 +514,7 @@ static void templates_faults_name_the_template(void **state) {
     assert_int_equal(bundle_add(&b, "a.md", VIEW(SUBJECT "---" HI)), 0);
     assert_int_equal(bundle_add(&b, "a.fr.md", VIEW("[event]\n---" HI)), 0);
     assert_int_equal(source_from(&b, "a.md", &source, &why), 0);
-    const struct intake_options options = {.conf = &changed, .list = "twins", .now_usec = INTAKE_NOW};
+    const struct intake_options options = {.conf = &changed, .lists = "twins", .now_usec = INTAKE_NOW};
     problems_init(&p);
     assert_int_equal(intake_check(&source, &options, &p, &result), -EINVAL);
     intake_show(&p, &got);
@@ -540,7 +551,7 @@ static void logos(void **state) {
         struct intake_made m;
         AUTOBUF struct buf setting = BUF_INIT(10000), got = BUF_INIT(10000), want = BUF_INIT(10000);
         const struct intake_file file = {"a.md", TEXT(SUBJECT "---" HI)};
-        const struct intake_options options = {.list = "twins"};
+        const struct intake_options options = {.lists = "twins"};
         if (cases[i].logo[0])
             buf_printf(&setting, "logo = %s", cases[i].logo);
         intake_make(&m, &file, 1, &options, buf_str(&setting));
@@ -563,6 +574,47 @@ static int earlier_event(void *user, const struct conf_list *list, const char *n
     return *(int *)user;
 }
 
+/* A folder's list is one of those that the file names; theirs is the order, and the first one's the zone and language. */
+static void lists_of_a_folder(void **state) {
+    (void)state;
+    const struct intake_file file = {"a.md",
+                                     TEXT(SUBJECT "list = lisbon, twins\n[event]\nstart = 2.9.2025 10:00\n---" HI)};
+    struct intake_options options = {.lists = "twins", .lists_are_folder = true};
+    struct intake_made m;
+    struct why why;
+    intake_make(&m, &file, 1, &options, "");
+    assert_int_equal(m.error, 0);
+    assert_int_equal(m.result.list_count, 2);
+    assert_string_equal(m.result.lists[0]->name, "lisbon");
+    assert_string_equal(m.result.event_zone, "Europe/Lisbon");
+    AUTOBUF struct buf said = BUF_INIT(10000);
+    say(&m, "en", &said);
+    assert_non_null(strstr(buf_str(&said), "Lists: lisbon, twins\n"));
+    /* Through either: its own List-Id and tone, but one event. */
+    static const struct {
+        const char *list, *id, *zone;
+    } cases[] = {{"lisbon", "<lisbon.partnerschaften.example>", NULL},
+                 {"twins", "<twins.partnerschaften.example>", "Europe/Lisbon, UTC+01:00"}};
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        const struct compile_options through = {.list = cases[i].list};
+        const struct compose_recipient somebody = {.address = VIEW("a@town.example"), .token = VIEW("x")};
+        AUTOBUF struct buf mail = BUF_INIT(1 << 20), text = BUF_INIT(1 << 20);
+        struct compiled *c = NULL;
+        assert_int_equal(compile(&m.result.bundle, "de", &through, &why, &c), 0);
+        assert_true(compiled_list(c) == m.result.lists[i]->id);
+        assert_int_equal(compose(c, &somebody, &mail), 0);
+        assert_int_equal(compose_part(c, &somebody, false, &text), 0);
+        assert_non_null(strstr(buf_str(&mail), cases[i].id));
+        unit_int(cases[i].list, strstr(buf_str(&text), "Europe/Lisbon") != NULL, cases[i].zone != NULL);
+        assert_null(compiled_free(c));
+    }
+    intake_made_done(&m);
+    const struct intake_file other = {"a.md", TEXT(SUBJECT "list = lisbon\n---" HI)};
+    intake_make(&m, &other, 1, &options, "");
+    assert_int_equal(m.error, -EINVAL);
+    intake_made_done(&m);
+}
+
 static void what_the_bundle_holds(void **state) {
     (void)state;
     struct intake_made m, other;
@@ -575,7 +627,7 @@ static void what_the_bundle_holds(void **state) {
     };
     const struct intake_file shuffled[] = {files[0], files[2], files[1]};
     int found = 1;
-    struct intake_options options = {.list = "twins", .find_event = earlier_event, .user = &found};
+    struct intake_options options = {.lists = "twins", .find_event = earlier_event, .user = &found};
     intake_make(&m, files, 3, &options, "");
     assert_int_equal(m.error, 0);
     static const char *const paths[] = {"bundle.ini",
@@ -594,7 +646,7 @@ static void what_the_bundle_holds(void **state) {
         unit_int(paths[i], bundle_get(&m.result.bundle, paths[i]).len > 0, true);
     assert_int_equal(bundle_head_read(&m.result.bundle, &head, &why), 0);
     assert_string_equal(head.name, "a");
-    assert_string_equal(head.list, "twins");
+    assert_string_equal(head.lists[0], "twins");
     assert_string_equal(head.first, "a.md");
     assert_string_equal(head.template, "workshop");
     assert_string_equal(head.uid, "earlier@x.example");
@@ -635,6 +687,7 @@ int main(void) {
         cmocka_unit_test(facts),
         cmocka_unit_test_setup_teardown(templates_faults_name_the_template, unit_folder, unit_folder_gone),
         cmocka_unit_test_setup_teardown(logos, unit_folder, unit_folder_gone),
+        cmocka_unit_test(lists_of_a_folder),
         cmocka_unit_test(what_the_bundle_holds),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

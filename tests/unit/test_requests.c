@@ -84,6 +84,9 @@ static int open_house(void **state) {
                    "(9, 1, 2, 100) RETURNING 1");
     (void)query(h, "INSERT INTO delivery (announcement, subscriber, list, language, state) VALUES (40, 1, 8, 'de', 2) "
                    "RETURNING 1");
+    (void)query(
+        h, "INSERT INTO announcement_list (announcement, place, list, name) VALUES (40, 0, 8, 'b'), (40, 1, 7, 'a'), "
+           "(41, 0, 8, 'b'), (41, 1, 9, 'c') RETURNING 1");
     return 0;
 }
 
@@ -192,7 +195,7 @@ static void a_leave_takes_effect_once(void **state) {
     assert_int_equal(query(h, "SELECT count(*) FROM consent"), 2);
 }
 
-static void the_list_that_the_mail_came_through_is_left_too(void **state) {
+static void all_lists_of_the_announcement_are_left(void **state) {
     struct house *h = *state;
     struct request q = request(1, REQUEST_LEAVE, token(h, TOKEN_RECIPIENT, LIST, PERSON), clock_now_usec());
     q.value[REQUEST_KEY_ANNOUNCEMENT] = VIEW("40");
@@ -200,6 +203,47 @@ static void the_list_that_the_mail_came_through_is_left_too(void **state) {
     assert_int_equal(state_of(h, 7), 3);
     assert_int_equal(state_of(h, 8), 3);
     assert_int_equal(state_of(h, 9), 2);
+    assert_int_equal(query(h, "SELECT count(DISTINCT list) FROM consent WHERE what = 'left'"), 2);
+}
+
+/* The number behind a token is not signed: only of what the person got, or of the token's own list, it means anything. */
+static void a_number_of_something_else_leaves_nothing_more(void **state) {
+    struct house *h = *state;
+    const char *const numbers[] = {"41", "42"};
+    for (size_t i = 0; i < COUNT_OF(numbers); i++) {
+        struct request q =
+            request(1 + (uint8_t)i, REQUEST_LEAVE, token(h, TOKEN_RECIPIENT, LIST, PERSON), clock_now_usec());
+        q.value[REQUEST_KEY_ANNOUNCEMENT] = view_of(numbers[i]);
+        (void)hand_over(h, q);
+        assert_int_equal(state_of(h, 7), 3);
+        assert_int_equal(state_of(h, 8), 2);
+        assert_int_equal(state_of(h, 9), 2);
+    }
+    /* where the person got it, the lists are theirs to leave */
+    (void)query(
+        h, "INSERT INTO delivery (announcement, subscriber, list, language, state) SELECT 41, subscriber, 9, 'de', 2 "
+           "FROM delivery WHERE announcement = 40 RETURNING 1");
+    struct request q = request(3, REQUEST_LEAVE, token(h, TOKEN_RECIPIENT, LIST, PERSON), clock_now_usec());
+    q.value[REQUEST_KEY_ANNOUNCEMENT] = VIEW("41");
+    (void)hand_over(h, q);
+    assert_int_equal(state_of(h, 8), 3);
+    assert_int_equal(state_of(h, 9), 3);
+}
+
+/* What was left by another mail before stays left. */
+static void an_undo_takes_back_one_leave(void **state) {
+    struct house *h = *state;
+    int64_t now = clock_now_usec();
+    struct view t = token(h, TOKEN_RECIPIENT, LIST, PERSON);
+    (void)query(h, "UPDATE subscription SET state = 3, since = (SELECT 0) WHERE list = 8 RETURNING 1");
+    struct request leave = request(1, REQUEST_LEAVE, t, now - 60 * USEC_PER_SEC),
+                   undo = request(2, REQUEST_UNDO, t, now);
+    leave.value[REQUEST_KEY_ANNOUNCEMENT] = undo.value[REQUEST_KEY_ANNOUNCEMENT] = VIEW("40");
+    (void)hand_over(h, leave);
+    assert_int_equal(state_of(h, 7), 3);
+    (void)hand_over(h, undo);
+    assert_int_equal(state_of(h, 7), 2);
+    assert_int_equal(state_of(h, 8), 3);
 }
 
 static void tokens_are_verified_again(void **state) {
@@ -518,7 +562,9 @@ int main(void) {
 #define HOUSE_TEST(name) cmocka_unit_test_setup_teardown(name, open_house, close_house)
     const struct CMUnitTest tests[] = {
         HOUSE_TEST(a_leave_takes_effect_once),
-        HOUSE_TEST(the_list_that_the_mail_came_through_is_left_too),
+        HOUSE_TEST(all_lists_of_the_announcement_are_left),
+        HOUSE_TEST(a_number_of_something_else_leaves_nothing_more),
+        HOUSE_TEST(an_undo_takes_back_one_leave),
         HOUSE_TEST(tokens_are_verified_again),
         HOUSE_TEST(a_leave_is_undone_within_an_hour),
         HOUSE_TEST(a_record_of_the_future_counts_as_now),

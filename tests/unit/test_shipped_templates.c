@@ -62,7 +62,7 @@ static void make(struct made *m, const char *language, const char *text, const c
     assert_int_equal(source_from(&files, "funding.md", &source, &why), 0);
     problems_init(&m->problems);
     const struct intake_options options = {
-        .conf = m->conf, .list = "twins", .now_usec = 1754000000000000, .allow_past = true};
+        .conf = m->conf, .lists = "twins", .now_usec = 1754000000000000, .allow_past = true};
     int r = intake_check(&source, &options, &m->problems, &m->result);
     source_done(&source);
     bundle_done(&files);
