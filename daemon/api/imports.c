@@ -11,6 +11,7 @@
 #include "conf/conf.h"
 #include "people/import.h"
 #include "people/presign.h"
+#include "spool/spool.h"
 
 /* An upload takes the time it takes, but others wait for its end: not one that sends nothing. */
 static const int64_t silence_usec = 10 * USEC_PER_MIN;
@@ -150,6 +151,7 @@ void route_import(struct call *c) {
         .basis = call_keep(c, http_query(c->http, "basis")),
         .evidence = call_keep(c, http_query(c->http, "evidence")),
         .charset = http_query(c->http, "charset"),
+        .folder = arena_printf(&c->arena, "%s/tmp", c->parts.spool->path),
         .timezone = list->timezone[0] ? list->timezone : c->conf->timezone,
         .dry_run = call_flag(c, "dry_run"),
         .skip_bad = call_flag(c, "skip_bad"),

@@ -367,7 +367,12 @@ static void import_it(struct follower *w, bool accepted) {
     const struct conf *conf = w->follow->conf;
     const struct conf_list *list = list_of(conf, w);
     struct why why = {0};
+    char folder[PATH_MAX];
     int r = list ? api_languages_load(conf, &w->languages, &why) : -ENOENT;
+    if (r == 0 && snprintf(folder, sizeof folder, "%s/tmp", w->follow->parts.spool->path) >= (int)sizeof folder) {
+        api_languages_done(&w->languages);
+        r = -ENAMETOOLONG;
+    }
     if (r == 0) {
         const struct import_options options = {
             .list = list->id,
@@ -376,6 +381,7 @@ static void import_it(struct follower *w, bool accepted) {
             .basis = list->basis,
             .evidence = list->evidence,
             .timezone = list->timezone[0] ? list->timezone : conf->timezone,
+            .folder = folder,
             .whole = true,
             .accepted = accepted,
             .words = (const struct words *const *)w->languages.items,

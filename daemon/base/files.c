@@ -3,6 +3,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -177,6 +178,23 @@ int files_make_dirs(const char *path, mode_t mode) {
             *p = '/';
         }
     return files_make_dir(AT_FDCWD, copy, mode);
+}
+
+int files_open_nameless(const char *folder) {
+    int fd = open(folder, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+    if (fd >= 0 || (errno != EOPNOTSUPP && errno != EISDIR))
+        return fd < 0 ? -errno : fd;
+    char path[PATH_MAX]; /* not every file system can */
+    if (snprintf(path, sizeof path, "%s/nameless-XXXXXX", folder) >= (int)sizeof path)
+        return -ENAMETOOLONG;
+    fd = mkostemp(path, O_CLOEXEC);
+    if (fd < 0)
+        return -errno;
+    if (unlink(path) == 0)
+        return fd;
+    int r = -errno;
+    (void)close(fd); /* nothing was written */
+    return r;
 }
 
 static int compare_names(const void *a, const void *b) {

@@ -30,6 +30,8 @@ int files_open_dir(int dirfd, const char *path);
  * that is there stays as it is; -ENOTDIR for another file. */
 int files_make_dir(int dirfd, const char *path, mode_t mode);
 int files_make_dirs(const char *path, mode_t mode);
+/* A new file in this folder that nobody else can open and that is gone when it is closed; or a negative errno. */
+int files_open_nameless(const char *folder);
 /* fsyncs every regular file below path and every folder, deepest first; follows no link. */
 int files_fsync_tree(int dirfd, const char *path);
 /* Removes a file or a whole tree; follows no link; a missing one is fine. */

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "people/import_reader.h"
 #include "people/import_rows.h"
 #include "store/batch.h"
 #include "store/db.h"
@@ -13,110 +14,71 @@
 #include "base/banned.h"
 
 /* PHASES
- *   opening -> reading (a job for each piece) -> finishing -> settling -> over
- *   opening, reading, finishing -> failing -> settling (sweeping) -> over */
-enum phase { OPENING, READING, FINISHING, FAILING, SETTLING, OVER };
+ *   opening -> running -> finishing -> settling -> over
+ *   opening, running, finishing -> failing -> settling (sweeping) -> over
+ * While it runs, two jobs go side by side: one reads the file (aside), the other writes the batches that come out of it.
+ * All else waits until both are idle. */
+enum phase { OPENING, RUNNING, FINISHING, FAILING, SETTLING, OVER };
 
-/* Between looks at the slice. */
-enum {
-    PORTION_BYTES = 4096,
-    SLICE_BYTES = 4 * PORTION_BYTES, /* what a job changed is kept in memory, to be undone, until its slice ends */
-};
+enum { BATCHES = 3 }; /* one is being read, one written, one waits */
 
 struct import {
-    struct store_job job;     /* first */
-    struct store_chain chain; /* of the pieces */
+    struct store_job job; /* first: of the store's thread */
+    struct reading {
+        struct store_job job; /* first: aside */
+        struct import *import;
+    } reading;
+    struct store_chain chain; /* of the batches */
     struct store *store;
     struct import_handlers handlers;
     void *user;
-
-    /* the loop's while no job runs, the store's thread's while one does */
-    enum phase phase, next; /* what the job does; what follows, as its step finds */
-    struct import_rows rows;
+    struct import_options options;
     struct arena arena; /* the options' strings */
-    struct buf piece;
-    size_t piece_at;
-    int failure; /* what on_done will tell */
+
+    /* the loop's while no job of theirs runs, else that job's thread's */
+    struct import_reader reader;
+    int read;               /* what its last step answered */
+    enum phase phase, next; /* what the store's job does; what follows, as its step finds */
+    struct import_rows rows;
+    size_t written; /* rows of the batch that is being written */
+    struct batch_others others;
 
     /* the loop's */
-    bool running, aborted;
-    bool ended; /* the file was read to its end */
-    struct batch_others others;
+    struct rows batches[BATCHES];
+    struct rows *waiting[BATCHES]; /* the first is, or will be, written */
+    size_t waiting_count;
+    bool is_reading, is_storing;
+    bool at_end, hungry; /* all was fed; on_more was called and not answered yet */
+    bool refused;        /* as the reader last said */
+    bool stopping, aborted;
+    bool skips;  /* reads nothing more */
+    int failure; /* what on_done will tell */
+    struct import_result result;
     bool told; /* on_done came, before what was written is swept */
 };
 
-/* --- Steps (on the store's thread) ------------------------------------------------------------------------------ */
-
-/* The file is refused or cannot be read: ends here, without undoing this step. */
-static int fail(struct import *im, struct db *db, int failure) {
-    im->failure = failure;
-    im->next = im->rows.batch.id ? SETTLING : OVER;
-    return im->rows.batch.id ? batch_fail(db, &im->rows.batch, im->rows.now_usec) : 0;
-}
-
-static bool is_about_the_file(int error) {
-    return error == -EINVAL || error == -EMSGSIZE;
-}
+/* --- Steps on the store's thread -------------------------------------------------------------------------------- */
 
 static int step_open(struct import *im, struct db *db) {
-    const struct import_options *o = &im->rows.options;
+    const struct import_options *o = &im->options;
     struct batch_about about = {o->list, o->by, o->file, o->basis, o->evidence};
-    int r = batch_open(db, &about, o->dry_run, im->rows.now_usec, &im->rows.result.why, &im->rows.batch);
-    if (r == -EBUSY) {
-        im->failure = r;
-        im->next = OVER;
-        return 0;
-    }
-    im->next = READING;
-    return r;
-}
-
-static int step_read(struct import *im, struct db *db) {
-    size_t begun = im->piece_at;
-    im->next = READING;
-    while (im->piece_at < im->piece.len) {
-        struct view portion = view_slice(buf_view(&im->piece), im->piece_at, PORTION_BYTES);
-        int r = import_rows_feed(&im->rows, portion);
-        if (is_about_the_file(r))
-            return fail(im, db, -EINVAL);
-        if (r < 0)
-            return r;
-        im->piece_at += portion.len;
-        if (store_slice_over(db) || im->piece_at - begun >= SLICE_BYTES)
-            break;
-    }
-    int r = import_rows_flush(&im->rows);
-    return r < 0 ? r : im->piece_at < im->piece.len ? STORE_MORE : STORE_DONE;
-}
-
-static int end_rows(struct import *im, struct db *db) {
-    int r = import_rows_end(&im->rows);
-    if (r == 0)
-        r = import_rows_flush(&im->rows);
-    if (is_about_the_file(r))
-        return fail(im, db, -EINVAL);
-    if (r < 0)
+    int r = batch_open(db, &about, o->dry_run, im->rows.now_usec, &im->result.why, &im->rows.batch);
+    im->next = r == -EBUSY ? OVER : RUNNING;
+    if (r != -EBUSY)
         return r;
-    if (import_rows_refused(&im->rows)) {
-        const struct import_result *result = &im->rows.result;
-        (void)why_set(&im->rows.result.why, -EINVAL, "%llu of %llu rows cannot be read; nothing was imported",
-                      (unsigned long long)result->bad, (unsigned long long)result->rows);
-        why_todo(&im->rows.result.why, "Correct them, or leave them out with --skip-bad");
-        return fail(im, db, -EINVAL);
-    }
-    im->ended = true;
-    return STORE_MORE;
+    im->failure = r;
+    return 0;
 }
 
 /* The file is the whole list: who is not in it goes, unless that are suspiciously many. */
 static int remove_others(struct import *im, struct db *db) {
-    struct import_result *result = &im->rows.result;
+    struct import_result *result = &im->result;
     int r = batch_remove_others(db, &im->rows.batch, &im->others);
     if (r != STORE_DONE)
         return r;
     result->removed = im->others.removed;
     result->members = im->others.members;
-    result->waits = !im->rows.options.accepted && result->removed > IMPORT_REMOVES_FREELY &&
+    result->waits = !im->options.accepted && result->removed > IMPORT_REMOVES_FREELY &&
                     result->removed * IMPORT_REMOVES_PART > result->members;
     if (result->waits)
         (void)why_set(&result->why, -EINVAL, "%llu of %llu people would be removed",
@@ -125,14 +87,17 @@ static int remove_others(struct import *im, struct db *db) {
 }
 
 static int step_finish(struct import *im, struct db *db) {
-    if (!im->ended)
-        return end_rows(im, db);
-    int r = im->rows.options.whole && im->rows.batch.id ? remove_others(im, db) : STORE_DONE;
+    const struct import_result *told = &im->result;
+    int r = im->options.whole && im->rows.batch.id ? remove_others(im, db) : STORE_DONE;
     if (r != STORE_DONE)
         return r;
-    if (im->rows.result.waits)
-        return fail(im, db, -EINVAL);
-    struct batch_counts counts = import_rows_counts(&im->rows);
+    if (told->waits) {
+        im->failure = -EINVAL;
+        im->next = SETTLING;
+        return batch_fail(db, &im->rows.batch, im->rows.now_usec);
+    }
+    const struct batch_counts counts = {told->rows, told->added, told->known, told->changed,
+                                        told->left_out + told->bad};
     im->next = im->rows.batch.id ? SETTLING : OVER;
     return im->rows.batch.id ? batch_done(db, &im->rows.batch, &counts, im->rows.now_usec) : 0;
 }
@@ -145,15 +110,16 @@ static int step_settle(struct import *im, struct db *db) {
     return r;
 }
 
+/* In order: a chain that came to nothing ends what comes before the failing. */
 static int step(struct store_job *job, struct db *db) {
     struct import *im = (struct import *)job;
     im->rows.db = db;
     im->rows.now_usec = clock_now_usec();
-    if (im->chain.failure && im->failure == 0)
-        return why_set(&job->why, im->chain.failure, "the store cannot write: %s", strerror(-im->chain.failure));
+    if (im->chain.failure && im->phase <= FINISHING)
+        return why_set(&job->why, im->chain.failure, "the store cannot write: %s", store_reason(im->chain.failure));
     switch (im->phase) {
     case OPENING: return step_open(im, db);
-    case READING: return step_read(im, db);
+    case RUNNING: return import_rows_put(&im->rows, im->waiting[0], &im->written);
     case FINISHING: return step_finish(im, db);
     case FAILING: im->next = SETTLING; return batch_fail(db, &im->rows.batch, im->rows.now_usec);
     case SETTLING: return step_settle(im, db);
@@ -167,9 +133,64 @@ static int step(struct store_job *job, struct db *db) {
 static void submit(struct import *im, enum phase phase, enum store_lane lane) {
     im->phase = phase;
     im->job.lane = lane;
-    im->job.chain = phase == READING && im->rows.batch.id ? &im->chain : NULL;
-    im->running = true;
+    im->job.chain = phase == RUNNING && im->rows.batch.id ? &im->chain : NULL;
+    im->is_storing = true;
     store_submit(im->store, &im->job);
+}
+
+static bool is_running(const struct import *im) {
+    return im->is_reading || im->is_storing;
+}
+
+static struct rows *find_free(struct import *im) {
+    for (size_t i = 0; i < BATCHES; i++) {
+        bool waits = false;
+        for (size_t n = 0; n < im->waiting_count; n++)
+            waits |= im->waiting[n] == &im->batches[i];
+        if (!waits)
+            return &im->batches[i];
+    }
+    return NULL;
+}
+
+static void add(struct import_result *to, const struct import_result *from) {
+    to->left_out += from->left_out;
+    to->no_address += from->no_address;
+    to->no_consent += from->no_consent;
+}
+
+static int by_count(const void *a, const void *b) {
+    const struct import_language *x = a, *y = b;
+    return x->count != y->count ? (x->count < y->count ? 1 : -1) : strcmp(x->code, y->code);
+}
+
+/* What reading and writing found becomes one; nothing more is read or written. */
+static void assemble(struct import *im) {
+    struct import_reader *r = &im->reader;
+    const struct why why = r->told.why.what[0] ? r->told.why : im->result.why;
+    struct import_result *to = &im->result;
+    *to = im->rows.told;
+    add(to, &r->told);
+    to->why = why;
+    to->rows = r->told.rows;
+    to->bad = r->told.bad;
+    to->charset = r->told.charset;
+    to->charset_guessed = r->told.charset_guessed;
+    memcpy(to->samples, r->told.samples, sizeof to->samples);
+    to->separator = r->told.separator;
+    to->attributes = r->told.attributes;
+    to->attribute_count = r->told.attribute_count;
+    if (to->language_count)
+        qsort(to->languages, to->language_count, sizeof to->languages[0], by_count);
+    int e = findings_move_remarks(&r->findings, &im->rows.findings);
+    if (e == 0)
+        e = findings_finish(&r->findings, &to->problems, &to->problem_count, &to->problems_unlisted);
+    if (e < 0 && im->failure == 0)
+        im->failure = why_set(&to->why, e, "no memory for the import");
+    for (size_t i = 0; i < BATCHES; i++)
+        rows_done(&im->batches[i]);
+    im->waiting_count = 0;
+    runs_done(&r->runs);
 }
 
 static void end(struct import *im) {
@@ -180,57 +201,142 @@ static void end(struct import *im) {
         (void)import_free(im);
         if (handlers.on_gone)
             handlers.on_gone(user);
-    } else if (!im->told)
-        im->handlers.on_done(im->user, im->failure, &im->rows.result);
+    } else if (!im->told) {
+        im->told = true;
+        im->handlers.on_done(im->user, im->failure, &im->result);
+    }
 }
 
-/* The store failed: what was written must still go. The urgent lane waits for better times. */
-/* Whoever waits is not to wait until the disk is free again. */
-static void tell_early(struct import *im) {
-    if (im->aborted || im->told)
+/* Both jobs are idle: what was written must go. Where the store failed, the urgent lane waits for better times, but
+ * whoever imports is not to wait until the disk is free again. */
+static void fail(struct import *im, bool store_failed) {
+    if (im->phase == OPENING || im->phase == RUNNING || im->phase == FINISHING)
+        assemble(im);
+    if (im->failure == -ESHUTDOWN || im->rows.batch.id == 0) { /* the next start sweeps */
+        end(im);
         return;
-    im->told = true;
-    im->handlers.on_done(im->user, im->failure, &im->rows.result);
-}
-
-static void on_store_failure(struct import *im, int result) {
-    if (im->failure == 0) {
-        im->failure = result;
-        im->rows.result.why = im->job.why;
     }
-    if (result == -ESHUTDOWN || im->rows.batch.id == 0)
-        end(im); /* the next start sweeps */
-    else {
-        submit(im, im->phase == SETTLING ? SETTLING : FAILING, STORE_URGENT);
-        tell_early(im);
+    submit(im, im->phase == SETTLING ? SETTLING : FAILING, store_failed ? STORE_URGENT : STORE_BULK);
+    if (store_failed && !im->aborted && !im->told) {
+        im->told = true;
+        im->handlers.on_done(im->user, im->failure, &im->result);
     }
 }
 
+static void finish(struct import *im) {
+    assemble(im);
+    if (import_reader_refused(&im->reader) && im->failure == 0) {
+        im->failure = why_set(&im->result.why, -EINVAL, "%llu of %llu rows cannot be read; nothing was imported",
+                              (unsigned long long)im->result.bad, (unsigned long long)im->result.rows);
+        why_todo(&im->result.why, "Correct them, or leave them out with --skip-bad");
+    }
+    if (im->failure == 0)
+        submit(im, FINISHING, STORE_BULK);
+    else if (im->rows.batch.id)
+        submit(im, FAILING, STORE_BULK);
+    else
+        end(im);
+}
+
+/* Starts whatever can go on while it runs. */
 static void go_on(struct import *im) {
-    switch (im->next) {
-    case OPENING:
+    if (im->stopping) {
+        if (!is_running(im) && !im->hungry)
+            fail(im, im->job.result < 0);
+        return;
+    }
+    bool may_read = !im->is_reading && !im->hungry && im->read != READER_END;
+    if (may_read && !im->reader.rows)
+        im->reader.rows = find_free(im);
+    if (may_read && im->reader.rows) {
+        im->is_reading = true;
+        im->reader.at_end = im->at_end;
+        store_submit(im->store, &im->reading.job);
+    }
+    if (!im->is_storing && im->waiting_count) {
+        im->rows.refused = im->refused;
+        submit(im, RUNNING, STORE_BULK);
+    }
+    if (im->read == READER_END && !is_running(im))
+        finish(im);
+}
+
+static int step_read(struct store_job *job, struct db *db) {
+    struct import *im = ((struct reading *)job)->import;
+    (void)db;
+    if (im->skips)
+        return 0;
+    im->read = import_reader_step(&im->reader);
+    return im->read < 0 ? im->read : 0;
+}
+
+static void on_read(struct store_job *job, int result) {
+    struct import *im = ((struct reading *)job)->import;
+    im->is_reading = false;
+    im->refused = import_reader_refused(&im->reader);
+    if (result < 0) {
+        im->stopping = true;
+        if (im->failure == 0)
+            im->failure = result == -EMSGSIZE ? -EINVAL : result;
+        if (!im->reader.told.why.what[0])
+            (void)why_set(&im->reader.told.why, result, "the file could not be read: %s", strerror(-result));
+    } else if (im->read == READER_BATCH) {
+        im->waiting[im->waiting_count++] = im->reader.rows;
+        im->reader.rows = NULL;
+    }
+    bool wants_more = im->read == READER_HUNGRY && !im->stopping;
+    im->hungry = wants_more;
+    go_on(im); /* may be its end, where nothing more is wanted */
+    if (wants_more)
+        im->handlers.on_more(im->user);
+}
+
+static void on_opened(struct import *im) {
+    if (im->next == OVER) {
+        end(im);
+        return;
+    }
+    im->phase = RUNNING;
+    im->hungry = !im->stopping;
+    if (im->stopping)
+        go_on(im);
+    else
+        im->handlers.on_more(im->user);
+}
+
+static void on_written(struct import *im) {
+    rows_clear(im->waiting[0]);
+    im->written = 0;
+    im->waiting_count--;
+    memmove(im->waiting, im->waiting + 1, im->waiting_count * sizeof *im->waiting);
+    go_on(im);
+}
+
+static void on_stored(struct store_job *job, int result) {
+    struct import *im = (struct import *)job;
+    im->is_storing = false;
+    if (result < 0) {
+        im->stopping = true;
+        if (im->failure == 0) {
+            im->failure = result;
+            im->result.why = im->job.why;
+        }
+        go_on(im);
+        return;
+    }
+    switch (im->phase) {
+    case OPENING: on_opened(im); break;
+    case RUNNING: on_written(im); break;
     case FINISHING:
-    case FAILING: break; /* asked for from here, not by a step */
-    case READING:
-        if (im->aborted && im->rows.batch.id)
-            submit(im, FAILING, STORE_BULK);
-        else if (im->aborted)
+    case FAILING:
+    case SETTLING:
+        if (im->next == OVER)
             end(im);
         else
-            im->handlers.on_more(im->user);
+            submit(im, SETTLING, STORE_BULK);
         break;
-    case SETTLING: submit(im, SETTLING, STORE_BULK); break;
-    case OVER: end(im); break;
+    case OVER: break;
     }
-}
-
-static void on_step_done(struct store_job *job, int result) {
-    struct import *im = (struct import *)job;
-    im->running = false;
-    if (result < 0)
-        on_store_failure(im, result);
-    else
-        go_on(im);
 }
 
 /* --- From outside ------------------------------------------------------------------------------------------------ */
@@ -258,7 +364,7 @@ static const char *keep(struct import *im, const char *text) {
 }
 
 static int copy_options(struct import *im, const struct import_options *o) {
-    struct import_options *to = &im->rows.options;
+    struct import_options *to = &im->options;
     *to = *o;
     to->by = keep(im, o->by ? o->by : "");
     to->file = keep(im, o->file ? o->file : "");
@@ -266,7 +372,9 @@ static int copy_options(struct import *im, const struct import_options *o) {
     to->evidence = keep(im, o->evidence);
     to->charset = keep(im, o->charset);
     to->timezone = keep(im, o->timezone ? o->timezone : "UTC");
-    im->rows.reader =
+    to->folder = keep(im, o->folder ? o->folder : "/var/tmp");
+    im->rows.options = im->reader.options = to;
+    im->reader.columns_reader =
         (struct columns_reader){.words = o->words, .words_count = o->words_count, .timezone = to->timezone};
     return arena_failed(&im->arena) ? -ENOMEM : 0;
 }
@@ -279,15 +387,17 @@ int import_new(struct store *store, const struct import_options *options, const 
     struct import *im = calloc(1, sizeof *im);
     if (!im)
         return why_set(why, -ENOMEM, "no memory for the import");
-    im->job = (struct store_job){.step = step, .done = on_step_done};
+    im->job = (struct store_job){.step = step, .done = on_stored};
+    im->reading.job = (struct store_job){.aside = true, .step = step_read, .done = on_read};
+    im->reading.import = im;
+    im->read = READER_HUNGRY;
     im->store = store;
     im->handlers = *handlers;
     im->user = user;
-    buf_init(&im->piece, IMPORT_FEED_MAX_BYTES);
     arena_init(&im->arena);
     r = copy_options(im, options);
     if (r == 0)
-        r = import_rows_init(&im->rows);
+        r = import_reader_init(&im->reader);
     if (r == -EINVAL)
         (void)why_set(why, r, "the charset “%s” is not known", options->charset);
     else if (r < 0)
@@ -301,40 +411,54 @@ int import_new(struct store *store, const struct import_options *options, const 
     return 0;
 }
 
+/* It has come to nothing meanwhile, which is not told from inside a call. */
+static void skip(struct import *im) {
+    im->skips = im->is_reading = true;
+    store_submit(im->store, &im->reading.job);
+}
+
 int import_feed(struct import *im, struct view piece) {
-    buf_clear(&im->piece);
-    buf_add_view(&im->piece, piece);
-    if (buf_error(&im->piece))
-        return buf_error(&im->piece);
-    im->piece_at = 0;
-    submit(im, READING, STORE_BULK);
+    int r = im->stopping ? 0 : import_reader_feed(&im->reader, piece);
+    if (r < 0)
+        return r;
+    im->hungry = false;
+    if (im->stopping)
+        skip(im);
+    else
+        go_on(im);
     return 0;
 }
 
 void import_finish(struct import *im) {
-    submit(im, FINISHING, STORE_BULK);
+    im->at_end = true;
+    im->hungry = false;
+    if (im->stopping)
+        skip(im);
+    else
+        go_on(im);
 }
 
 void import_abort(struct import *im) {
     im->aborted = true;
-    if (im->running)
-        return;
-    if (im->rows.batch.id)
-        submit(im, FAILING, STORE_BULK);
-    else
-        end(im);
+    im->hungry = false;
+    if (im->phase == OPENING || im->phase == RUNNING)
+        im->stopping = true;
+    if (!is_running(im))
+        go_on(im);
 }
 
 struct import *import_free(struct import *im) {
     if (!im)
         return NULL;
-    if (im->running) { /* it is being swept: end() frees it */
+    if (is_running(im)) { /* it is being swept: end() frees it */
         im->aborted = true;
         im->handlers.on_gone = NULL;
         return NULL;
     }
+    for (size_t i = 0; i < BATCHES; i++)
+        rows_done(&im->batches[i]);
+    import_reader_done(&im->reader);
     import_rows_done(&im->rows);
-    buf_done(&im->piece);
     arena_done(&im->arena);
     free(im);
     return NULL;

@@ -1,5 +1,9 @@
-/* Imports: a CSV file, fed in pieces as it is uploaded, to subscribers of a list; on the store's thread, in slices of
- * the BULK lane, with flat memory. Nothing of it is seen by anybody until it is done; then all is (store/batch.h).
+/* Imports: a CSV file, fed in pieces as it is uploaded, to subscribers of a list, with flat memory. Nothing of it is seen
+ * by anybody until it is done; then all is (store/batch.h).
+ *
+ * The file is read and judged beside the store (people/import_reader.h, a job aside), and what it says is written in
+ * slices of the BULK lane (people/import_rows.h), in order of addresses: a file that is in this order already while it is
+ * being read, any other after it was read whole.
  *
  * The rows: people/columns.h says what columns mean. Blank rows are skipped; a row without an address is counted and
  * left out; whoever left the list is not brought back ("left on 3.4.2025"), who was removed is; suppressed and
@@ -38,6 +42,7 @@ struct import_options {
     const char *evidence; /* in words; must not be empty */
     const char *charset;  /* an iconv name, or NULL to find it out */
     const char *timezone; /* of dates without one; NULL for UTC */
+    const char *folder;   /* on a disk: where what does not fit into memory lies meanwhile */
     bool dry_run;         /* say what would become of it, write nothing */
     bool skip_bad;        /* leave bad rows out */
     bool whole;           /* the file is the whole list: who came by an import and is not in it is removed */
@@ -49,8 +54,8 @@ struct import_options {
 
 struct import_problem {
     unsigned line;
-    bool bad;         /* refuses the file (without skip_bad); else a row that was left out, or a remark */
-    const char *text; /* "the language “Klingonisch” is not known" */
+    bool bad;   /* refuses the file (without skip_bad); else a row that was left out, or a remark */
+    char *text; /* "the language “Klingonisch” is not known" */
 };
 
 struct import_language {
@@ -74,7 +79,7 @@ struct import_result {
     bool waits; /* of a whole one, refused: it would remove more than IMPORT_REMOVES_FREELY, and more than
                                   one of IMPORT_REMOVES_PART */
 
-    struct import_problem *problems; /* in order of lines, the first IMPORT_PROBLEMS_MAX */
+    const struct import_problem *problems; /* in order of lines, the first IMPORT_PROBLEMS_MAX */
     size_t problem_count;
     uint64_t problems_unlisted;
 
@@ -82,7 +87,7 @@ struct import_result {
     bool charset_guessed; /* windows-1252, for want of anything better: to be said aloud with the samples */
     const char *samples[IMPORT_SAMPLES]; /* names with letters beyond ASCII, as read; NULL where there are no more */
     char separator;
-    struct import_language languages[IMPORT_LANGUAGES_MAX]; /* of rows added, known and changed */
+    struct import_language languages[IMPORT_LANGUAGES_MAX]; /* of rows added, known and changed; most first */
     size_t language_count;
     const char *const *attributes; /* names of the columns that became attributes */
     size_t attribute_count;

@@ -2,73 +2,32 @@
 
 #include <errno.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/clock.h"
-#include "base/number.h"
-#include "base/text.h"
 #include "people/privacy.h"
+#include "store/change.h"
+#include "store/db.h"
 #include "store/erasure.h"
 
 #include "base/banned.h"
 
-enum { REASON_MAX_BYTES = 1024, REMARKS_MAX = IMPORT_PROBLEMS_MAX / 2 };
-
-static int on_row(void *user, const struct csv_row *row);
-
-int import_rows_init(struct import_rows *i) {
-    arena_init(&i->arena);
-    arena_init(&i->row);
-    columns_init(&i->columns);
-    return csv_reader_new(i->options.charset, on_row, i, &i->csv);
-}
+/* What a step changed is kept in memory, to be undone, until it ends: it ends early. */
+enum { PORTION = 128, STEP_ROWS = 24 * PORTION, REASON_MAX_BYTES = 1024 };
 
 void import_rows_done(struct import_rows *i) {
-    i->csv = csv_reader_free(i->csv);
-    columns_done(&i->columns);
-    seen_done(&i->seen);
-    free(i->result.problems);
-    arena_done(&i->arena);
-    arena_done(&i->row);
+    arena_done(&i->met_texts);
+    findings_done(&i->findings);
 }
 
-bool import_rows_refused(const struct import_rows *i) {
-    return i->result.bad && !i->options.skip_bad;
-}
-
-struct batch_counts import_rows_counts(const struct import_rows *i) {
-    const struct import_result *r = &i->result;
-    return (struct batch_counts){r->rows, r->added, r->known, r->changed, r->left_out + r->bad};
+static bool is_trial(const struct import_rows *i) {
+    return i->options->dry_run || i->refused;
 }
 
 /* --- What is told ---------------------------------------------------------------------------------------------- */
 
-/* Remarks take up half the list at most, so that there is room for what is wrong. */
-static int add_problem(struct import_rows *i, unsigned line, bool bad, const char *text) {
-    struct import_result *r = &i->result;
-    if (r->problem_count == IMPORT_PROBLEMS_MAX || (!bad && i->remark_count == REMARKS_MAX)) {
-        r->problems_unlisted++;
-        return 0;
-    }
-    if (r->problem_count == i->problem_room) {
-        size_t room = i->problem_room ? i->problem_room * 2 : 16;
-        struct import_problem *more = reallocarray(r->problems, room, sizeof *more);
-        if (!more)
-            return -ENOMEM;
-        r->problems = more;
-        i->problem_room = room;
-    }
-    const char *kept = arena_strdup(&i->arena, text);
-    if (!kept)
-        return -ENOMEM;
-    r->problems[r->problem_count++] = (struct import_problem){line, bad, kept};
-    i->remark_count += !bad;
-    return 0;
-}
-
 static void count_language(struct import_rows *i, const char *code) {
-    struct import_result *r = &i->result;
+    struct import_result *r = &i->told;
     for (size_t n = 0; n < r->language_count; n++)
         if (strcmp(r->languages[n].code, code) == 0) {
             r->languages[n].count++;
@@ -81,77 +40,16 @@ static void count_language(struct import_rows *i, const char *code) {
     l->count = 1;
 }
 
-/* A name by which a person sees whether the charset was guessed right. */
-static int take_sample(struct import_rows *i, const struct person *p) {
-    if (i->sample_count == IMPORT_SAMPLES || !csv_reader_guessed(i->csv))
-        return 0;
-    AUTOBUF struct buf name = BUF_INIT(REASON_MAX_BYTES * 2);
-    const char *parts[] = {p->given_name, p->family_name};
-    for (size_t n = 0; n < COUNT_OF(parts); n++)
-        if (parts[n])
-            buf_printf(&name, "%s%s", name.len ? " " : "", parts[n]);
-    if (text_is_ascii(buf_view(&name)) && p->organisation) {
-        buf_clear(&name);
-        buf_puts(&name, p->organisation);
-    }
-    if (text_is_ascii(buf_view(&name)))
-        return 0;
-    for (size_t n = 0; n < i->sample_count; n++)
-        if (view_eq_str(buf_view(&name), i->result.samples[n]))
-            return 0;
-    const char *kept = arena_dup(&i->arena, buf_view(&name));
-    if (!kept)
-        return -ENOMEM;
-    i->result.samples[i->sample_count++] = kept;
-    return 0;
-}
-
-/* --- Rows ------------------------------------------------------------------------------------------------------ */
-
-static int read_head(struct import_rows *i, const struct csv_row *row) {
-    struct import_result *r = &i->result;
-    r->separator = csv_reader_separator(i->csv);
-    int e = columns_read(&i->columns, &i->reader, row, &r->why);
-    if (e < 0)
-        return e;
-    i->has_head = true;
-    const char **names = arena_alloc(&i->arena, (i->columns.attribute_count + 1) * sizeof *names);
-    if (!names)
-        return -ENOMEM;
-    for (size_t n = 0; n < i->columns.attribute_count; n++)
-        names[n] = i->columns.attributes[n].name;
-    r->attributes = names;
-    r->attribute_count = i->columns.attribute_count;
-    return 0;
-}
-
-/* A trial finds out by itself who comes twice. */
-static int judge_trial(struct import_rows *i, const struct person *p, enum batch_result *result) {
-    if (*result != BATCH_NEW && *result != BATCH_KNOWN && *result != BATCH_CHANGED)
-        return 0;
-    int r = seen_add(&i->seen, p->address_key, p->given_name, p->family_name);
-    if (r < 0)
-        return r;
-    switch ((enum seen_result)r) {
-    case SEEN_FIRST: break;
-    case SEEN_SAME_NAME: *result = BATCH_REPEATED; break;
-    case SEEN_SECOND_NAME: *result = BATCH_COUPLE; break;
-    case SEEN_THIRD_NAME: *result = BATCH_CROWD; break;
-    }
-    return 0;
-}
-
-static int say_left(struct import_rows *i, unsigned line, int64_t left_usec) {
+static int say_when(struct import_rows *i, unsigned line, const char *what, int64_t usec) {
     AUTOBUF struct buf date = BUF_INIT(64), text = BUF_INIT(128);
-    clock_print_utc(&date, left_usec);
-    buf_printf(&text, "left out: left on %.10s", buf_str(&date));
-    return add_problem(i, line, false, buf_str(&text));
+    clock_print_utc(&date, usec);
+    buf_printf(&text, "left out: %s on %.10s", what, buf_str(&date));
+    return findings_add(&i->findings, line, false, buf_str(&text));
 }
 
-static int count_result(struct import_rows *i, unsigned line, enum batch_result result, int64_t left_usec,
-                        const char *language) {
-    struct import_result *r = &i->result;
-    switch (result) {
+static int count_result(struct import_rows *i, const struct rows_row *row, const struct batch_told *told) {
+    struct import_result *r = &i->told;
+    switch (told->result) {
     case BATCH_NEW: r->added++; break;
     case BATCH_KNOWN: r->known++; break;
     case BATCH_CHANGED: r->changed++; break;
@@ -162,116 +60,144 @@ static int count_result(struct import_rows *i, unsigned line, enum batch_result 
         return 0;
     case BATCH_COUPLE:
         r->couples++;
-        return add_problem(i, line, false, "a second name at one address: both are kept, as a couple");
+        return findings_add(&i->findings, row->line, false, "a second name at one address: both are kept, as a couple");
     case BATCH_REPEATED: r->repeated++; return 0;
     case BATCH_CROWD:
         r->left_out++;
         r->crowd++;
-        return add_problem(i, line, false, "left out: a third name at one address");
+        return findings_add(&i->findings, row->line, false, "left out: a third name at one address");
     case BATCH_LEFT:
         r->left_out++;
         r->left++;
-        return say_left(i, line, left_usec);
+        return say_when(i, row->line, "left", told->left_usec);
     case BATCH_SUPPRESSED:
         r->left_out++;
         r->suppressed++;
-        return add_problem(i, line, false, "left out: nothing is sent to this address any more (suppressed)");
+        return findings_add(&i->findings, row->line, false,
+                            "left out: nothing is sent to this address any more (suppressed)");
     }
-    count_language(i, language ? language : "");
+    count_language(i, row->person.language ? row->person.language : "");
     return 0;
 }
 
+/* --- Rows ------------------------------------------------------------------------------------------------------ */
+
+/* A trial finds out by itself who comes twice: they come one after the other. */
+static int judge_trial(struct import_rows *i, const struct person *p, enum batch_result *result) {
+    struct person couple;
+    if (*result != BATCH_NEW && *result != BATCH_KNOWN && *result != BATCH_CHANGED)
+        return 0;
+    if (!i->met.address_key || strcmp(i->met.address_key, p->address_key) != 0) {
+        arena_clear(&i->met_texts);
+        i->met = (struct person){.address_key = arena_strdup(&i->met_texts, p->address_key)};
+        i->met.given_name = p->given_name ? arena_strdup(&i->met_texts, p->given_name) : NULL;
+        i->met.family_name = p->family_name ? arena_strdup(&i->met_texts, p->family_name) : NULL;
+        return arena_failed(&i->met_texts) ? -ENOMEM : 0;
+    }
+    switch (change_compare_names(&i->met, p)) {
+    case CHANGE_SAME_NAME: *result = BATCH_REPEATED; return 0;
+    case CHANGE_THIRD_NAME: *result = BATCH_CROWD; return 0;
+    case CHANGE_TWO_NAMES: break;
+    }
+    *result = BATCH_COUPLE;
+    int r = change_join(&i->met, p, &i->met_texts, &couple);
+    i->met = couple;
+    return r;
+}
+
 /* 1 where the address was erased: counted, and left out. */
-static int leave_out_erased(struct import_rows *i, unsigned line, const struct person *p) {
+static int leave_out_erased(struct import_rows *i, const struct rows_row *row) {
+    AUTOARENA struct arena arena = {0};
     struct erasure erasure;
     int r = 0;
-    if (i->options.keys && i->erasures == 0 && (r = erasure_any(i->db)) >= 0)
+    if (i->options->keys && i->erasures == 0 && (r = erasure_any(i->db)) >= 0)
         i->erasures = r ? 1 : -1;
     if (r < 0 || i->erasures <= 0)
         return r < 0 ? r : 0;
-    r = privacy_erased(i->db, i->options.keys, p->address_key, &i->row, &erasure);
+    r = privacy_erased(i->db, i->options->keys, row->person.address_key, &arena, &erasure);
     if (r <= 0)
         return r;
-    i->result.left_out++;
-    i->result.erased++;
-    AUTOBUF struct buf date = BUF_INIT(64), text = BUF_INIT(128);
-    clock_print_utc(&date, erasure.at_usec);
-    buf_printf(&text, "left out: erased on %.10s", buf_str(&date));
-    r = add_problem(i, line, false, buf_str(&text));
+    i->told.left_out++;
+    i->told.erased++;
+    r = say_when(i, row->line, "erased", erasure.at_usec);
     return r < 0 ? r : 1;
 }
 
-static int put(struct import_rows *i, unsigned line, const struct columns_person *p) {
-    const struct import_options *o = &i->options;
-    int r = leave_out_erased(i, line, &p->person);
-    if (r != 0)
-        return r < 0 ? r : 0;
-    AUTOBUF struct buf origin = BUF_INIT(REASON_MAX_BYTES);
-    struct consent consent = {.what = "subscribed", .how = "import", .basis = "consent", .evidence = p->consent};
-    if (p->consent) {
-        buf_printf(&origin, "%s, %s, line %u", o->by, o->file, line);
-        consent.origin = buf_str(&origin);
-    }
-    struct batch none = {.list = o->list};
-    bool trial = o->dry_run || import_rows_refused(i);
-    enum batch_result result;
-    int64_t left_usec = 0;
-    r = batch_put(i->db, trial ? &none : &i->batch, &p->person, p->consent ? &consent : NULL,
-                  p->consent_usec ? p->consent_usec : i->now_usec, i->now_usec, &result, &left_usec);
-    if (r == 0 && trial)
-        r = judge_trial(i, &p->person, &result);
-    if (r == 0)
-        r = count_result(i, line, result, left_usec, p->person.language);
-    return r < 0 ? r : take_sample(i, &p->person);
+/* A portion of rows on its way in; those that are left out already are not among them. */
+struct portion {
+    size_t count;
+    struct rows_row rows[PORTION];
+    struct batch_row to[PORTION];
+    struct consent consents[PORTION];
+};
+
+static int read_consent(const struct import_rows *i, struct portion *p, size_t n, struct arena *arena) {
+    const struct rows_row *row = &p->rows[n];
+    struct batch_row *to = &p->to[n];
+    *to = (struct batch_row){.person = row->person};
+    if (!row->consent)
+        return 0;
+    const char *origin = arena_printf(arena, "%s, %s, line %u", i->options->by, i->options->file, row->line);
+    p->consents[n] = (struct consent){
+        .what = "subscribed", .how = "import", .basis = "consent", .evidence = row->consent, .origin = origin};
+    to->consent = &p->consents[n];
+    to->consent_usec = row->consent_usec ? row->consent_usec : i->now_usec;
+    return origin ? 0 : -ENOMEM;
 }
 
-static int on_row(void *user, const struct csv_row *row) {
-    struct import_rows *i = user;
-    if (!i->has_head)
-        return read_head(i, row);
-    i->result.rows++;
-    arena_clear(&i->row);
-    AUTOBUF struct buf reason = BUF_INIT(REASON_MAX_BYTES);
-    struct columns_person p;
-    int r = columns_person(&i->columns, &i->reader, row, &i->row, &p, &reason);
+static int read_portion(struct import_rows *i, const struct rows *rows, size_t *at, struct portion *p,
+                        struct arena *arena) {
+    int r = 0;
+    for (p->count = 0; p->count < PORTION && *at < rows->count && r >= 0; ++*at) {
+        rows_read(rows_at(rows, *at), &p->rows[p->count]);
+        r = leave_out_erased(i, &p->rows[p->count]);
+        if (r == 0 && (r = read_consent(i, p, p->count, arena)) == 0)
+            p->count++;
+    }
+    return r < 0 ? r : 0;
+}
+
+static int put_one(struct import_rows *i, struct portion *p, size_t n) {
+    struct batch none = {.list = i->batch.list};
+    struct batch_told told;
+    int r = batch_put(i->db, is_trial(i) ? &none : &i->batch, &p->to[n], i->now_usec, &told);
     if (r < 0)
         return r;
-    switch ((enum columns_row)r) {
-    case COLUMNS_PERSON: return put(i, row->line, &p);
-    case COLUMNS_NO_ADDRESS:
-        i->result.left_out++;
-        i->result.no_address++;
-        return add_problem(i, row->line, false, "left out: no address");
-    case COLUMNS_NO_CONSENT:
-        i->result.left_out++;
-        i->result.no_consent++;
-        return add_problem(i, row->line, false, "left out: no consent given");
-    case COLUMNS_BAD: break;
+    if (is_trial(i))
+        r = judge_trial(i, &p->rows[n].person, &told.result);
+    if (r == 0 && told.too_many_tags)
+        r = findings_add(&i->findings, p->rows[n].line, false,
+                         "its tags are left out: with those that are there they would be more than 64");
+    return r < 0 ? r : count_result(i, &p->rows[n], &told);
+}
+
+static int put_portion(struct import_rows *i, struct portion *p) {
+    static const struct batch_told is_new = {.result = BATCH_NEW};
+    int r = 0;
+    for (size_t n = 0, fresh = 0; n < p->count && r == 0;) {
+        if (!is_trial(i))
+            r = batch_put_new(i->db, &i->batch, &p->to[n], p->count - n, i->now_usec, &fresh);
+        for (size_t k = 0; k < fresh && r == 0; k++)
+            r = count_result(i, &p->rows[n + k], &is_new);
+        n += fresh;
+        if (r == 0 && n < p->count)
+            r = put_one(i, p, n++);
     }
-    i->result.bad++;
-    return add_problem(i, row->line, true, buf_str(&reason));
-}
-
-static void tell_charset(struct import_rows *i) {
-    i->result.charset = csv_reader_charset(i->csv);
-    i->result.charset_guessed = csv_reader_guessed(i->csv);
-}
-
-int import_rows_feed(struct import_rows *i, struct view piece) {
-    int r = csv_reader_feed(i->csv, piece, &i->result.why);
-    tell_charset(i);
     return r;
 }
 
-int import_rows_flush(struct import_rows *i) {
+int import_rows_put(struct import_rows *i, const struct rows *rows, size_t *at) {
+    struct portion portion;
+    size_t begun = *at;
+    int r = 0;
     i->erasures = 0;
-    return batch_flush(i->db, &i->batch, i->now_usec);
-}
-
-int import_rows_end(struct import_rows *i) {
-    int r = csv_reader_end(i->csv, &i->result.why);
-    tell_charset(i);
-    if (r == 0 && !i->has_head)
-        return why_set(&i->result.why, -EINVAL, "the file is empty");
-    return r;
+    while (r == 0 && *at < rows->count && *at - begun < STEP_ROWS && !db_slice_over(i->db)) {
+        AUTOARENA struct arena arena = {0};
+        r = read_portion(i, rows, at, &portion, &arena);
+        if (r == 0)
+            r = put_portion(i, &portion);
+    }
+    if (r == 0)
+        r = batch_flush(i->db, &i->batch);
+    return r < 0 ? r : *at < rows->count;
 }

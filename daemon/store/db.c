@@ -21,12 +21,15 @@
 #include "schema_3_sql.h"
 #include "schema_4_sql.h"
 #include "schema_sql.h"
+#include "store/given.h"
 #include "store/tally.h"
 #include "store/wal.h"
 
 #include "base/banned.h"
 
 enum { BUCKETS = 256, APPLICATION_ID = 0x524e4442 /* "RNDB" */, CACHE_KIB = 5120, WAL_KEEP_BYTES = 32 << 20 };
+enum { LOG_PAGES = 1000, LOG_LATE_PAGES = 64 * 1024 }; /* then the log is brought into the database */
+enum { GIVEN_MAX = 4 };                                /* kinds of rows that db_give() has met */
 enum { COPY_PAGES = 32, COPY_FINDINGS = 3 };
 
 struct row {
@@ -40,10 +43,12 @@ struct row {
 struct db {
     sqlite3 *handle;
     struct row *buckets[BUCKETS];
+    struct given *given[GIVEN_MAX]; /* the handle's */
     struct tally tally;
     int failure;               /* of this transaction */
     int64_t silent_until_usec; /* monotonic: one was said already */
-    bool in_transaction, scrub;
+    bool in_transaction, scrub, late;
+    int log_pages;          /* after the last commit */
     int64_t slice_end_usec; /* monotonic; 0: never */
 };
 
@@ -190,6 +195,12 @@ static int create_file(const char *path) {
 
 static int prepare_transactions(struct db *db);
 
+static int on_commit(void *user, sqlite3 *handle, const char *name, int pages) {
+    (void)handle, (void)name;
+    ((struct db *)user)->log_pages = pages;
+    return SQLITE_OK;
+}
+
 int db_open(const char *path, struct why *why, struct db **ret) {
     return db_open_with(path, NULL, NULL, why, ret);
 }
@@ -223,6 +234,7 @@ int db_open_with(const char *path, db_before_migration *before, const char *fold
         (void)db_close(db);
         return r;
     }
+    (void)sqlite3_wal_hook(db->handle, on_commit, db); /* returns the one before */
     *ret = db;
     return 0;
 }
@@ -399,6 +411,18 @@ int db_get_int(struct db *db, const char *sql, int64_t *ret, const char *letters
     return r;
 }
 
+int db_give(struct db *db, const struct given_table *table, const void *rows, size_t count) {
+    size_t i = 0;
+    while (i < GIVEN_MAX && db->given[i] && given_table(db->given[i]) != table)
+        i++;
+    assert(i < GIVEN_MAX);
+    int r = db->given[i] ? 0 : given_new(db->handle, table, &db->given[i]);
+    if (r < 0)
+        return failed(db, SQLITE_NOMEM, table->name);
+    given_set(db->given[i], rows, count);
+    return 0;
+}
+
 int64_t db_last_id(struct db *db) {
     return sqlite3_last_insert_rowid(db->handle);
 }
@@ -442,6 +466,27 @@ static void scrub(struct db *db) {
         (void)failed(db, code, "PRAGMA wal_checkpoint(TRUNCATE)");
 }
 
+void db_set_late(struct db *db, bool late) {
+    db->late = late;
+}
+
+/* What fails here is in the log, and is tried again after the next commit. */
+static void bring_over(struct db *db, int pages) {
+    if (db->log_pages >= pages &&
+        sqlite3_wal_checkpoint_v2(db->handle, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL) == SQLITE_OK)
+        db->log_pages = 0;
+}
+
+bool db_is_late(const struct db *db) {
+    return !db->in_transaction && db->log_pages >= LOG_PAGES;
+}
+
+void db_catch_up(struct db *db) {
+    db->late = false;
+    bring_over(db, LOG_PAGES);
+    db->log_pages = 0; /* what failed is tried after the next commit */
+}
+
 int db_commit(struct db *db) {
     int r = tally_flush(db);
     if (r == 0)
@@ -451,6 +496,7 @@ int db_commit(struct db *db) {
         return r;
     }
     db->in_transaction = false;
+    bring_over(db, db->late ? LOG_LATE_PAGES : LOG_PAGES);
     if (db->scrub)
         scrub(db);
     return 0;

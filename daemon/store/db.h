@@ -1,4 +1,4 @@
-/* SQLite behind a small interface; the only file that includes sqlite3.h is db.c. Used on the store's thread only
+/* SQLite behind a small interface; only db.c and given.c include sqlite3.h. Used on the store's thread only
  * (tests may open one of their own). Statements are prepared once for each db and SQL text (by the literal's address)
  * and reused.
  *
@@ -7,6 +7,7 @@
  * minute. */
 #pragma once
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "base/view.h"
@@ -25,6 +26,12 @@ struct db *db_close(struct db *db);
 int db_begin(struct db *db);
 int db_commit(struct db *db);
 void db_rollback(struct db *db);
+/* Commits bring what has gathered in the log into the database, soon (the default), or late and all at once: where
+ * nobody waits for what comes next. Late is at 256 MiB at the latest. */
+void db_set_late(struct db *db, bool late);
+/* Whether something was put off; and does it. */
+bool db_is_late(const struct db *db);
+void db_catch_up(struct db *db);
 /* The storage failure (-ENOSPC, -EIO, -ENOMEM, -EUCLEAN …) for which this transaction can only be rolled back, or 0. */
 int db_failure(const struct db *db);
 bool db_in_transaction(const struct db *db);
@@ -53,6 +60,9 @@ int db_run(struct db *db, const char *sql, int64_t *ret_changed, const char *let
 /* The first column of the first row; *ret is left alone where there is none (returns 0), 1 where there is one. */
 int db_get_int(struct db *db, const char *sql, int64_t *ret, const char *letters, ...);
 int64_t db_last_id(struct db *db);
+/* Lets the statements that follow read these rows as a table (store/given.h), until the next call for it. */
+struct given_table;
+int db_give(struct db *db, const struct given_table *table, const void *rows, size_t count);
 /* What is deleted is overwritten with zeros (secure_delete); after the commit of this transaction nothing of it is left in
  * the log either. A free block of the file system, and backups, may hold it longer. */
 void db_scrub(struct db *db);

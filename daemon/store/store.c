@@ -24,6 +24,7 @@
 #include "base/banned.h"
 
 #define SLICE_USEC (15 * INT64_C(1000)) /* and what a step does between two looks at it: 20 ms at most */
+#define QUIET_USEC (1 * USEC_PER_SEC)   /* without work, until what the database put off is done */
 #define RETRY_FIRST_USEC (1 * USEC_PER_SEC)
 #define RETRY_MOST_USEC (15 * USEC_PER_SEC)
 
@@ -35,14 +36,15 @@ struct store {
     struct db *db; /* the thread's, once it runs */
     store_wake *wake;
     void *user;
-    pthread_t thread;
+    pthread_t thread, thread_aside;
+    bool has_aside;   /* the loop's: that thread runs */
     unsigned pending; /* the loop's */
     _Atomic int trouble;
     int state_lock;
 
     pthread_mutex_t lock; /* guards what follows */
-    pthread_cond_t work;
-    struct job_list lanes[STORE_BULK + 1], finished;
+    pthread_cond_t work, work_aside;
+    struct job_list lanes[STORE_BULK + 1], aside, finished;
     bool closing;
     struct store_times times;
 
@@ -51,6 +53,7 @@ struct store {
     /* the thread's: the chain whose jobs the open transaction holds, and when it is committed at the latest */
     struct store_chain *chain;
     int64_t chain_until_usec;
+    int64_t quiet_at_usec; /* the thread's: the time for what the database put off; 0: nothing */
 };
 
 static void list_init(struct job_list *list) {
@@ -173,6 +176,7 @@ static int run_transaction(struct store *s, struct round *round, struct store_jo
         r = run_step(s, job, times);
     if (r == 0 && slice)
         r = run_step(s, slice, times);
+    db_set_late(s->db, !round->urgent.first && slice && slice->lane == STORE_BULK);
     return r < 0 || !stays_open(s, round) ? end_transaction(s, r, times) : r;
 }
 
@@ -246,8 +250,13 @@ static bool chain_is_due(const struct store *s) {
     return s->chain && clock_mono_usec() >= s->chain_until_usec;
 }
 
+static bool quiet_is_due(const struct store *s) {
+    return s->quiet_at_usec && clock_mono_usec() >= s->quiet_at_usec;
+}
+
 static bool has_work(const struct store *s) {
-    if (s->lanes[STORE_NORMAL].first || s->lanes[STORE_BULK].first || retry_is_due(s) || chain_is_due(s))
+    if (s->lanes[STORE_NORMAL].first || s->lanes[STORE_BULK].first || retry_is_due(s) || chain_is_due(s) ||
+        quiet_is_due(s))
         return true;
     if (s->chain && s->closing)
         return true;
@@ -256,8 +265,8 @@ static bool has_work(const struct store *s) {
 
 static void wait_for_work(struct store *s) {
     while (!has_work(s) && !s->closing)
-        if (s->trouble || s->chain) {
-            int64_t usec = s->trouble ? s->retry_at_usec : s->chain_until_usec;
+        if (s->trouble || s->chain || s->quiet_at_usec) {
+            int64_t usec = s->trouble ? s->retry_at_usec : s->chain ? s->chain_until_usec : s->quiet_at_usec;
             struct timespec until = {.tv_sec = usec / USEC_PER_SEC, .tv_nsec = usec % USEC_PER_SEC * 1000};
             (void)pthread_cond_timedwait(&s->work, &s->lock, &until); /* has_work() looks at the time itself */
         } else
@@ -304,10 +313,13 @@ static void *run_thread(void *arg) {
         if (round.urgent.first || round.slice || s->chain) {
             r = run_round(s, &round);
             judge_round(s, bulky, tried_urgent, r);
-        } else if ((r = probe(s)) < 0)
+        } else if (!s->trouble)
+            db_catch_up(s->db);
+        else if ((r = probe(s)) < 0)
             enter_trouble(s, r);
         else
             leave_trouble(s);
+        s->quiet_at_usec = !s->trouble && db_is_late(s->db) ? clock_mono_usec() + QUIET_USEC : 0;
 
         (void)pthread_mutex_lock(&s->lock);
         settle_round(s, &round, r);
@@ -321,22 +333,51 @@ static void *run_thread(void *arg) {
     return NULL;
 }
 
+static void *run_thread_aside(void *arg) {
+    struct store *s = arg;
+    (void)pthread_mutex_lock(&s->lock); /* an ordinary mutex: locking cannot fail */
+    for (;;) {
+        struct store_job *job = list_take(&s->aside);
+        if (!job && s->closing)
+            break;
+        if (!job) {
+            (void)pthread_cond_wait(&s->work_aside, &s->lock); /* cannot fail on a valid condition */
+            continue;
+        }
+        (void)pthread_mutex_unlock(&s->lock);
+        job->result = job->step(job, NULL);
+        (void)pthread_mutex_lock(&s->lock);
+        list_add(&s->finished, job);
+        (void)pthread_mutex_unlock(&s->lock);
+        s->wake(s->user);
+        (void)pthread_mutex_lock(&s->lock);
+    }
+    (void)pthread_mutex_unlock(&s->lock);
+    return NULL;
+}
+
 /* --- The loop's side ----------------------------------------------------------------------------------------- */
+
+static int create_thread(struct store *s, void *(*run)(void *), const char *name, pthread_t *ret) {
+    sigset_t all, before;
+    (void)sigfillset(&all); /* signals are the loop's; these calls fail for bad arguments only */
+    (void)pthread_sigmask(SIG_SETMASK, &all, &before);
+    int r = -pthread_create(ret, NULL, run, s);
+    (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
+    if (r == 0)
+        (void)pthread_setname_np(*ret, name); /* for people who look at threads */
+    return r;
+}
 
 static int start_thread(struct store *s) {
     pthread_condattr_t monotonic;
     if (pthread_condattr_init(&monotonic) || pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC) ||
-        pthread_cond_init(&s->work, &monotonic) || pthread_mutex_init(&s->lock, NULL))
+        pthread_cond_init(&s->work, &monotonic) || pthread_cond_init(&s->work_aside, NULL) ||
+        pthread_mutex_init(&s->lock, NULL))
         return -ENOMEM;
     (void)pthread_condattr_destroy(&monotonic); /* cannot fail */
-    sigset_t all, before;
-    (void)sigfillset(&all); /* signals are the loop's; these calls fail for bad arguments only */
-    (void)pthread_sigmask(SIG_SETMASK, &all, &before);
-    int r = -pthread_create(&s->thread, NULL, run_thread, s);
-    (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
-    if (r == 0)
-        (void)pthread_setname_np(s->thread, "store"); /* for people who look at threads */
-    return r == -EAGAIN ? -ENOMEM : r;                /* nobody's mistake: the start is tried again */
+    int r = create_thread(s, run_thread, "store", &s->thread);
+    return r == -EAGAIN ? -ENOMEM : r; /* nobody's mistake: the start is tried again */
 }
 
 int store_lock(const char *state_dir, struct why *why) {
@@ -378,6 +419,7 @@ int store_open(const char *state_dir, store_wake *wake, void *user, struct why *
     s->user = user;
     for (int lane = STORE_URGENT; lane <= STORE_BULK; lane++)
         list_init(&s->lanes[lane]);
+    list_init(&s->aside);
     list_init(&s->finished);
     r = s->state_lock = store_lock(state_dir, why);
     if (r >= 0)
@@ -400,19 +442,43 @@ struct store *store_close(struct store *s) {
     (void)pthread_mutex_lock(&s->lock);
     s->closing = true;
     (void)pthread_cond_signal(&s->work); /* cannot fail on a valid condition */
+    (void)pthread_cond_signal(&s->work_aside);
     (void)pthread_mutex_unlock(&s->lock);
-    (void)pthread_join(s->thread, NULL); /* our own thread, joined once */
+    (void)pthread_join(s->thread, NULL); /* our own threads, joined once */
+    if (s->has_aside)
+        (void)pthread_join(s->thread_aside, NULL);
     while (s->pending)
         store_dispatch(s);
     (void)pthread_cond_destroy(&s->work);
+    (void)pthread_cond_destroy(&s->work_aside);
     (void)pthread_mutex_destroy(&s->lock);
     release(s);
     return NULL;
 }
 
+static void submit_aside(struct store *s, struct store_job *job) {
+    int r = 0;
+    if (!s->has_aside && !s->closing) {
+        r = create_thread(s, run_thread_aside, "aside", &s->thread_aside);
+        s->has_aside = r == 0;
+    }
+    s->pending++;
+    (void)pthread_mutex_lock(&s->lock);
+    job->result = s->closing ? -ESHUTDOWN : r;
+    list_add(job->result < 0 ? &s->finished : &s->aside, job);
+    (void)pthread_cond_signal(&s->work_aside); /* cannot fail on a valid condition */
+    bool ended = job->result < 0 && !s->closing;
+    (void)pthread_mutex_unlock(&s->lock);
+    if (ended)
+        s->wake(s->user);
+}
+
 void store_submit(struct store *s, struct store_job *job) {
     job->next = NULL;
-    store_submit_all(s, job);
+    if (job->aside)
+        submit_aside(s, job);
+    else
+        store_submit_all(s, job);
 }
 
 void store_submit_all(struct store *s, struct store_job *first) {

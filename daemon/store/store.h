@@ -10,7 +10,8 @@
  * (their steps must be repeatable: they change nothing but the database and their own result fields), others end with
  * the error. store_trouble() tells meanwhile.
  *
- * The thread does file work too (compiling, spool files), in the same jobs. */
+ * The thread does file work too (compiling, spool files), in the same jobs. What takes much processor time and neither
+ * database nor spool goes aside: to a second thread, which is started with the first such job. */
 #pragma once
 #include <stdbool.h>
 #include <stdint.h>
@@ -32,7 +33,8 @@ struct store_job {
     struct why why;            /* for whoever fails */
     struct store_chain *chain; /* NULL for none */
     bool apart;                /* of NORMAL and BULK: the step runs outside of any transaction (db_copy_step()) */
-    struct store_job *next;    /* the store's own, once submitted */
+    bool aside;             /* the step runs beside all others, with no db (NULL), one after the other; no STORE_MORE */
+    struct store_job *next; /* the store's own, once submitted */
     /* the store's own */
     int result;
 };

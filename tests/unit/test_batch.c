@@ -18,14 +18,16 @@ static struct batch open_batch(struct db *db, bool trial) {
     return b;
 }
 
+static bool too_many_tags; /* of the last row */
 static enum batch_result put_person(struct db *db, struct batch *b, struct person p, const struct consent *consent) {
-    enum batch_result result;
-    int64_t left;
-    p.address_key = p.address;
-    assert_int_equal(batch_put(db, b, &p, consent, 500, 2000, &result, &left), 0);
-    assert_int_equal(batch_flush(db, b, 2000), 0);
-    assert_int_equal(left != 0, result == BATCH_LEFT);
-    return result;
+    struct batch_row row = {.person = p, .consent = consent, .consent_usec = 500};
+    struct batch_told told;
+    row.person.address_key = p.address;
+    assert_int_equal(batch_put(db, b, &row, 2000, &told), 0);
+    assert_int_equal(batch_flush(db, b), 0);
+    assert_int_equal(told.left_usec != 0, told.result == BATCH_LEFT);
+    too_many_tags = told.too_many_tags;
+    return told.result;
 }
 
 #define PUT(db, b, ...) put_person((db), (b), (struct person){__VA_ARGS__}, NULL)
@@ -159,6 +161,66 @@ static void known_ones(void **state) {
     assert_int_equal(fixture_int(f->db, "SELECT count(*) FROM import_change"), 0);
 }
 
+/* Many at once: as far as they are new, each at an address of its own. */
+static void new_ones_come_in_one(void **state) {
+    struct fixture *f = *state;
+    static const struct consent own = {.what = "subscribed", .how = "import", .basis = "consent", .evidence = "yes"};
+    AUTOARENA struct arena arena = {0};
+    struct batch b = open_batch(f->db, false);
+    assert_int_equal(PUT(f->db, &b, .address = "d@town.example"), BATCH_NEW);
+    finish(f->db, &b);
+    assert_int_equal(suppression_set(f->db, "f@town.example", "hard", NULL, 1), 0);
+
+    static const char *const addresses[] = {"a@town.example", "b@town.example", "b@town.example", "c@town.example",
+                                            "d@town.example", "e@town.example", "f@town.example", "g@town.example"};
+    struct batch_row rows[COUNT_OF(addresses)];
+    for (size_t i = 0; i < COUNT_OF(rows); i++)
+        rows[i] =
+            (struct batch_row){.person = {.address_key = addresses[i], .address = addresses[i], .language = "fr"}};
+    rows[0].person.address = "A@town.example";
+    rows[0].person.organisation = "Verein";
+    rows[0].person.tags = "+z\n+a\n";
+    rows[1].consent = &own;
+    rows[1].consent_usec = 700;
+    b = open_batch(f->db, false);
+    static const size_t expected[] = {2, 1, 1, 1}; /* in between, batch_put() is asked */
+    static const enum batch_result others[] = {BATCH_REPEATED, BATCH_CHANGED, BATCH_SUPPRESSED};
+    size_t at = 0;
+    for (size_t i = 0; i < COUNT_OF(expected); i++) {
+        size_t count = 99;
+        struct batch_told told;
+        assert_int_equal(batch_put_new(f->db, &b, rows + at, COUNT_OF(rows) - at, 2000, &count), 0);
+        assert_int_equal(count, expected[i]);
+        at += count;
+        if (i == COUNT_OF(others))
+            break;
+        assert_int_equal(batch_put_new(f->db, &b, rows + at, COUNT_OF(rows) - at, 2000, &count), 0);
+        assert_int_equal(count, 0);
+        assert_int_equal(batch_put(f->db, &b, &rows[at++], 2000, &told), 0);
+        assert_int_equal(told.result, others[i]);
+    }
+    assert_int_equal(at, COUNT_OF(rows));
+    assert_int_equal(batch_flush(f->db, &b), 0);
+    assert_int_equal(state_of(f->db, "a@town.example"), 0); /* not yet */
+    finish(f->db, &b);
+    static const char *const there[] = {"a@town.example", "b@town.example", "c@town.example", "e@town.example",
+                                        "g@town.example"};
+    for (size_t i = 0; i < COUNT_OF(there); i++) {
+        assert_int_equal(state_of(f->db, there[i]), SUBSCRIPTION_ACTIVE);
+        assert_string_equal(person_of(f->db, there[i], &arena).language, "fr");
+    }
+    assert_string_equal(person_of(f->db, "a@town.example", &arena).address, "A@town.example");
+    assert_string_equal(person_of(f->db, "a@town.example", &arena).organisation, "Verein");
+    assert_int_equal(state_of(f->db, "f@town.example"), 0);
+    assert_int_equal(fixture_int(f->db, "SELECT count(*) FROM subscription WHERE tags = 'a' || char(10) || 'z' || "
+                                        "char(10)"),
+                     1);
+    assert_int_equal(fixture_int(f->db, "SELECT count(*) FROM consent WHERE at = 700 AND import = 2"), 1);
+    assert_int_equal(fixture_int(f->db, "SELECT max(id) = (SELECT seq FROM sqlite_sequence WHERE name = 'subscriber') "
+                                        "FROM subscriber"),
+                     1);
+}
+
 static const char *tags_of(struct db *db, const char *address, struct arena *arena) {
     AUTOBUF struct buf tags = BUF_INIT(10000);
     assert_int_equal(subscription_tags(db, LIST, person_of(db, address, arena).id, &tags), 0);
@@ -197,6 +259,42 @@ static void tags_are_merged(void **state) {
     settle(f->db);
     assert_string_equal(tags_of(f->db, "a@town.example", &arena), "newer\ntwice\nx\n");
     assert_int_equal(fixture_int(f->db, "SELECT count(*) FROM subscription"), 3);
+}
+
+/* More than 64 together: those that are there stay, and it is told. */
+static void too_many_tags_are_told(void **state) {
+    struct fixture *f = *state;
+    AUTOARENA struct arena arena = {0};
+    AUTOBUF struct buf many = BUF_INIT(4096);
+    for (int i = 0; i < 40; i++)
+        buf_printf(&many, "+tag%d\n", i);
+    const char *some = arena_dup(&arena, buf_view(&many));
+    buf_clear(&many);
+    for (int i = 40; i < 80; i++)
+        buf_printf(&many, "+tag%d\n", i);
+    struct batch b = open_batch(f->db, false);
+    assert_int_equal(PUT(f->db, &b, .address = "a@town.example", .tags = some), BATCH_NEW);
+    assert_false(too_many_tags);
+    assert_int_equal(PUT(f->db, &b, .address = "a@town.example", .tags = buf_str(&many)), BATCH_REPEATED);
+    assert_true(too_many_tags);
+    finish(f->db, &b);
+    const char *before = tags_of(f->db, "a@town.example", &arena);
+
+    b = open_batch(f->db, false);
+    assert_int_equal(PUT(f->db, &b, .address = "a@town.example", .tags = buf_str(&many), .language = "fr"),
+                     BATCH_CHANGED);
+    assert_true(too_many_tags);
+    assert_int_equal(PUT(f->db, &b, .address = "a@town.example", .tags = "-tag1\n"), BATCH_REPEATED);
+    assert_false(too_many_tags);
+    assert_int_equal(PUT(f->db, &b, .address = "a@town.example", .tags = buf_str(&many)), BATCH_REPEATED);
+    assert_true(too_many_tags);
+    finish(f->db, &b);
+    assert_int_equal(strlen(tags_of(f->db, "a@town.example", &arena)), strlen(before) - strlen("tag1\n"));
+    assert_string_equal(person_of(f->db, "a@town.example", &arena).language, "fr");
+
+    b = open_batch(f->db, true);
+    assert_int_equal(PUT(f->db, &b, .address = "a@town.example", .tags = buf_str(&many)), BATCH_KNOWN);
+    assert_true(too_many_tags);
 }
 
 static void two_names_are_a_couple(void **state) {
@@ -448,7 +546,9 @@ int main(void) {
         FIXTURE_TEST(new_ones_are_there_all_at_once),
         FIXTURE_TEST(one_at_a_time),
         FIXTURE_TEST(known_ones),
+        FIXTURE_TEST(new_ones_come_in_one),
         FIXTURE_TEST(tags_are_merged),
+        FIXTURE_TEST(too_many_tags_are_told),
         FIXTURE_TEST(two_names_are_a_couple),
         FIXTURE_TEST(a_row_may_carry_its_own_consent),
         FIXTURE_TEST(a_trial_writes_nothing),

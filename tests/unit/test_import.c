@@ -521,6 +521,73 @@ static void a_hundred_thousand_rows(void **state) {
     assert_int_equal(query(h, "SELECT count(*) FROM subscription WHERE state = 2"), 100000);
 }
 
+/* The same people in order and in no order, in files that are read in one go and that are not: the same counts, the same
+ * list, and what a trial says. Who comes twice does so far apart. */
+static void the_order_makes_no_difference(void **state) {
+    struct house *h = *state;
+    enum { PEOPLE = 30000 };
+    struct import_result first = {0};
+    int64_t sums[2] = {0};
+    for (int shuffled = 0; shuffled < 2; shuffled++) {
+        AUTOBUF struct buf text = BUF_INIT(64 << 20);
+        buf_puts(&text, "E-Mail;Vorname;Nachname;Ort;Tags\n");
+        for (int n = 0; n < 2 * PEOPLE; n++) { /* the second half says some of the first again, with other names */
+            int i = shuffled ? n * 7919 % PEOPLE : n % PEOPLE;
+            if (n < PEOPLE)
+                buf_printf(&text, "P%05d@town.example;Vera;Müller;Bonn;a\n", i);
+            else if (i % 100 == 0)
+                buf_printf(&text, "p%05d@town.example;%s;Müller;;\n", i, i % 200 ? "Hans" : "Vera");
+            else if (i % 1000 == 1)
+                buf_printf(&text, "p%05d@town.example;;;;%s\n", i, "b");
+        }
+        buf_puts(&text, ";Nobody;Known;;\n");
+        for (int dry = 1; dry >= 0; dry--) {
+            struct client c;
+            struct import_options o = options();
+            o.dry_run = dry;
+            run(h, &c, &o, buf_view(&text), 100000);
+            assert_int_equal(c.result, 0);
+            const struct import_result *r = c.told;
+            unit_int(dry ? "trial" : "import", (long)r->added, PEOPLE);
+            assert_int_equal(r->couples, PEOPLE / 200);
+            assert_int_equal(r->repeated, PEOPLE / 200 + PEOPLE / 1000);
+            assert_int_equal(sum(r), r->rows);
+            assert_int_equal(r->no_address, 1);
+            assert_int_equal(r->problem_count, r->couples + 1);
+            for (size_t i = 1; i < r->problem_count; i++)
+                assert_true(r->problems[i - 1].line < r->problems[i].line);
+            if (!dry && !shuffled)
+                first = *r;
+            if (!dry && shuffled)
+                assert_true(r->rows == first.rows && r->repeated == first.repeated && r->left_out == first.left_out);
+            (void)import_free(c.import);
+        }
+        sums[shuffled] =
+            query(h, "SELECT sum(length(given_name) * length(address) + length(tags) + length(attributes)) "
+                     "FROM subscriber JOIN subscription ON subscriber = id");
+        assert_int_equal(query(h, "SELECT count(*) FROM subscription WHERE state = 2"), PEOPLE);
+        (void)query(h, "DELETE FROM subscriber RETURNING 1");
+        (void)query(h, "DELETE FROM subscription RETURNING 1");
+    }
+    assert_int_equal(sums[0], sums[1]);
+}
+
+/* Nowhere to put what does not fit into memory. */
+static void a_folder_that_is_not_there(void **state) {
+    struct house *h = *state;
+    struct client c;
+    struct import_options o = options();
+    AUTOBUF struct buf text = BUF_INIT(64 << 20);
+    many(&text, 20000);
+    o.folder = "/nowhere";
+    run(h, &c, &o, buf_view(&text), 100000);
+    assert_int_equal(c.result, -ENOENT);
+    assert_string_equal(c.told->why.what, "the file could not be read: No such file or directory");
+    (void)import_free(c.import);
+    assert_int_equal(query(h, "SELECT count(*) FROM subscriber"), 0);
+    assert_int_equal(query(h, "SELECT count(*) FROM import"), 0);
+}
+
 /* The process dies in the middle, wherever that is; the next one sweeps, and nothing is left. */
 static void a_process_that_dies_leaves_nothing(void **state) {
     struct house *h = *state;
@@ -606,6 +673,8 @@ int main(void) {
         HOUSE_TEST(closing_the_store_ends_it),
         HOUSE_TEST(a_failing_disk),
         HOUSE_TEST(a_hundred_thousand_rows),
+        HOUSE_TEST(the_order_makes_no_difference),
+        HOUSE_TEST(a_folder_that_is_not_there),
         HOUSE_TEST(a_process_that_dies_leaves_nothing),
     };
     return cmocka_run_group_tests(tests, load, free_all_words);

@@ -3,6 +3,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <poll.h>
+#include <stdatomic.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
@@ -306,6 +307,41 @@ static void a_job_stands_apart(void **state) {
     assert_int_equal(count_meta(h), 2);
 }
 
+/* Beside the store's thread: while a step of that one waits for it. */
+static atomic_bool aside_ran;
+static int step_aside(struct store_job *job, struct db *db) {
+    assert_null(db);
+    aside_ran = true;
+    return ((struct test_job *)job)->answer;
+}
+static int step_waits_for_aside(struct store_job *job, struct db *db) {
+    (void)job, (void)db;
+    for (int i = 0; i < 5000 && !aside_ran; i++)
+        usleep(1000);
+    return aside_ran ? STORE_DONE : -ETIME;
+}
+
+static void a_job_goes_aside(void **state) {
+    struct house *h = *state;
+    aside_ran = false;
+    journal[0] = '\0';
+    struct test_job waits = JOB(STORE_NORMAL, 'w', .rounds = 1), aside = JOB(STORE_NORMAL, 'a', .answer = -EPERM),
+                    last = JOB(STORE_NORMAL, 'l', .rounds = 1);
+    waits.job.step = step_waits_for_aside;
+    aside.job.step = last.job.step = step_aside;
+    aside.job.aside = last.job.aside = true;
+    store_submit(h->store, &waits.job);
+    store_submit(h->store, &aside.job);
+    run_all(h);
+    assert_int_equal(waits.result, 0);
+    assert_int_equal(aside.result, -EPERM);
+    /* what is queued is done when the store closes */
+    store_submit(h->store, &last.job);
+    h->store = store_close(h->store);
+    assert_int_equal(last.done, 1);
+    assert_int_equal(last.result, 0);
+}
+
 static uint64_t commits(struct house *h) {
     struct store_times times;
     store_times(h->store, &times);
@@ -460,6 +496,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(jobs_run_and_tell, setup, teardown),
         cmocka_unit_test_setup_teardown(a_job_stands_apart, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_job_goes_aside, setup, teardown),
         cmocka_unit_test_setup_teardown(lanes_keep_their_order, setup, teardown),
         cmocka_unit_test_setup_teardown(urgent_work_overtakes_a_long_one, setup, teardown),
         cmocka_unit_test_setup_teardown(urgent_work_may_take_several_turns, setup, teardown),
