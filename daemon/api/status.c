@@ -40,9 +40,9 @@ static int on_series(void *user, const struct series_row *series) {
     if (r <= 0 || !rights_on_any(&s->call->rights, s->call->conf, &row.lists))
         return r < 0 ? r : 0;
     json_t *lists = json_of_lists(&row, s->call);
-    json_t *o = json_pack("{s:I, s:s, s:o, s:o, s:s, s:s, s:o}", "id", (json_int_t)row.id, "name", row.name, "list",
-                          json_of_names(lists), "lists", lists, "subject", row.subject, "repeat", series->repeat,
-                          "next", json_of_dates(series));
+    json_t *o = json_pack("{s:I, s:s, s:s, s:o, s:o, s:s, s:s, s:o}", "id", (json_int_t)row.id, "state",
+                          announcement_state_name(row.state), "name", row.name, "list", json_of_names(lists), "lists",
+                          lists, "subject", row.subject, "repeat", series->repeat, "next", json_of_dates(series));
     (void)json_array_append_new(json_object_get(s->call->result, "recurring"), o);
     return 0;
 }

@@ -70,7 +70,7 @@ static void print_dates(FILE *out, const json_t *a) {
 }
 
 static void print_series(FILE *out, const json_t *a) {
-    (void)fprintf(out, "%5lld  recurring  ", (long long)json_number(a, "id", 0));
+    (void)fprintf(out, "%5lld  %s  ", (long long)json_number(a, "id", 0), json_text(a, "state"));
     cli_print(out, json_text(a, "list"));
     (void)fputs("  ", out);
     cli_print(out, json_text(a, "subject"));
@@ -81,7 +81,7 @@ static void print_series(FILE *out, const json_t *a) {
 }
 
 static void print_any(FILE *out, const json_t *a) {
-    if (strcmp(json_text(a, "state"), "recurring") == 0)
+    if (json_object_get(a, "next"))
         print_series(out, a);
     else
         print_one(out, a);

@@ -193,15 +193,19 @@ int announcement_find_same(struct db *db, uint32_t list, const uint8_t identity[
 }
 
 int announcement_find_replaceable(struct db *db, uint32_t list, const char *name, int64_t *ret_id) {
-    return db_get_int(db,
-                      "SELECT id FROM announcement WHERE list = ? AND name = ? AND state IN (2, 3, 9) AND series = 0 "
-                      "ORDER BY id DESC LIMIT 1",
-                      ret_id, "it", (int64_t)list, name);
+    return db_get_int(
+        db,
+        "SELECT id FROM announcement WHERE list = ? AND name = ? AND (state IN (2, 3, 9) OR (state = 6 AND "
+        "resume_state = 9)) AND series = 0 ORDER BY id DESC LIMIT 1",
+        ret_id, "it", (int64_t)list, name);
 }
 
 int announcement_find_recurring(struct db *db, uint32_t list, const char *name, int64_t *ret_id) {
-    return db_get_int(db, "SELECT id FROM announcement WHERE list = ? AND name = ? AND state = 9 LIMIT 1", ret_id, "it",
-                      (int64_t)list, name);
+    return db_get_int(
+        db,
+        "SELECT id FROM announcement WHERE list = ? AND name = ? AND (state = 9 OR (state = 6 AND resume_state "
+        "= 9)) LIMIT 1",
+        ret_id, "it", (int64_t)list, name);
 }
 
 int announcement_count_uid(struct db *db, const char *uid, unsigned *ret) {
@@ -281,7 +285,7 @@ int announcement_release(struct db *db, int64_t id, int64_t now_usec, struct why
 int announcement_pause(struct db *db, int64_t id, const char *reason, struct why *why) {
     int64_t changed = 0;
     int r = db_run(
-        db, "UPDATE announcement SET resume_state = state, state = 6, why = ? WHERE id = ? AND state IN (3, 4, 5)",
+        db, "UPDATE announcement SET resume_state = state, state = 6, why = ? WHERE id = ? AND state IN (3, 4, 5, 9)",
         &changed, "ti", reason, id);
     r = moved(r, changed);
     return r == -ESTALE ? refuse(db, id, "paused", why) : r;

@@ -6,6 +6,7 @@
  *   scheduled, gathering, sending <-> paused (a gathering goes on where it was); held, recurring <-> paused after a
  *   restore
  *   intake -> recurring (store/series.h) -> done; each of its dates is an announcement of its own, held or scheduled
+ *   recurring <-> paused (no date is made meanwhile)
  *   recurring -> stopped, and with it those of its dates that are held or scheduled
  *   held, scheduled, gathering, sending, paused -> stopped (what is pending is left out: "stopped"; what is on the wire
  *   just then still gets its outcome) */

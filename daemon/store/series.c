@@ -8,6 +8,9 @@
 
 #define COLUMNS "announcement, repeat, start, end, zone, base, next, before_days, due, told"
 
+/* Not while it is paused. */
+#define RECURS "EXISTS (SELECT 1 FROM announcement a WHERE a.id = series.announcement AND a.state = 9)"
+
 int series_insert(struct db *db, const struct series_row *row) {
     return db_run(db, "INSERT INTO series (" COLUMNS ") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, '')", NULL, "ittttttdi",
                   row->announcement, row->repeat, row->start, row->end, row->zone, row->base, row->next,
@@ -48,15 +51,17 @@ int series_get(struct db *db, int64_t announcement, struct arena *arena, struct 
 
 int series_due(struct db *db, int64_t now_usec, struct arena *arena, struct series_row *ret) {
     struct row *row = NULL;
-    int r = db_query(db, "SELECT " COLUMNS " FROM series WHERE due > 0 AND due <= ? ORDER BY due LIMIT 1", &row, "i",
-                     now_usec);
+    int r =
+        db_query(db, "SELECT " COLUMNS " FROM series WHERE due > 0 AND due <= ? AND " RECURS " ORDER BY due LIMIT 1",
+                 &row, "i", now_usec);
     return r < 0 ? r : take_row(row, arena, ret);
 }
 
 int series_next_due(struct db *db, int64_t *ret_usec) {
     *ret_usec = 0;
     int r = db_get_int(db,
-                       "SELECT coalesce(min(at), 0) FROM (SELECT min(due) AS at FROM series WHERE due > 0 UNION ALL "
+                       "SELECT coalesce(min(at), 0) FROM (SELECT min(due) AS at FROM series WHERE due > 0 AND " RECURS
+                       " UNION ALL "
                        "SELECT min(event_end) FROM announcement WHERE series <> 0 AND state = 2 AND event_end > 0)",
                        ret_usec, "");
     return r < 0 ? r : 0;

@@ -48,8 +48,10 @@ static void moves_follow_the_table(void **state) {
         {ANNOUNCEMENT_SENDING, FINISH, ANNOUNCEMENT_DONE},
         {ANNOUNCEMENT_PAUSED, RESUME, ANNOUNCEMENT_SENDING},
         {ANNOUNCEMENT_PAUSED, STOP, ANNOUNCEMENT_STOPPED},
+        {ANNOUNCEMENT_RECURRING, PAUSE, ANNOUNCEMENT_PAUSED},
+        {ANNOUNCEMENT_RECURRING, STOP, ANNOUNCEMENT_STOPPED},
     };
-    for (int from = ANNOUNCEMENT_INTAKE; from <= ANNOUNCEMENT_STOPPED; from++)
+    for (int from = ANNOUNCEMENT_INTAKE; from <= ANNOUNCEMENT_RECURRING; from++)
         for (int move = TAKE_HELD; move <= FINISH; move++) {
             int64_t id = fixture_announcement(f->db, 1, 1000);
             assert_int_equal(db_run(f->db, "UPDATE announcement SET state = ?, resume_state = ? WHERE id = ?", NULL,
