@@ -137,7 +137,7 @@ static int make_copy(struct restore *r) {
         error = -EPROTO;
     if (error < 0) {
         (void)why_set(&r->why, error, "this is no sound backup: %s",
-                      error == -EILSEQ   ? "it is damaged"
+                      error == -EUCLEAN   ? "it is damaged"
                       : error == -EPROTO ? "it is no store of rundbrief"
                                          : strerror(-error));
         why_where(&r->why, "%s", r->wish->file);
@@ -478,7 +478,7 @@ static int code_of(int error) {
     case -EACCES:
     case -EPERM: return EX_NOPERM;
     case -EINVAL:
-    case -EILSEQ:
+    case -EUCLEAN:
     case -EPROTO:
     case -EPROTONOSUPPORT: return EX_DATAERR;
     }
