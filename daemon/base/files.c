@@ -350,3 +350,33 @@ uint64_t files_room(const char *path) {
     struct statvfs fs;
     return statvfs(path, &fs) < 0 ? UINT64_MAX : (uint64_t)fs.f_bavail * fs.f_frsize;
 }
+
+enum { PASSWORD_MAX_BYTES = 4096 };
+
+static const char *find_credential(const char *file, char *path, size_t size) {
+    const char *credentials = getenv("CREDENTIALS_DIRECTORY"), *slash = strrchr(file, '/');
+    if (credentials && snprintf(path, size, "%s/%s", credentials, slash ? slash + 1 : file) < (int)size &&
+        access(path, R_OK) == 0)
+        return path;
+    return file;
+}
+
+int files_read_password(const char *file, struct buf *ret, struct why *why) {
+    char path[PATH_MAX];
+    buf_init(ret, PASSWORD_MAX_BYTES);
+    /* so that it is never moved, and wiped whole */
+    int r = buf_reserve(ret, PASSWORD_MAX_BYTES) ? files_read_secret(find_credential(file, path, sizeof path), ret, why)
+                                                 : why_set(why, -ENOMEM, "out of memory");
+    if (r < 0)
+        return r;
+    buf_truncate(ret, view_find(buf_view(ret), '\n'));
+    if (ret->len && ret->data[ret->len - 1] == '\r')
+        buf_truncate(ret, ret->len - 1);
+    return 0;
+}
+
+void files_forget_password(struct buf *password) {
+    if (password->data)
+        explicit_bzero(password->data, password->cap);
+    buf_done(password);
+}

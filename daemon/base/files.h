@@ -43,4 +43,8 @@ void files_free_names(char **names, size_t count);
 /* A file that holds a secret: refuses one that others may read or group may write (-EPERM). Reserve the buffer's cap
  * before, where no copy may be left behind by its growing. */
 int files_read_secret(const char *path, struct buf *b, struct why *why);
+/* The password in such a file: its first line. Where $CREDENTIALS_DIRECTORY (systemd) has a file of the same name, that
+ * one. *ret is made here, never moves, and goes to files_forget_password(), also after a failure. */
+int files_read_password(const char *path, struct buf *ret, struct why *why);
+void files_forget_password(struct buf *password);
 int files_check_secret(const char *path, struct why *why);

@@ -63,6 +63,7 @@ const struct section_row section_rows[SECTION_COUNT] = {
 static const char *const in_doubt_words[] = {[CONF_IN_DOUBT_RESEND] = "resend", [CONF_IN_DOUBT_HOLD] = "hold", NULL};
 static const char *const tls_words[] = {
     [CONF_TLS_REQUIRED] = "required", [CONF_TLS_OPPORTUNISTIC] = "opportunistic", [CONF_TLS_NONE] = "none", NULL};
+static const char *const imap_tls_words[] = {[CONF_NO] = "none", [CONF_YES] = "required", NULL};
 static const char *const pipelining_words[] = {
     [CONF_PIPELINING_OFFERED] = "offered", [CONF_PIPELINING_NONE] = "none", NULL};
 static const char *const yes_no_words[] = {[CONF_NO] = "no", [CONF_YES] = "yes", NULL};
@@ -258,7 +259,24 @@ const struct option option_rows[] = {
      .help =
          "An address with more failures than this that were not final, a full mailbox for example, is written to no "
          "more. At most one a day counts, and after 30 days without any all are forgotten."},
-    LATER(SECTION_BOUNCE, "imap-url"),
+    {BOUNCE(imap_url), .key = "imap-url", .type = OPTION_TEXT, .check = shape_imap_url, .max = URL, .fallback = "",
+     .example = "imaps://imap.partnerschaften.example/INBOX",
+     .help = "Where the mailbox of the return path is at a provider, its mails are fetched from there by "
+             "rundbrief-imap.timer. It should serve for nothing else."},
+    {BOUNCE(imap_username), .key = "imap-username", .type = OPTION_TEXT, .max = TEXT, .fallback = "",
+     .example = "rueckweg@partnerschaften.example", .help = "The user name there."},
+    {BOUNCE(imap_password_file), .key = "imap-password-file", .type = OPTION_TEXT, .check = shape_path, .max = PATH,
+     .fallback = "", .example = "/etc/rundbrief/imap-password",
+     .help =
+         "The password alone in a file. rundbrief-imap.service has it as a credential of systemd, under the name of "
+         "the file."},
+    {BOUNCE(imap_ca_file), .key = "imap-ca-file", .type = OPTION_TEXT, .check = shape_path, .max = PATH, .fallback = "",
+     .example = "/etc/ssl/certs/partnerschaften.pem",
+     .help = "Who signs its certificate, instead of the system's CAs."},
+    {BOUNCE(imap_tls), .key = "imap-tls", .type = OPTION_WORD, .words = imap_tls_words, .fallback = "required",
+     .help = "none only for a server on this machine."},
+    {BOUNCE(imap_folder), .key = "imap-folder", .type = OPTION_TEXT, .max = TEXT, .fallback = "", .example = "Erledigt",
+     .help = "Reports that were taken go into this folder of the mailbox. Default: they are deleted."},
 
     {RETRY(retry_first_usec), .key = "first", .min = USEC_PER_SEC, .max = USEC_PER_DAY, .fallback = "30m",
      .help = "After the first failure."},

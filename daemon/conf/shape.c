@@ -273,6 +273,13 @@ int shape_relay_url(struct view v, struct why *why) {
     return 0;
 }
 
+int shape_imap_url(struct view v, struct why *why) {
+    struct shape_url url;
+    if (shape_split_url(v, &url) < 0 || !is_scheme(&url, "imap", "imaps") || view_find(v, ';') < v.len)
+        return is_not(why, v, "the address of a mailbox", "Write imaps://HOST/INBOX or imap://HOST:PORT/INBOX");
+    return 0;
+}
+
 int shape_name(struct view v, struct why *why) {
     if (v.len <= NAME_MAX_BYTES && only(view_slice(v, 0, 1), LOWER UPPER DIGITS) && only(v, LOWER UPPER DIGITS "._-"))
         return 0;

@@ -25,6 +25,7 @@ int shape_web_url(struct view v, struct why *why);    /* http:// or https:// */
 int shape_public_url(struct view v, struct why *why); /* https://, or http:// on loopback; no query */
 int shape_logo(struct view v, struct why *why);       /* https:// or an absolute path */
 int shape_relay_url(struct view v, struct why *why);  /* smtp:// or smtps://, host, port */
+int shape_imap_url(struct view v, struct why *why);   /* imap:// or imaps://, host, port, mailbox */
 int shape_name(struct view v, struct why *why);       /* of a sender or relay: letters, digits, . _ - */
 int shape_list_name(struct view v, struct why *why);  /* [a-z0-9-]{1,48} */
 

@@ -24,7 +24,7 @@
 
 #include "base/banned.h"
 
-enum { SECRET_MAX_BYTES = 4096, TLS_RECORD_BYTES = 16384, STEPS_MAX = 6, BEHIND_MSEC = 1000 };
+enum { TLS_RECORD_BYTES = 16384, STEPS_MAX = 6, BEHIND_MSEC = 1000 };
 
 struct connector {
     struct loop *loop;
@@ -310,35 +310,19 @@ static void on_deadline(void *user) {
     fail(c, &why);
 }
 
-/* password-file, or systemd's credential of the same name. */
-static const char *find_secret(const char *file, char *path, size_t size) {
-    const char *credentials = getenv("CREDENTIALS_DIRECTORY"), *slash = strrchr(file, '/');
-    if (credentials && snprintf(path, size, "%s/%s", credentials, slash ? slash + 1 : file) < (int)size &&
-        access(path, R_OK) == 0)
-        return path;
-    return file;
-}
-
 /* User name and password, or why not in c->early. */
 static int set_login(struct connection *c, const struct conf_relay *relay) {
-    struct buf secret = BUF_INIT(SECRET_MAX_BYTES);
+    struct buf secret;
     struct why why;
-    char path[PATH_MAX];
-    const char *file = find_secret(relay->password_file, path, sizeof path);
-    int r = buf_reserve(&secret, SECRET_MAX_BYTES) ? 0 : -ENOMEM; /* so that it is never moved, and wiped whole */
-    if (r == 0 && files_read_secret(file, &secret, &why) < 0) {
+    int r = files_read_password(relay->password_file, &secret, &why);
+    if (r < 0 && r != -ENOMEM) {
         fail_text(&c->early, OUTCOME_OF_SENDER, why.what, why.where);
-    } else if (r == 0) {
-        buf_truncate(&secret, view_find(buf_view(&secret), '\n'));
-        if (secret.len && secret.data[secret.len - 1] == '\r')
-            buf_truncate(&secret, secret.len - 1);
-        if (curl_easy_setopt(c->easy, CURLOPT_USERNAME, relay->username) != CURLE_OK ||
-            curl_easy_setopt(c->easy, CURLOPT_PASSWORD, buf_str(&secret)) != CURLE_OK)
-            r = -ENOMEM;
+        r = 0;
+    } else if (r == 0 && (curl_easy_setopt(c->easy, CURLOPT_USERNAME, relay->username) != CURLE_OK ||
+                          curl_easy_setopt(c->easy, CURLOPT_PASSWORD, buf_str(&secret)) != CURLE_OK)) {
+        r = -ENOMEM;
     }
-    if (secret.data)
-        explicit_bzero(secret.data, secret.cap);
-    buf_done(&secret);
+    files_forget_password(&secret);
     return r;
 }
 

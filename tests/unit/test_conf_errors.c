@@ -104,7 +104,8 @@ static void keys(void **state) {
         {VIEW("[web]\nconfirm-days = 7\n[bounce]\nsoft-limit = 0\nimap-url = x\n"),
          "t.ini:8: [web] confirm-days: not supported yet\nt.ini:10: [bounce] soft-limit: “0” is out of bounds. Give 1 "
          "to 1000\n"
-         "t.ini:11: [bounce] imap-url: not supported yet\n"},
+         "t.ini:11: [bounce] imap-url: “x” is not the address of a mailbox. Write imaps://HOST/INBOX or "
+         "imap://HOST:PORT/INBOX\n"},
         {VIEW("[sender b]\nname =\n"),
          "t.ini:7: [sender b] address: this key is missing. For example: address = rundbrief@partnerschaften.example\n"
          "t.ini:7: [sender b] public-url: this key is missing. For example: public-url = "
