@@ -168,7 +168,7 @@ static inline struct conf *read_conf(const struct talk *t, uint16_t port) {
     /* Shorter than the option table allows. */
     conf->timeout_connect_usec = conf->timeout_greeting_usec = 4 * USEC_PER_SEC;
     conf->timeout_command_usec = conf->timeout_data_usec = conf->timeout_block_usec = conf->timeout_end_usec =
-        USEC_PER_SEC;
+        t->size < HUGE_MESSAGE ? USEC_PER_SEC : 4 * USEC_PER_SEC; /* which takes its time */
     return conf;
 }
 
