@@ -48,6 +48,9 @@ struct follower {
     uint8_t digest[FOLLOWED_DIGEST_BYTES];
     struct import *import;
     struct api_languages languages;
+    /* The import may end while a piece is being read for it: what follows waits for that. */
+    struct task *after;
+    int64_t after_usec;
 };
 
 struct follow {
@@ -73,6 +76,7 @@ struct task {
 static void next_turn(struct follow *f);
 static void look(struct follower *w);
 static void import_it(struct follower *w, bool accepted);
+static void go_on_after(struct follower *w);
 static void read_piece(struct follower *w);
 
 static const struct conf_list *list_of(const struct conf *conf, const struct follower *w) {
@@ -247,7 +251,9 @@ static void on_step_done(struct store_job *job, int result) {
     bool go_on = result == 0 && !w->gone;
     if (t->told && result == 0 && !w->follow->freed)
         dispatch_notices(w->follow->parts.dispatch);
-    if (t->kind == READ && w->import) {
+    if (t->kind == READ && !w->import)
+        go_on_after(w);
+    else if (t->kind == READ) {
         if (result < 0 || w->gone)
             import_abort(w->import); /* on_gone() rests */
         else if (t->piece_len == 0)
@@ -286,12 +292,21 @@ static void submit(struct follower *w, struct task *t) {
         rest(w, again_usec);
 }
 
-static void wrong(struct follower *w, const char *why) {
+static void go_on_after(struct follower *w) {
+    struct task *t = w->after;
+    w->after = NULL;
+    if (t)
+        submit(w, t);
+    else
+        rest(w, w->after_usec);
+}
+
+static struct task *wrong(struct follower *w, const char *why) {
     struct task *t = task_new(w, WRONG);
     log_warning("source-broken", LOG_TEXT("list", name_of(w)), LOG_TEXT("reason", why));
     if (t)
         (void)snprintf(t->why, sizeof t->why, "%s", why); /* cut is fine: for reading */
-    submit(w, t);
+    return t;
 }
 
 /* ---- the import --------------------------------------------------------------------------------------------------- */
@@ -347,12 +362,10 @@ static void on_imported(void *user, int result, const struct import_result *r) {
     bool is_wrong = why.len > 0;
     w->import = import_free(w->import);
     api_languages_done(&w->languages);
-    if (is_wrong)
-        wrong(w, buf_str(&why));
-    else if (t)
-        submit(w, t);
-    else
-        rest(w, result == -EBUSY ? busy_usec : again_usec);
+    w->after = is_wrong ? wrong(w, buf_str(&why)) : t;
+    w->after_usec = result == -EBUSY ? busy_usec : again_usec;
+    if (!w->reading)
+        go_on_after(w);
 }
 
 static void on_gone(void *user) {
@@ -394,7 +407,7 @@ static void import_it(struct follower *w, bool accepted) {
             api_languages_done(&w->languages);
     }
     if (r == -EINVAL)
-        wrong(w, why.what);
+        submit(w, wrong(w, why.what));
     else if (r < 0)
         rest(w, again_usec);
 }
@@ -444,7 +457,7 @@ static void on_copied(void *user, const struct snapshot_result *r) {
         rest(w, again_usec);
     } else if (error < 0) {
         say_error(error, &why);
-        wrong(w, buf_str(&why));
+        submit(w, wrong(w, buf_str(&why)));
     } else {
         w->state = READY;
         next_turn(w->follow);
