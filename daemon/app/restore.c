@@ -137,7 +137,7 @@ static int make_copy(struct restore *r) {
         error = -EPROTO;
     if (error < 0) {
         (void)why_set(&r->why, error, "this is no sound backup: %s",
-                      error == -EUCLEAN   ? "it is damaged"
+                      error == -EUCLEAN  ? "it is damaged"
                       : error == -EPROTO ? "it is no store of rundbrief"
                                          : strerror(-error));
         why_where(&r->why, "%s", r->wish->file);
@@ -437,8 +437,8 @@ static int check_keys(struct restore *r) {
 
 static int prepare(struct restore *r) {
     const char *state_dir = r->conf->state_dir;
-    if (snprintf(r->folder, sizeof r->folder, "%s/restoring", state_dir) >= (int)sizeof r->folder ||
-        snprintf(r->copy, sizeof r->copy, "%s/restoring/store.db", state_dir) >= (int)sizeof r->copy ||
+    if (snprintf(r->folder, sizeof r->folder, "%s/" KEPT_RESTORING, state_dir) >= (int)sizeof r->folder ||
+        snprintf(r->copy, sizeof r->copy, "%s/" KEPT_RESTORING "/store.db", state_dir) >= (int)sizeof r->copy ||
         snprintf(r->store, sizeof r->store, "%s/store.db", state_dir) >= (int)sizeof r->store)
         return fail(r, -ENAMETOOLONG, state_dir, "cannot restore");
     int error = open_file(r);

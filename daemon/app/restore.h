@@ -8,7 +8,7 @@
  *         spool/applied to spool/requests/restored, which the daemon's next start applies before it claims anybody. The
  *         store that was there is kept (store/kept.h), and the copy takes its name: one rename.
  *         Cut off anywhere before, the store is what it was, and the restore is run again; STATE/restoring is removed by
- *         the next one. */
+ *         the next one, or by the daemon's next start. */
 #pragma once
 #include <stdbool.h>
 

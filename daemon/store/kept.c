@@ -104,7 +104,12 @@ static bool is_of_migration(const char *name, const void *user) {
 }
 
 int kept_sweep(const char *state_dir, uint64_t *ret_removed) {
-    char limit[32];
+    char limit[32], path[PATH_MAX];
+    int r = path_in(state_dir, KEPT_RESTORING, path);
+    if (r == 0)
+        r = files_remove_tree(AT_FDCWD, path);
+    if (r < 0)
+        return r;
     print_time(((int64_t)time(NULL) - KEPT_DAYS * 24 * 3600) * USEC_PER_SEC, limit);
     return remove_those(state_dir, is_old, limit, 0, ret_removed);
 }

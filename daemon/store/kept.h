@@ -17,6 +17,7 @@
 
 struct db;
 
+#define KEPT_RESTORING "restoring"
 enum { KEPT_MAX = 2, KEPT_DAYS = 30, KEPT_NAME_MAX = 64 };
 
 /* What must stay free on a disk beside a copy: the daemon lives there, too. */
@@ -31,5 +32,6 @@ int kept_check_room(const char *state_dir, const char *where, unsigned copies, c
 int kept_before_migration(const char *state_dir, struct db *db, int version, struct why *why);
 /* Makes STATE/kept where it is missing, and a name in it: relative to the state folder. */
 int kept_name(const char *state_dir, const char *ending, char ret[KEPT_NAME_MAX]);
-/* Removes what is older than KEPT_DAYS, or was never whole. *ret_removed may be NULL. */
+/* Removes what is older than KEPT_DAYS, or was never whole, and what a restore that was cut off left in
+ * STATE/KEPT_RESTORING: for whoever has the state folder locked. *ret_removed may be NULL. */
 int kept_sweep(const char *state_dir, uint64_t *ret_removed);

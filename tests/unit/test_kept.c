@@ -27,8 +27,12 @@ static void old_copies_go(void **state) {
     put(kept, "20200101T000000Z-replaced.db-wal");
     put(kept, ".20990101T000000Z-v3.db");
     put(kept, "mine");
+    AUTOFREE char *cut_off = unit_path(*state, "restoring");
+    assert_int_equal(files_make_dirs(cut_off, 0700), 0);
+    put(cut_off, "store.db");
     assert_int_equal(kept_sweep(*state, &removed), 0);
     assert_int_equal(removed, 3);
+    assert_int_not_equal(access(cut_off, F_OK), 0);
     assert_true(is_there(*state, name) && is_there(kept, "mine"));
     assert_false(is_there(kept, "20200101T000000Z-v2.db"));
 }
