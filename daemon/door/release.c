@@ -57,7 +57,7 @@ static void say_language(const struct words *words, const char *code, struct buf
 }
 
 void release_say(const struct release *release, const struct words *words, struct buf *to) {
-    AUTOBUF struct buf text = BUF_INIT(256), number = BUF_INIT(32);
+    AUTOBUF struct buf text = BUF_INIT(256);
     struct when at;
     words_format(words, "notice.fact-subject", release->subject, NULL, NULL, to);
     buf_putc(to, '\n');

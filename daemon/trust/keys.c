@@ -207,8 +207,11 @@ int keyring_load(const char *secret_dir, const char *public_dir, struct why *why
         r = read_published(secret_dir, public_dir, survey.active, s, why);
     if (r == 0 && !(keys->secrets = sodium_malloc(sizeof *keys->secrets)))
         r = why_set(why, -ENOMEM, "no memory for secrets");
-    if (r == 0 && !(keys->signer = signer_new(survey.active, s, why)))
+    struct ring_signer *signer = r == 0 ? signer_new(survey.active, s, why) : NULL;
+    if (r == 0 && !signer)
         r = -ENOMEM;
+    if (signer)
+        keys->signer = signer;
     if (r < 0) {
         keys = keyring_free(keys);
         return r;
