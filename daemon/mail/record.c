@@ -94,10 +94,15 @@ static bool is_clean(struct view v, bool lines) {
     return true;
 }
 
+/* As it is printed: there is one way to write a record. */
+static bool is_number(struct view v, uint64_t max, uint64_t *ret) {
+    return number_parse_u64(v, max, ret) == 0 && (v.ptr[0] != '0' || v.len == 1);
+}
+
 /* The line and the bytes that follow it, with their LF, off *rest. */
 static int take_bytes(struct view *rest, struct view length, size_t max, bool lines, struct view *ret) {
     uint64_t len;
-    if (number_parse_u64(length, max, &len) < 0 || len >= rest->len || rest->ptr[len] != '\n')
+    if (!is_number(length, max, &len) || len >= rest->len || rest->ptr[len] != '\n')
         return -EBADMSG;
     *ret = view_slice(*rest, 0, len);
     *rest = view_slice(*rest, len + 1, rest->len);
@@ -117,7 +122,7 @@ static int read_part(struct view line, struct view *rest, struct record *r) {
     struct view level_text, type, text;
     uint64_t level;
     if (r->part_count == RECORD_PARTS_MAX || !view_split(&line, ' ', &level_text) || !view_split(&line, ' ', &type) ||
-        number_parse_u64(level_text, RECORD_LEVELS_MAX, &level) < 0 || !is_name(type, true) ||
+        !is_number(level_text, RECORD_LEVELS_MAX, &level) || !is_name(type, true) ||
         take_bytes(rest, line, RECORD_TEXT_MAX_BYTES, true, &text) < 0)
         return -EBADMSG;
     r->parts[r->part_count++] = (struct record_part){(unsigned)level, type, text};

@@ -32,6 +32,8 @@ static void test_read(void **state) {
         {VIEW("rundbrief-record 1\nfield subject 2\nh\t\nend\n"), -EBADMSG},
         {VIEW("rundbrief-record 1\nfield subject 2\nh\xFF\nend\n"), -EBADMSG},
         {VIEW("rundbrief-record 1\npart 0 text/plain 2\nh\x1B\nend\n"), -EBADMSG},
+        {VIEW("rundbrief-record 1\nfield subject 02\nhi\nend\n"), -EBADMSG},
+        {VIEW("rundbrief-record 1\npart 01 text/plain 2\nhi\nend\n"), -EBADMSG},
         {VIEW("rundbrief-record 1\npart 9 text/plain 2\nhi\nend\n"), -EBADMSG},
         {VIEW("rundbrief-record 1\npart 0 TEXT/plain 2\nhi\nend\n"), -EBADMSG},
         {VIEW("rundbrief-record 1\npart 0 text/plain 2\nhi\nfield to 2\nhi\nend\n"), -EBADMSG},
