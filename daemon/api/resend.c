@@ -5,6 +5,7 @@
 
 #include "api/call.h"
 #include "api/json_of.h"
+#include "api/people_documents.h"
 #include "api/route.h"
 #include "base/cleanup.h"
 #include "base/clock.h"
@@ -52,16 +53,19 @@ static int find_named(struct sending_again *s, struct db *db, struct call *c) {
     json_array_foreach(json_object_get(s->body, "addresses"), i, one) {
         const char *text = json_is_string(one) ? json_string_value(one) : "";
         struct address a;
-        struct person p;
         if (s->resend.named_count == NAMED_MAX)
             return why_set(&c->job.why, -E2BIG, "these are more than %d addresses", (int)NAMED_MAX);
         enum address_fault fault = address_parse_mailbox(view_of(text), &a, NULL);
         if (fault != ADDRESS_OK)
             return why_set(&c->job.why, -EINVAL, "%s: %s", text, address_fault_text(fault));
-        int r = person_find(db, a.key, &c->arena, &p);
-        if (r <= 0)
-            return r < 0 ? r : why_set(&c->job.why, -ENOENT, "nobody has the address %s", text);
-        s->named[s->resend.named_count++] = p.id;
+        struct member_record m;
+        struct why unknown;
+        int r = member_show(db, view_of(text), &c->arena, &m, &unknown);
+        if (r < 0 && r != -ENOENT)
+            return r;
+        if (r < 0 || !people_may_see(c, &m)) /* whoever is on no list of the caller's is as unknown */
+            return why_set(&c->job.why, -ENOENT, "nobody has the address %s", text);
+        s->named[s->resend.named_count++] = m.person.id;
     }
     s->resend.named = s->named;
     return 0;
