@@ -111,7 +111,7 @@ struct conf {
     /* [retention] */
     int64_t keep_deliveries_usec, keep_gone_usec, keep_notices_usec, keep_rejected_usec;
     /* [bounce] */
-    unsigned soft_limit;     /* failures that are not final, above which an address is suppressed */
+    unsigned soft_limit; /* failures that are not final, above which an address is suppressed */
     const char *imap_url, *imap_username, *imap_password_file, *imap_ca_file, *imap_folder; /* "": none */
     enum conf_yes_no imap_tls;
     const char *return_path; /* PREFIX@DOMAIN, ASCII; "": the sender's address is the plain return path */
