@@ -1,0 +1,109 @@
+#include "store_helper.h"
+
+#include <errno.h>
+
+#include "base/number.h"
+#include "store/returned.h"
+#include "store/suppression.h"
+
+enum { LIST = 7, RUN = 3 };
+#define QUIET (30 * USEC_PER_DAY)
+#define DAY(n) ((n)*USEC_PER_DAY)
+
+static int64_t score(struct db *db, int64_t person, const char *key, int64_t at) {
+    int64_t count = -1;
+    assert_int_equal(returned_score(db, person, key, at, QUIET, &count), 0);
+    return count;
+}
+
+static void scores_grow_once_a_day_and_are_forgotten(void **state) {
+    struct fixture *f = *state;
+    int64_t p = fixture_member(f->db, LIST, 1, "de", 10), since;
+    assert_int_equal(score(f->db, p, "a@b.example", DAY(100)), 1);
+    assert_int_equal(score(f->db, p, "a@b.example", DAY(101) - 1), 1);
+    assert_int_equal(score(f->db, p, "a@b.example", DAY(101)), 2);
+    assert_int_equal(score(f->db, p, "a@b.example", DAY(131)), 3);     /* quiet for just 30 days */
+    assert_int_equal(score(f->db, p, "a@b.example", DAY(161) + 1), 1); /* and one moment more */
+    assert_int_equal(score(f->db, p, "new@b.example", DAY(163)), 1);   /* another address begins anew */
+    assert_int_equal(returned_forget_score(f->db, p), 0);
+    assert_int_equal(score(f->db, p, "new@b.example", DAY(165)), 1);
+    /* An unknown domain: since when; it scores nothing by itself. */
+    int64_t q = fixture_member(f->db, LIST, 2, "de", 10);
+    assert_int_equal(returned_unknown(f->db, q, "a@b.example", DAY(10), QUIET, &since), 0);
+    assert_int_equal(since, 0);
+    assert_int_equal(returned_unknown(f->db, q, "a@b.example", DAY(13), QUIET, &since), 0);
+    assert_int_equal(since, DAY(3));
+    assert_int_equal(returned_unknown(f->db, q, "a@b.example", DAY(44), QUIET, &since), 0);
+    assert_int_equal(since, 0);
+    assert_int_equal(score(f->db, q, "a@b.example", DAY(44)), 1);
+}
+
+static void the_worst_report_stays(void **state) {
+    struct fixture *f = *state;
+    AUTOARENA struct arena arena = {0};
+    struct returned r = {.at_usec = 5, .class = "soft", .reason = "mailboxfull", .status = "5.2.2", .text = "full"};
+    assert_int_equal(returned_get(f->db, RUN, 1, &arena, &r), 0);
+    assert_int_equal(returned_keep(f->db, RUN, 1, &r), 1);
+    assert_int_equal(returned_keep(f->db, RUN, 1, &r), 0);
+    r.class = "hard";
+    assert_int_equal(returned_keep(f->db, RUN, 1, &r), 1);
+    r.class = "soft";
+    assert_int_equal(returned_keep(f->db, RUN, 1, &r), 0);
+    assert_int_equal(returned_get(f->db, RUN, 1, &arena, &r), 1);
+    assert_string_equal(r.class, "hard");
+    assert_int_equal(returned_erase(f->db, 1), 0);
+    assert_int_equal(returned_get(f->db, RUN, 1, &arena, &r), 0);
+    assert_int_equal(returned_tell(f->db, "b.example", DAY(1)), 1);
+    assert_int_equal(returned_tell(f->db, "b.example", DAY(2) - 1), 0);
+    assert_int_equal(returned_tell(f->db, "b.example", DAY(2)), 1);
+}
+
+static int on_held(void *user, int64_t announcement, const char *domain, int64_t hard, int64_t since_usec) {
+    (void)since_usec;
+    char *text = user;
+    (void)snprintf(text, 100, "%lld %s %lld", (long long)announcement, domain, (long long)hard);
+    return 0;
+}
+
+static void what_is_held_can_be_let_go(void **state) {
+    struct fixture *f = *state;
+    AUTOARENA struct arena arena = {0};
+    const struct returned hard = {
+        .at_usec = 5, .class = "hard", .reason = "userunknown", .status = "5.1.1", .text = "no"};
+    for (int forget = 0; forget < 2; forget++) {
+        int64_t count = 0, people[2];
+        bool held = true;
+        char text[100] = "";
+        const char *reason;
+        char keys[2][64];
+        for (int i = 0; i < 2; i++) {
+            people[i] = fixture_member(f->db, LIST, 10 * forget + i, "de", 10);
+            (void)snprintf(keys[i], sizeof keys[i], "person%d@town.example", 10 * forget + i);
+            assert_int_equal(returned_keep(f->db, RUN + forget, people[i], &hard), 1);
+            assert_int_equal(returned_run_add(f->db, RUN + forget, "town.example", &count, &held), 0);
+            assert_int_equal(count, i + 1);
+            assert_false(held);
+            assert_int_equal(suppression_set(f->db, keys[i], i ? "command" : "hard-bounce", "", 6), 0);
+        }
+        assert_int_equal(returned_hold(f->db, RUN + forget, "town.example", 9, &count), 0);
+        assert_int_equal(count, 2);
+        /* What somebody said himself stays. */
+        assert_int_equal(suppression_get(f->db, keys[0], &arena, &reason), 0);
+        assert_int_equal(suppression_get(f->db, keys[1], &arena, &reason), 1);
+        assert_int_equal(returned_run_add(f->db, RUN + forget, "town.example", &count, &held), 0);
+        assert_true(held);
+        assert_int_equal(returned_each_held(f->db, on_held, text), 0);
+        assert_string_equal(text, forget ? "4 town.example 3" : "3 town.example 3");
+        assert_int_equal(returned_let_go(f->db, "else.example", forget, 10, &count), -ENOENT);
+        assert_int_equal(returned_let_go(f->db, "town.example", forget, 10, &count), 0);
+        assert_int_equal(count, 2);
+        assert_int_equal(suppression_get(f->db, keys[0], &arena, &reason), !forget);
+        assert_int_equal(returned_let_go(f->db, "town.example", forget, 10, &count), -ENOENT);
+    }
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {FIXTURE_TEST(scores_grow_once_a_day_and_are_forgotten),
+                                       FIXTURE_TEST(the_worst_report_stays), FIXTURE_TEST(what_is_held_can_be_let_go)};
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
