@@ -89,6 +89,7 @@ struct conf_list {
     enum conf_release release;
     enum conf_yes_no archive;              /* whether its announcements are shown to everybody (announce/archive.h) */
     const char *source, *basis, *evidence; /* "" where the list follows no file; then the others, too, say nothing */
+    enum conf_yes_no open;                 /* whether people may sign up by themselves */
     const char *group, *reason; /* reason: why people get this, for the footer; "" for the language's default text */
 };
 
@@ -108,6 +109,8 @@ struct conf {
     /* [web] */
     const char *web_listen;          /* "127.0.0.1:8025", or "systemd" for a socket handed over */
     struct conf_strings web_proxies; /* IP addresses whose X-Forwarded-For is believed */
+    unsigned confirm_days;           /* how long a sign-up may be confirmed */
+    struct rate sign_ups_source, sign_ups_list;
     /* [retention] */
     int64_t keep_deliveries_usec, keep_gone_usec, keep_notices_usec, keep_rejected_usec;
     /* [bounce] */

@@ -236,7 +236,8 @@ const struct option option_rows[] = {
      .help = "With source: why these people may be written to: consent, membership, public-task or other."},
     {LIST(evidence), .key = "evidence", .type = OPTION_TEXT, .max = TEXT, .example = "the association's register",
      .help = "With source: what shows that, in words. It stands in the consent record of everybody who joins."},
-    LATER(SECTION_LIST, "open"),
+    {LIST(open), .key = "open", .type = OPTION_WORD, .words = yes_no_words, .fallback = "no",
+     .help = "Whether people may sign up by themselves, at PUBLIC-URL/s/NAME."},
 
     {DESTINATION(rate), .key = "rate", .type = OPTION_RATE, .min = 1, .max = 1000000, .zero = "none",
      .fallback = "none", .example = "20/s",
@@ -249,7 +250,12 @@ const struct option option_rows[] = {
     {WEB(web_proxies), .key = "proxies", .type = OPTION_TEXTS, .check = shape_proxy, .max = MANY,
      .fallback = "127.0.0.1, ::1, unix", .restart = true,
      .help = "Whose X-Forwarded-For is believed: addresses, networks, or unix for a proxy on a Unix socket."},
-    LATER(SECTION_WEB, "confirm-days"),
+    {WEB(confirm_days), .key = "confirm-days", .type = OPTION_COUNT, .min = 1, .max = 14, .fallback = "7",
+     .help = "A sign-up that was not confirmed after so many days is forgotten."},
+    {WEB(sign_ups_source), .key = "sign-ups-source", .type = OPTION_RATE, .min = 1, .max = 1000000, .fallback = "60/h",
+     .help = "At most so many sign-ups from one network (IPv4 /24, IPv6 /48) lead to a mail."},
+    {WEB(sign_ups_list), .key = "sign-ups-list", .type = OPTION_RATE, .min = 1, .max = 1000000, .fallback = "1000/h",
+     .help = "The same for one list, from wherever they come."},
 
     {BOUNCE(return_path), .key = "return-path", .type = OPTION_TEXT, .check = shape_return_path, .max = ADDRESS,
      .fallback = "", .example = "rueckweg@partnerschaften.example",

@@ -34,6 +34,12 @@ static const struct {
 static request_do *const acts[REQUEST_VERBS] = {
     [REQUEST_LEAVE] = requests_leave,
     [REQUEST_UNDO] = requests_undo,
+    [REQUEST_LEAVE_ALL] = requests_leave_all,
+    [REQUEST_UNDO_ALL] = requests_undo_all,
+    [REQUEST_SIGN_UP] = requests_sign_up,
+    [REQUEST_CONFIRM] = requests_confirm,
+    [REQUEST_LINK] = requests_link,
+    [REQUEST_PREFERENCES] = requests_preferences,
     [REQUEST_RELEASE] = requests_release,
     [REQUEST_ERASE] = requests_erase,
     [REQUEST_SUPPRESS] = requests_suppress,

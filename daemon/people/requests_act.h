@@ -32,6 +32,17 @@ typedef int request_do(struct request_act *a, const struct request *q, const cha
  * leave  the token's list, and all lists of the announcement that follows the token; idempotent
  * undo   of the last such leave, at most an hour old (both by the records' own times) */
 request_do requests_leave, requests_undo;
+/* leave-all, undo-all: the same of every list of the sender whose list the token names */
+request_do requests_leave_all, requests_undo_all;
+/* requests_join.c: nobody is in the store before the answer to a mail; see joining.h, asking.h.
+ * sign-up  to an open list; who is on it already gets their links
+ * confirm  what was asked for joins, or moves, once, until it expires; who was erased is taken in anew */
+request_do requests_sign_up, requests_confirm;
+/* requests_preferences.c: of the token's person, in the lists of the token's sender.
+ * preferences  leaves at once, sets the language; joining and a new address are asked for by mail
+ * link         to a known address, one a day */
+request_do requests_preferences, requests_link;
+
 /* requests_release.c: with a release token that has not expired, while the announcement is held */
 request_do requests_release;
 

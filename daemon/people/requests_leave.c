@@ -2,6 +2,8 @@
 
 #include <errno.h>
 
+#include "conf/conf.h"
+#include "people/joining.h"
 #include "people/requests.h"
 #include "store/announcement.h"
 #include "store/delivery.h"
@@ -109,4 +111,69 @@ int requests_undo(struct request_act *a, const struct request *q, const char **r
     for (size_t i = 0; error == 0 && i < lists.count; i++)
         error = undo_list(a, q, lists.ids[i], (int64_t)t.subscriber, left_usec, ret_result);
     return error;
+}
+
+/* ---- all lists of a sender ---- */
+
+typedef int on_list(struct request_act *a, const struct request *q, uint32_t list, int64_t subscriber, void *user);
+
+/* The lists of the token's list's sender, or that one alone where the configuration does not know it. */
+static int each_list(struct request_act *a, const struct request *q, const struct token *t, on_list *one, void *user) {
+    const struct conf_list *own = joining_list(a->conf, t->list);
+    int64_t subscriber = (int64_t)t->subscriber;
+    int r = own ? 0 : one(a, q, t->list, subscriber, user);
+    for (size_t i = 0; own && r == 0 && i < a->conf->list_count; i++)
+        if (a->conf->lists[i].sender == own->sender)
+            r = one(a, q, a->conf->lists[i].id, subscriber, user);
+    return r;
+}
+
+static int leave_active(struct request_act *a, const struct request *q, uint32_t list, int64_t subscriber, void *did) {
+    struct subscription s;
+    int r = subscription_get(a->db, list, subscriber, &s);
+    return r == 1 && s.state == SUBSCRIPTION_ACTIVE ? leave_list(a, q, list, subscriber, did) : r < 0 ? r : 0;
+}
+
+/* When the last of them was left. */
+static int find_last(struct request_act *a, const struct request *q, uint32_t list, int64_t subscriber, void *usec) {
+    struct subscription s;
+    int64_t *last = usec;
+    (void)q;
+    int r = subscription_get(a->db, list, subscriber, &s);
+    if (r == 1 && s.state == SUBSCRIPTION_LEFT && s.since_usec > *last)
+        *last = s.since_usec;
+    return r < 0 ? r : 0;
+}
+
+struct taking_back {
+    int64_t left_usec;
+    const char *result;
+};
+
+/* What was left together comes back together. */
+static int take_back(struct request_act *a, const struct request *q, uint32_t list, int64_t subscriber, void *user) {
+    struct taking_back *t = user;
+    return undo_list(a, q, list, subscriber, t->left_usec, &t->result);
+}
+
+int requests_leave_all(struct request_act *a, const struct request *q, const char **ret_result) {
+    struct token t;
+    bool did = false;
+    if (!admit(a, q, &t, ret_result))
+        return 0;
+    int r = each_list(a, q, &t, leave_active, &did);
+    *ret_result = did ? "left" : "nothing";
+    return r;
+}
+
+int requests_undo_all(struct request_act *a, const struct request *q, const char **ret_result) {
+    struct token t;
+    struct taking_back back = {.result = "nothing"};
+    if (!admit(a, q, &t, ret_result))
+        return 0;
+    int r = each_list(a, q, &t, find_last, &back.left_usec);
+    if (r == 0)
+        r = each_list(a, q, &t, take_back, &back);
+    *ret_result = back.result;
+    return r;
 }

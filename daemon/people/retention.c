@@ -16,12 +16,13 @@
 #include "spool/spool.h"
 #include "store/db.h"
 #include "store/kept.h"
+#include "store/sign_up.h"
 #include "store/suppression.h"
 #include "trust/code.h"
 
 #include "base/banned.h"
 
-enum { NOTICES, DELIVERIES, GONE, REJECTED, KEPT, OVER };
+enum { NOTICES, SIGN_UPS, DELIVERIES, GONE, REJECTED, KEPT, OVER };
 enum { TIME_LEN = 20 };
 
 /* --- Announcements that are over ----------------------------------------------------------------------------- */
@@ -125,6 +126,7 @@ static int step(struct store_job *job, struct db *db) {
     int e = 0;
     switch (r->phase) {
     case NOTICES: e = retention_notices(db, now_usec - r->notices_usec, &r->notices); break;
+    case SIGN_UPS: e = sign_up_purge(db, now_usec, &r->sign_ups); break;
     case DELIVERIES: e = purge_deliveries(r, db, now_usec); break;
     case GONE: e = purge_gone(r, db, now_usec); break;
     case REJECTED: e = purge_rejected(r, db); break;
@@ -150,5 +152,5 @@ void retention_done(struct retention *r) {
 }
 
 bool retention_removed_any(const struct retention *r) {
-    return r->notices || r->announcements || r->people || r->entries || r->rejected || r->kept;
+    return r->notices || r->sign_ups || r->announcements || r->people || r->entries || r->rejected || r->kept;
 }

@@ -1,6 +1,7 @@
 /* What [retention] says, carried out: a job on the store's thread, in slices.
  *
  * notices     system mail of which nothing is left to do goes
+ * sign-ups    that were not confirmed in time go
  * deliveries  of announcements that were over so long ago: who got them goes, and the bundle with texts and files; the
  *             row with its counters stays
  * gone        who left, or was removed from, every list so long ago is erased, and a keyed hash keeps imports from
@@ -24,7 +25,7 @@ struct retention {
     const char *state_dir;                                           /* NULL: no copies are looked for */
     int64_t notices_usec, deliveries_usec, gone_usec, rejected_usec; /* how long they are kept */
     /* out */
-    uint64_t notices, announcements, deliveries, people, entries, rejected, kept;
+    uint64_t notices, sign_ups, announcements, deliveries, people, entries, rejected, kept;
     /* its own */
     int phase;
     int64_t announcement; /* whose deliveries are being removed */

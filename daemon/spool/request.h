@@ -63,7 +63,8 @@ enum request_key {
     REQUEST_KEY_LANGUAGE,     /* of the page or mail */
     REQUEST_KEY_LIST,         /* a list's number in tokens */
     REQUEST_KEY_ADDRESS,      /* as it was typed */
-    REQUEST_KEY_NAME,
+    REQUEST_KEY_GIVEN_NAME,
+    REQUEST_KEY_FAMILY_NAME,
     REQUEST_KEY_CONSENT, /* version of the text agreed to */
     REQUEST_KEY_WORDING, /* that text */
     REQUEST_KEY_SOURCE,  /* IP address from which it came */

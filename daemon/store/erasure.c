@@ -5,6 +5,7 @@
 #include "store/delivery.h"
 #include "store/notice.h"
 #include "store/returned.h"
+#include "store/sign_up.h"
 #include <errno.h>
 
 #include "base/banned.h"
@@ -89,6 +90,8 @@ int erasure_address(struct db *db, const char *address_key, bool *ret_any) {
         r = erasure_person(db, id);
         *ret_any = true;
     }
+    if (r == 0)
+        r = sign_up_remove(db, address_key, ret_any);
     if (r == 0)
         r = db_run(db, "DELETE FROM suppression WHERE address_key = ?", &changed, "t", address_key);
     *ret_any |= changed > 0;

@@ -17,6 +17,10 @@ int notice_add(struct db *db, const char *kind, int64_t announcement, const char
                   NULL, "titttbii", kind, announcement, sender, relays, recipient, message, now_usec, now_usec);
 }
 
+int notice_wait(struct db *db, int64_t due_usec) {
+    return db_run(db, "UPDATE notice SET due = ? WHERE id = ?", NULL, "ii", due_usec, db_last_id(db));
+}
+
 void notice_done(struct notice *n) {
     free(n->memory);
     *n = (struct notice){0};

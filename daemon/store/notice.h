@@ -11,6 +11,9 @@ struct db;
 int notice_add(struct db *db, const char *kind, int64_t announcement, const char *sender, const char *relays,
                const char *recipient, struct view message, int64_t now_usec);
 
+/* The notice that was added last is sent at that time, not before. */
+int notice_wait(struct db *db, int64_t due_usec);
+
 struct notice {
     int64_t id;
     unsigned attempts;

@@ -97,3 +97,39 @@ CREATE TABLE announcement_list (
 ) STRICT, WITHOUT ROWID;
 INSERT INTO announcement_list (announcement, place, list, name) SELECT id, 0, list, list_name FROM announcement;
 CREATE INDEX announcement_list_list ON announcement_list (list, announcement);
+
+-- What was asked for at the web door and waits to be confirmed by mail (double opt-in). Those of one mail share a nonce.
+CREATE TABLE sign_up (
+    nonce BLOB NOT NULL,        -- in the token
+    list INTEGER NOT NULL,      -- that is joined; of a change of address 0
+    token_list INTEGER NOT NULL,
+    subscriber INTEGER NOT NULL,-- who asked from their preferences, or 0
+    address_key TEXT NOT NULL,
+    address TEXT NOT NULL,
+    given_name TEXT NOT NULL,
+    family_name TEXT NOT NULL,
+    language TEXT NOT NULL,
+    version TEXT NOT NULL,      -- of the text that was agreed to
+    wording TEXT NOT NULL,      -- the text
+    source TEXT NOT NULL,       -- IP address
+    at INTEGER NOT NULL,
+    expires INTEGER NOT NULL,
+    message_id TEXT NOT NULL,   -- of the mail that asks
+    PRIMARY KEY (nonce, list)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX sign_up_address ON sign_up (address_key);
+CREATE INDEX sign_up_expires ON sign_up (expires);
+-- What the limits count, for a day: who asked for mail to an address (its keyed hash), from which network.
+CREATE TABLE asked (
+    id INTEGER PRIMARY KEY,
+    at INTEGER NOT NULL,
+    what TEXT NOT NULL,         -- confirm, link
+    address BLOB NOT NULL,
+    list INTEGER NOT NULL,
+    network TEXT NOT NULL,
+    due INTEGER NOT NULL        -- when the mail goes out
+) STRICT;
+CREATE INDEX asked_at ON asked (at);
+CREATE INDEX asked_address ON asked (address, at);
+CREATE INDEX asked_network ON asked (network, at);
+CREATE INDEX asked_list ON asked (list, at);

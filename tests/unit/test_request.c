@@ -160,14 +160,14 @@ static void anything_else_is_refused_whole(void **state) {
         {HEAD AS("preferences") "\ttoken=A\tjoin=1, 2\nend\n", 2},
         {HEAD SIGN_UP "\tconsent=1\twording=Ja\nend\n", 0},
         {HEAD SIGN_UP "\tconsent=1\nend\n", 2},
-        {HEAD SIGN_UP "\tname=100%25 %0A%7F\tconsent=1\twording=Ja\tsource=192.0.2.7\nend\n", 0},
-        {HEAD SIGN_UP "\tname=100%\tconsent=1\twording=Ja\nend\n", 2},
-        {HEAD SIGN_UP "\tname=%4\tconsent=1\twording=Ja\nend\n", 2},
-        {HEAD SIGN_UP "\tname=%0a\tconsent=1\twording=Ja\nend\n", 2},
-        {HEAD SIGN_UP "\tname=%20\tconsent=1\twording=Ja\nend\n", 2},
-        {HEAD SIGN_UP "\tname=%00\tconsent=1\twording=Ja\nend\n", 2},
-        {HEAD SIGN_UP "\tname=\x7f\tconsent=1\twording=Ja\nend\n", 2},
-        {HEAD SIGN_UP "\tname=\xff\tconsent=1\twording=Ja\nend\n", 2},
+        {HEAD SIGN_UP "\tgiven-name=100%25 %0A%7F\tconsent=1\twording=Ja\tsource=192.0.2.7\nend\n", 0},
+        {HEAD SIGN_UP "\tgiven-name=100%\tconsent=1\twording=Ja\nend\n", 2},
+        {HEAD SIGN_UP "\tgiven-name=%4\tconsent=1\twording=Ja\nend\n", 2},
+        {HEAD SIGN_UP "\tgiven-name=%0a\tconsent=1\twording=Ja\nend\n", 2},
+        {HEAD SIGN_UP "\tgiven-name=%20\tconsent=1\twording=Ja\nend\n", 2},
+        {HEAD SIGN_UP "\tgiven-name=%00\tconsent=1\twording=Ja\nend\n", 2},
+        {HEAD SIGN_UP "\tgiven-name=\x7f\tconsent=1\twording=Ja\nend\n", 2},
+        {HEAD SIGN_UP "\tgiven-name=\xff\tconsent=1\twording=Ja\nend\n", 2},
         {HEAD SIGN_UP "\tconsent=1\twording=Ja\tsource=192.0.2\nend\n", 2},
         {HEAD SIGN_UP "\tconsent=1\twording=Ja\tsource=2001:db8::7\nend\n", 0},
         {HEAD SIGN_UP "\tconsent=1\twording=Ja\tsource=host.example\nend\n", 2},
@@ -255,7 +255,7 @@ static void the_caps_hold_on_both_sides(void **state) {
         size_t max;
         char of;
     } caps[] = {{REQUEST_KEY_TOKEN, REQUEST_TOKEN_MAX, 'x'},    {REQUEST_KEY_LANGUAGE, REQUEST_LANGUAGE_MAX, 'x'},
-                {REQUEST_KEY_HOW, REQUEST_WORD_MAX, 'x'},       {REQUEST_KEY_NAME, REQUEST_NAME_MAX, 'x'},
+                {REQUEST_KEY_HOW, REQUEST_WORD_MAX, 'x'},       {REQUEST_KEY_GIVEN_NAME, REQUEST_NAME_MAX, 'x'},
                 {REQUEST_KEY_WORDING, REQUEST_TEXT_MAX, '\n'},  {REQUEST_KEY_CODE, 64, 'x'},
                 {REQUEST_KEY_ADDRESS, REQUEST_ADDRESS_MAX, '@'}};
     char text[REQUEST_TEXT_MAX + 1];

@@ -1,0 +1,25 @@
+/* Mails that somebody else may have asked for: how many, and to whom. On the store's thread.
+ *
+ * LIMITS  to one address: one such mail in ten minutes (a later one waits for its turn), three confirmations and one mail
+ *         of links in a day, one confirmation for the same list in an hour; from one network (IPv4 /24, IPv6 /48) and for
+ *         one list what [web] sign-ups-source and sign-ups-list say. Beyond, nothing is sent.
+ * BLOCKS  a complaint, or a "never again" told to us, keeps every such mail away. Mail that came back does not: whoever
+ *         confirms shows that the address lives. */
+#pragma once
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "mail/address.h"
+#include "people/requests_act.h"
+
+#define ASKING_GAP_USEC (10 * INT64_C(60) * 1000000)
+enum { ASKING_CONFIRMATIONS_A_DAY = 3, ASKING_LINKS_A_DAY = 1 };
+
+/* 1: it may be sent, at *ret_due_usec, and is counted; 0: not, and *ret_result says why ("limited", "blocked"). what:
+ * "confirm" or "link". */
+int asking_admit(struct request_act *a, const char *what, const struct address *address, uint32_t list,
+                 struct view source, int64_t *ret_due_usec, const char **ret_result);
+/* Whether the address is blocked: 1 or 0. */
+int asking_blocked(struct request_act *a, const char *address_key);
+/* The network of an IP address, as text. "" where it is none. */
+void asking_network(struct view source, struct buf *to);

@@ -1,0 +1,38 @@
+/* The mails that requests of the web door lead to: please confirm, here are your links, welcome, your address was
+ * changed. Sober, plain text, in a language of the person's, from the list's sender, through the table of notices. On
+ * the store's thread.
+ *
+ * A mail that cannot be composed is logged and left out; what why_is_trouble() says is returned. */
+#pragma once
+#include <stdint.h>
+
+#include "base/buf.h"
+#include "base/view.h"
+
+struct conf;
+struct conf_list;
+struct conf_sender;
+struct db;
+struct keyring;
+
+struct letters {
+    struct db *db;
+    const struct conf *conf;
+    const struct keyring *keys;
+    int64_t now_usec;
+};
+
+/* Asks to confirm. titles: of the lists that are to be joined, one a line; "" for a new address. *ret_message_id gets the
+ * mail's id. Not before due_usec. */
+int letters_confirm(const struct letters *l, const struct conf_list *list, const char *language, const char *recipient,
+                    struct view titles, struct view token, int64_t due_usec, struct buf *ret_message_id);
+/* A person's links for each of these lists of one sender. */
+int letters_links(const struct letters *l, const struct conf_list *const lists[], size_t count, int64_t subscriber,
+                  const char *language, const char *recipient, int64_t due_usec);
+/* welcome.txt of the list's templates (welcome-<list>.txt before it), where there is one; *ret_sent. */
+int letters_welcome(const struct letters *l, const struct conf_list *list, int64_t subscriber, const char *language,
+                    const char *recipient, bool *ret_sent);
+/* To the old address: the mails go to another one from now on. */
+int letters_moved(const struct letters *l, const struct conf_list *list, const char *language, const char *recipient);
+/* The title in that language, else the default one. */
+const char *letters_title(const struct conf_list *list, const char *language);

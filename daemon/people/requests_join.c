@@ -1,0 +1,259 @@
+#include "people/requests_act.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+
+#include "base/arena.h"
+#include "base/clock.h"
+#include "base/number.h"
+#include "base/text.h"
+#include "conf/conf.h"
+#include "people/asking.h"
+#include "people/joining.h"
+#include "people/letters.h"
+#include "people/privacy.h"
+#include "store/person.h"
+#include "store/sign_up.h"
+#include "store/subscription.h"
+#include "store/suppression.h"
+#include "trust/token.h"
+
+#include "base/banned.h"
+
+const struct conf_list *joining_list(const struct conf *conf, uint32_t id) {
+    for (size_t i = 0; conf && i < conf->list_count; i++)
+        if (conf->lists[i].id == id)
+            return &conf->lists[i];
+    return NULL;
+}
+
+/* ---- asking ---- */
+
+int joining_ask(struct request_act *a, const struct joining *j, const char **ret_result) {
+    AUTOBUF struct buf token = BUF_INIT(TOKEN_TEXT_MAX), titles = BUF_INIT(64 * 1024), id = BUF_INIT(512);
+    uint8_t nonce[SIGN_UP_NONCE_BYTES];
+    int64_t due;
+    int r = asking_admit(a, "confirm", j->address, j->lists[0]->id, view_of(j->source), &due, ret_result);
+    if (r <= 0)
+        return r;
+    if (getrandom(nonce, sizeof nonce, 0) != sizeof nonce)
+        return -EIO;
+    const int64_t expires = due + (int64_t)a->conf->confirm_days * USEC_PER_DAY;
+    struct token t = {.purpose = TOKEN_CONFIRM, .list = j->lists[0]->id, .expires_usec = expires};
+    memcpy(t.nonce, nonce, sizeof nonce);
+    r = token_sign(a->keys, &t, &token);
+    for (size_t i = 0; i < j->count && !j->moves; i++)
+        buf_printf(&titles, "%s    %s", i ? "\n" : "", letters_title(j->lists[i], j->language));
+    const struct letters l = {.db = a->db, .conf = a->conf, .keys = a->keys, .now_usec = a->now_usec};
+    if (r == 0)
+        r = letters_confirm(&l, j->lists[0], j->language, j->address->spelled, buf_view(&titles), buf_view(&token), due,
+                            &id);
+    for (size_t i = 0; r == 0 && i < j->count; i++) {
+        const struct sign_up s = {.nonce = nonce,
+                                  .list = j->lists[i]->id,
+                                  .moves = j->moves,
+                                  .token_list = j->lists[0]->id,
+                                  .subscriber = j->subscriber,
+                                  .address_key = j->address->key,
+                                  .address = j->address->spelled,
+                                  .given_name = j->given_name,
+                                  .family_name = j->family_name,
+                                  .language = j->language,
+                                  .version = j->version,
+                                  .wording = j->wording,
+                                  .source = j->source,
+                                  .at_usec = a->at_usec,
+                                  .expires_usec = expires,
+                                  .message_id = buf_str(&id)};
+        r = sign_up_add(a->db, &s);
+    }
+    if (r == 0) {
+        a->notices = true;
+        *ret_result = "asked";
+    }
+    return r;
+}
+
+/* Whether the person is active on the list: 1 or 0. */
+static int is_active(struct db *db, uint32_t list, int64_t subscriber) {
+    struct subscription s;
+    int r = subscription_get(db, list, subscriber, &s);
+    return r == 1 ? s.state == SUBSCRIPTION_ACTIVE : r;
+}
+
+/* One who is there already gets the links, not a question. */
+static int remind(struct request_act *a, const struct conf_list *list, const struct person *p,
+                  const struct address *address, struct view source, const char **ret_result) {
+    const struct letters l = {.db = a->db, .conf = a->conf, .keys = a->keys, .now_usec = a->now_usec};
+    int64_t due;
+    int r = asking_admit(a, "link", address, list->id, source, &due, ret_result);
+    if (r <= 0)
+        return r;
+    r = letters_links(&l, &list, 1, p->id, p->language, p->address[0] ? p->address : p->address_key, due);
+    a->notices = true;
+    *ret_result = "reminded";
+    return r;
+}
+
+int requests_sign_up(struct request_act *a, const struct request *q, const char **ret_result) {
+    AUTOARENA struct arena arena = {0};
+    struct address address;
+    struct person p = {0};
+    const struct conf_list *list = joining_list(a->conf, (uint32_t)request_number(q, REQUEST_KEY_LIST));
+    *ret_result = REQUEST_REFUSED;
+    if (!list || list->open != CONF_YES)
+        return 0;
+    *ret_result = "nothing";
+    if (address_parse(request_get(q, REQUEST_KEY_ADDRESS), &address) != ADDRESS_OK)
+        return 0;
+    int r = person_find(a->db, address.key, &arena, &p);
+    if (r == 1)
+        r = is_active(a->db, list->id, p.id);
+    if (r < 0)
+        return r;
+    struct view source = request_get(q, REQUEST_KEY_SOURCE);
+    if (r == 1)
+        return remind(a, list, &p, &address, source, ret_result);
+    const struct joining j = {
+        .lists = &list,
+        .count = 1,
+        .address = &address,
+        .given_name = joining_text(q, REQUEST_KEY_GIVEN_NAME, &arena),
+        .family_name = joining_text(q, REQUEST_KEY_FAMILY_NAME, &arena),
+        .language = joining_text(q, REQUEST_KEY_LANGUAGE, &arena),
+        .version = joining_text(q, REQUEST_KEY_CONSENT, &arena),
+        .wording = joining_text(q, REQUEST_KEY_WORDING, &arena),
+        .source = joining_text(q, REQUEST_KEY_SOURCE, &arena),
+    };
+    return arena_failed(&arena) ? -ENOMEM : joining_ask(a, &j, ret_result);
+}
+
+const char *joining_text(const struct request *q, enum request_key key, struct arena *arena) {
+    struct view v = request_get(q, key);
+    char *text = arena_dup(arena, v.len ? v : VIEW(""));
+    if (text)
+        text_cut_clean(text);
+    return text ? text : "";
+}
+
+/* ---- confirming ---- */
+
+/* The person that the sign-up is of; made where nobody has the address. Their id. */
+static int find_or_make(struct request_act *a, const struct sign_up *s, struct arena *arena, int64_t *ret_id) {
+    struct person p = {0};
+    bool is_new;
+    int r = s->subscriber ? person_get(a->db, s->subscriber, arena, &p) : person_find(a->db, s->address_key, arena, &p);
+    if (r < 0)
+        return r;
+    if (r == 1) {
+        *ret_id = p.id;
+        return 0;
+    }
+    const struct person made = {.address_key = s->address_key,
+                                .address = s->address,
+                                .language = s->language,
+                                .given_name = s->given_name,
+                                .family_name = s->family_name};
+    return person_save(a->db, &made, a->at_usec, ret_id, &is_new);
+}
+
+/* What the record keeps of a double opt-in: the question with its exact text, and the answer to the mail. */
+static int join(struct request_act *a, const struct request *q, const struct sign_up *s, int64_t subscriber,
+                bool *ret_did) {
+    AUTOBUF struct buf wording = BUF_INIT(2 * REQUEST_TEXT_MAX), proof = BUF_INIT(2048), from = BUF_INIT(256),
+                       by = BUF_INIT(256);
+    struct view source = request_get(q, REQUEST_KEY_SOURCE);
+    int r = is_active(a->db, s->list, subscriber);
+    if (r != 0)
+        return r < 0 ? r : 0;
+    buf_printf(&wording, "%s (%s)", s->wording, s->version);
+    buf_printf(&from, "%s%s%s", s->subscriber ? "preferences" : "sign-up form", s->source[0] ? ", " : "", s->source);
+    buf_printf(&proof, "answer to the mail <%s>, which was asked for at ", s->message_id);
+    clock_print_utc(&proof, s->at_usec);
+    buf_printf(&by, "web%s%.*s", source.len ? ", " : "", (int)source.len, source.ptr ? source.ptr : "");
+    const struct consent asked = {
+        .what = "asked", .how = "form", .origin = buf_str(&from), .basis = "consent", .evidence = buf_str(&wording)};
+    const struct consent joined = {.what = "subscribed",
+                                   .how = "confirmed",
+                                   .origin = buf_str(&by),
+                                   .basis = "consent",
+                                   .evidence = buf_str(&proof),
+                                   .request = q->id};
+    r = consent_add(a->db, subscriber, s->list, s->at_usec, &asked);
+    if (r == 0)
+        r = subscription_set(a->db, s->list, subscriber, SUBSCRIPTION_ACTIVE, a->at_usec, &joined);
+    *ret_did |= r == 0;
+    return r;
+}
+
+static int welcome(struct request_act *a, const struct sign_up *s, int64_t subscriber) {
+    const struct letters l = {.db = a->db, .conf = a->conf, .keys = a->keys, .now_usec = a->now_usec};
+    const struct conf_list *list = joining_list(a->conf, s->list);
+    bool sent = false;
+    int r = list ? letters_welcome(&l, list, subscriber, s->language, s->address, &sent) : 0;
+    a->notices |= sent;
+    return r;
+}
+
+static int move(struct request_act *a, const struct request *q, const struct sign_up *s, struct arena *arena,
+                bool *ret_did) {
+    const struct letters l = {.db = a->db, .conf = a->conf, .keys = a->keys, .now_usec = a->now_usec};
+    const struct conf_list *list = joining_list(a->conf, s->token_list);
+    struct person p;
+    int r = person_get(a->db, s->subscriber, arena, &p);
+    if (r <= 0)
+        return r;
+    r = person_change_address(a->db, p.id, s->address_key, s->address, a->at_usec);
+    if (r == -EEXIST || r == -ENOENT)
+        return 0;
+    /* The old address itself is not kept: it may be somebody else's by now. */
+    const struct consent changed = {
+        .what = "changed", .how = "confirmed", .origin = "web", .evidence = "address", .request = q->id};
+    if (r == 0)
+        r = consent_add(a->db, p.id, 0, a->at_usec, &changed);
+    if (r == 0 && list)
+        r = letters_moved(&l, list, p.language, p.address[0] ? p.address : p.address_key);
+    a->notices = true;
+    *ret_did |= r == 0;
+    return r;
+}
+
+static int confirm(struct request_act *a, const struct request *q, const struct sign_up *s, struct arena *arena,
+                   bool *ret_did) {
+    int64_t subscriber = 0;
+    bool was, did = false;
+    int r = asking_blocked(a, s->address_key);
+    if (r != 0)
+        return r < 0 ? r : 0;
+    r = suppression_clear(a->db, s->address_key, &was); /* mail that came back: it does not any more */
+    if (r == 0)
+        r = privacy_forget(a->db, a->keys, s->address_key);
+    if (r == 0 && s->moves)
+        return move(a, q, s, arena, ret_did);
+    if (r == 0)
+        r = find_or_make(a, s, arena, &subscriber);
+    if (r == 0)
+        r = join(a, q, s, subscriber, &did);
+    if (r == 0 && did)
+        r = welcome(a, s, subscriber);
+    *ret_did |= did;
+    return r;
+}
+
+int requests_confirm(struct request_act *a, const struct request *q, const char **ret_result) {
+    AUTOARENA struct arena arena = {0};
+    struct sign_up s;
+    struct token t;
+    bool did = false;
+    int r;
+    *ret_result = REQUEST_REFUSED;
+    if (!a->conf || token_verify(a->keys, request_get(q, REQUEST_KEY_TOKEN), &t) < 0 || t.purpose != TOKEN_CONFIRM)
+        return 0;
+    while ((r = sign_up_take(a->db, t.nonce, a->at_usec, &arena, &s)) == 1)
+        if ((r = confirm(a, q, &s, &arena, &did)) < 0)
+            return r;
+    *ret_result = did ? "confirmed" : "nothing";
+    return r;
+}

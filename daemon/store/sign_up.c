@@ -1,0 +1,108 @@
+#include "store/sign_up.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "base/number.h"
+#include "store/db.h"
+
+#include "base/banned.h"
+
+int sign_up_add(struct db *db, const struct sign_up *s) {
+    return db_run(db,
+                  "INSERT INTO sign_up (nonce, list, token_list, subscriber, address_key, address, given_name, "
+                  "family_name, language, version, wording, source, at, expires, message_id) "
+                  "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                  NULL,
+                  "biiitttttttt"
+                  "iit",
+                  view_make(s->nonce, SIGN_UP_NONCE_BYTES), s->moves ? INT64_C(0) : (int64_t)s->list,
+                  (int64_t)s->token_list, s->subscriber, s->address_key, s->address, s->given_name, s->family_name,
+                  s->language, s->version, s->wording, s->source, s->at_usec, s->expires_usec, s->message_id);
+}
+
+static int next_of(struct db *db, struct view nonce, int64_t at_usec, struct arena *arena, struct sign_up *ret) {
+    struct row *row = NULL;
+    int r = db_query(db,
+                     "SELECT list, token_list, subscriber, address_key, address, given_name, family_name, language, "
+                     "version, wording, source, at, expires, message_id FROM sign_up WHERE nonce = ? AND expires >= ? "
+                     "ORDER BY list LIMIT 1",
+                     &row, "bi", nonce, at_usec);
+    if (r < 0 || (r = db_next(row)) <= 0)
+        return r;
+    *ret = (struct sign_up){
+        .list = (uint32_t)row_int(row, 0),
+        .moves = row_int(row, 0) == 0,
+        .token_list = (uint32_t)row_int(row, 1),
+        .subscriber = row_int(row, 2),
+        .address_key = arena_dup(arena, row_view(row, 3)),
+        .address = arena_dup(arena, row_view(row, 4)),
+        .given_name = arena_dup(arena, row_view(row, 5)),
+        .family_name = arena_dup(arena, row_view(row, 6)),
+        .language = arena_dup(arena, row_view(row, 7)),
+        .version = arena_dup(arena, row_view(row, 8)),
+        .wording = arena_dup(arena, row_view(row, 9)),
+        .source = arena_dup(arena, row_view(row, 10)),
+        .at_usec = row_int(row, 11),
+        .expires_usec = row_int(row, 12),
+        .message_id = arena_dup(arena, row_view(row, 13)),
+    };
+    db_end(row);
+    return arena_failed(arena) ? -ENOMEM : 1;
+}
+
+int sign_up_take(struct db *db, const uint8_t nonce[SIGN_UP_NONCE_BYTES], int64_t at_usec, struct arena *arena,
+                 struct sign_up *ret) {
+    struct view key = view_make(nonce, SIGN_UP_NONCE_BYTES);
+    int r = next_of(db, key, at_usec, arena, ret);
+    if (r <= 0)
+        return r;
+    ret->nonce = nonce;
+    r = db_run(db, "DELETE FROM sign_up WHERE nonce = ? AND list = ?", NULL, "bi", key,
+               ret->moves ? INT64_C(0) : (int64_t)ret->list);
+    return r < 0 ? r : 1;
+}
+
+int sign_up_remove(struct db *db, const char *address_key, bool *ret_any) {
+    int64_t changed = 0;
+    int r = db_run(db, "DELETE FROM sign_up WHERE address_key = ?", &changed, "t", address_key);
+    if (r == 0 && changed)
+        *ret_any = true;
+    return r;
+}
+
+int sign_up_purge(struct db *db, int64_t now_usec, uint64_t *ret_count) {
+    int64_t changed = 0;
+    int r = db_run(db, "DELETE FROM sign_up WHERE expires < ?", &changed, "i", now_usec);
+    if (r == 0)
+        *ret_count += (uint64_t)changed;
+    return r < 0 ? r : db_run(db, "DELETE FROM asked WHERE at < ?", NULL, "i", now_usec - 2 * USEC_PER_DAY);
+}
+
+int asked_add(struct db *db, const struct asked *a) {
+    return db_run(db, "INSERT INTO asked (at, what, address, list, network, due) VALUES (?, ?, ?, ?, ?, ?)", NULL,
+                  "itbiti", a->at_usec, a->what, view_make(a->address, ASKED_ADDRESS_BYTES), (int64_t)a->list,
+                  a->network, a->due_usec);
+}
+
+int asked_count(struct db *db, const struct asked *a, int64_t address_since, int64_t same_since, int64_t network_since,
+                int64_t list_since, struct asked_counts *ret) {
+    struct row *row = NULL;
+    int r = db_query(db,
+                     "SELECT (SELECT count(*) FROM asked WHERE address = ?1 AND at > ?2 AND what = ?6), "
+                     "(SELECT count(*) FROM asked WHERE address = ?1 AND at > ?3 AND what = ?6 AND list = ?7), "
+                     "(SELECT count(*) FROM asked WHERE network = ?8 AND at > ?4 AND ?8 <> ''), "
+                     "(SELECT count(*) FROM asked WHERE list = ?7 AND at > ?5 AND what = ?6), "
+                     "(SELECT coalesce(max(due), 0) FROM asked WHERE address = ?1 AND at > ?2)",
+                     &row, "biiiitit", view_make(a->address, ASKED_ADDRESS_BYTES), address_since, same_since,
+                     network_since, list_since, a->what, (int64_t)a->list, a->network);
+    if (r < 0 || (r = db_next(row)) <= 0)
+        return r < 0 ? r : -EIO;
+    *ret = (struct asked_counts){.address = row_int(row, 0),
+                                 .same = row_int(row, 1),
+                                 .network = row_int(row, 2),
+                                 .list = row_int(row, 3),
+                                 .last_due_usec = row_int(row, 4)};
+    db_end(row);
+    return 0;
+}
