@@ -38,6 +38,8 @@ static json_t *list_json(const struct conf_list *list) {
     failed |= json_object_set_new(o, "imprint_url", json_string(sender->imprint_url));
     failed |= json_object_set_new(o, "privacy_url", json_string(sender->privacy_url));
     failed |= json_object_set_new(o, "colour", json_string(sender->colour));
+    failed |= json_object_set_new(o, "sender", json_string(sender->id));
+    failed |= json_object_set_new(o, "open", json_boolean(list->open == CONF_YES));
     failed |= json_object_set_new(o, "logo", json_string(is_web(sender->logo) ? sender->logo : ""));
     if (failed) {
         json_decref(o);
@@ -88,6 +90,8 @@ static int read_list(json_t *o, struct arena *arena, struct public_list *ret) {
         .privacy_url = web_text(o, "privacy_url"),
         .colour = json_text(o, "colour"),
         .logo = web_text(o, "logo"),
+        .sender = json_text(o, "sender"),
+        .open = json_flag(o, "open"),
         .language = language ? language : "",
     };
     json_t *titles = json_object_get(o, "titles"), *title;
@@ -140,6 +144,17 @@ struct public_lists *public_lists_free(struct public_lists *lists) {
 const struct public_list *public_lists_find(const struct public_lists *lists, uint32_t id) {
     for (size_t i = 0; lists && i < lists->count; i++)
         if (lists->lists[i].id == id)
+            return &lists->lists[i];
+    return NULL;
+}
+
+const struct public_list *public_lists_at(const struct public_lists *lists, size_t i) {
+    return lists && i < lists->count ? &lists->lists[i] : NULL;
+}
+
+const struct public_list *public_lists_named(const struct public_lists *lists, struct view name) {
+    for (size_t i = 0; lists && i < lists->count; i++)
+        if (view_eq_str(name, lists->lists[i].name))
             return &lists->lists[i];
     return NULL;
 }

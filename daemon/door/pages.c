@@ -7,6 +7,7 @@
 #include "base/files.h"
 #include "base/log.h"
 
+#include "mail/colour.h"
 #include "mail/template.h"
 #include "mail/template_file.h"
 #include "mail/words.h"
@@ -32,24 +33,41 @@ struct pages {
 };
 
 /* What each kind says. A text with `plain` names the list, and has that other text where the list is not known; and
- * `several`, where they are several. */
+ * `several`, where they are several. Beside the list's title a text may name the sender's organisation. */
 static const struct kind {
-    const char *title, *text, *plain, *several, *more, *button;
-    bool second; /* the button is not what most readers want */
+    const char *title, *text, *plain, *more, *button;
+    bool second;                         /* the button is not what most readers want */
+    bool offers_link;                    /* a way on for whoever has no link */
+    const char *also_more, *also_button; /* a second form */
+    const char *several;
 } kinds[PAGE_KINDS] = {
-    [PAGE_ASK] = {"page.ask-title", "page.ask", "page.ask-plain", "page.ask-several", NULL, "page.button", false},
-    [PAGE_DONE] = {"page.done-title", "page.done", "page.done-plain", "page.done-several", "page.undo",
-                   "page.undo-button", true},
-    [PAGE_UNDONE] = {"page.undone-title", "page.undone", "page.undone-plain", "page.undone-several", NULL, NULL, false},
-    [PAGE_LATE] = {"page.late-title", "page.late", NULL, NULL, NULL, NULL, false},
-    [PAGE_TEST] = {"page.test-title", "page.test", NULL, NULL, NULL, NULL, false},
-    [PAGE_INVALID] = {"page.invalid-title", "page.invalid", NULL, NULL, NULL, NULL, false},
-    [PAGE_UNAVAILABLE] = {"page.unavailable-title", "page.unavailable", NULL, NULL, NULL, "page.retry-button", false},
-    [PAGE_NOT_FOUND] = {"page.not-found-title", "page.not-found", NULL, NULL, NULL, NULL, false},
-    [PAGE_RELEASE] = {"page.release-title", "page.release", NULL, NULL, NULL, "page.release-button", false},
-    [PAGE_RELEASED] = {"page.released-title", "page.released", NULL, NULL, NULL, NULL, false},
-    [PAGE_RELEASE_GONE] = {"page.release-gone-title", "page.release-gone", NULL, NULL, NULL, NULL, false},
-    [PAGE_RELEASE_AWAY] = {"page.unavailable-title", "page.release-away", NULL, NULL, NULL, NULL, false},
+    [PAGE_ASK] = {"page.ask-title", "page.ask", "page.ask-plain", NULL, "page.button", .several = "page.ask-several"},
+    [PAGE_DONE] = {"page.done-title", "page.done", "page.done-plain", "page.undo", "page.undo-button", .second = true,
+                   .also_more = "page.leave-all", .also_button = "page.leave-all-button",
+                   .several = "page.done-several"},
+    [PAGE_DONE_ALL] = {"page.done-title", "page.done-all", NULL, "page.undo", "page.undo-button", .second = true},
+    [PAGE_UNDONE] = {"page.undone-title", "page.undone", "page.undone-plain", .several = "page.undone-several"},
+    [PAGE_UNDONE_ALL] = {"page.undone-title", "page.undone-all"},
+    [PAGE_LATE] = {"page.late-title", "page.late"},
+    [PAGE_TEST] = {"page.test-title", "page.test"},
+    [PAGE_INVALID] = {"page.invalid-title", "page.invalid", .offers_link = true},
+    [PAGE_UNAVAILABLE] = {"page.unavailable-title", "page.unavailable", NULL, NULL, "page.retry-button"},
+    [PAGE_NOT_FOUND] = {"page.not-found-title", "page.not-found", .offers_link = true},
+    [PAGE_LIMIT] = {"page.limit-title", "page.limit"},
+    [PAGE_SIGN_UP] = {"page.sign-up-title", "page.sign-up"},
+    [PAGE_SIGNED_UP] = {"page.signed-up-title", "page.signed-up"},
+    [PAGE_CONFIRM] = {"page.confirm-title", "page.confirm", "page.confirm-plain", NULL, "page.confirm-button"},
+    [PAGE_CONFIRMED] = {"page.confirmed-title", "page.confirmed"},
+    [PAGE_EXPIRED] = {"page.expired-title", "page.expired", .offers_link = true},
+    [PAGE_LINK] = {"page.link-title", "page.link"},
+    [PAGE_LINKED] = {"page.linked-title", "page.linked"},
+    [PAGE_PREFERENCES] = {"page.preferences-title", "page.preferences"},
+    [PAGE_AWAY] = {"page.preferences-title", "page.away", NULL, NULL, "page.button"},
+    [PAGE_SAVED] = {"page.saved-title", "page.saved"},
+    [PAGE_RELEASE] = {"page.release-title", "page.release", NULL, NULL, "page.release-button"},
+    [PAGE_RELEASED] = {"page.released-title", "page.released"},
+    [PAGE_RELEASE_GONE] = {"page.release-gone-title", "page.release-gone"},
+    [PAGE_RELEASE_AWAY] = {"page.unavailable-title", "page.release-away"},
 };
 
 /* ---- rendering ---- */
@@ -64,39 +82,135 @@ static void set(struct arena *arena, struct value *map, const char *key, struct 
     (void)value_set(arena, map, key, v); /* fails as the arena does */
 }
 
-static struct value say(const struct words *words, const struct kind *kind, const struct page *page,
-                        struct arena *arena) {
+static const char *organisation_of(const struct page *page) {
+    return page->list ? page->list->organisation : "";
+}
+
+static struct value say(const struct words *words, const char *key, const struct page *page, struct arena *arena) {
     AUTOBUF struct buf text = BUF_INIT(64 * 1024);
-    const char *title = public_list_title(page->list, words_language(words));
-    bool several = kind->several && page->lists;
-    const char *key = several ? kind->several : kind->plain && title[0] == '\0' ? kind->plain : kind->text;
-    words_format(words, key, several ? page->lists : title, NULL, NULL, &text);
+    words_format(words, key, public_list_title(page->list, words_language(words)), organisation_of(page), NULL, &text);
     return copied(arena, &text);
 }
 
-static struct value form_of(const struct page *page, const char *button, struct arena *arena) {
+static struct value say_text(const struct words *words, const struct kind *kind, const struct page *page,
+                             struct arena *arena) {
+    if (kind->several && page->lists) {
+        AUTOBUF struct buf text = BUF_INIT(64 * 1024);
+        words_format(words, kind->several, page->lists, NULL, NULL, &text);
+        return copied(arena, &text);
+    }
+    bool plain = kind->plain && !public_list_title(page->list, words_language(words))[0];
+    return say(words, plain ? kind->plain : kind->text, page, arena);
+}
+
+static struct value below_root(const struct page *page, const char *path, struct arena *arena) {
+    AUTOBUF struct buf text = BUF_INIT(8192);
+    buf_printf(&text, "%s%s", page->root, path);
+    return copied(arena, &text);
+}
+
+static struct value truth(bool is) {
+    return (struct value){.kind = VALUE_BOOL, .truth = is};
+}
+
+static void add_form(const struct page *page, const struct words *words, const char *more, const char *button,
+                     const char *action, bool plain, bool second, struct arena *arena, struct value *forms) {
     struct value form = value_map(), fields = value_list();
-    AUTOBUF struct buf action = BUF_INIT(8192);
-    buf_printf(&action, "%s%s", page->root, page->action);
-    for (size_t i = 0; i < COUNT_OF(page->fields) && page->fields[i].name; i++) {
+    for (size_t i = 0; i < COUNT_OF(page->fields) && page->fields[i].name && !plain; i++) {
         struct value field = value_map();
         set(arena, &field, "name", value_text(page->fields[i].name));
         set(arena, &field, "value", value_text(page->fields[i].value));
         (void)value_append(arena, &fields, field); /* fails as the arena does */
     }
-    set(arena, &form, "action", copied(arena, &action));
-    set(arena, &form, "button", value_text(button));
+    if (plain) {
+        struct value field = value_map();
+        set(arena, &field, "name", value_text("action"));
+        set(arena, &field, "value", value_text("leave-all"));
+        (void)value_append(arena, &fields, field); /* the same */
+    }
+    set(arena, &form, "text", value_text(more ? words_get(words, more) : ""));
+    set(arena, &form, "action", below_root(page, action, arena));
+    set(arena, &form, "button", value_text(words_get(words, button)));
     set(arena, &form, "fields", fields);
+    set(arena, &form, "second", truth(second));
+    (void)value_append(arena, forms, form); /* the same */
+}
+
+static struct value languages_of(const struct pages *p, const struct page *page, struct arena *arena) {
+    struct value list = value_list();
+    const char *chosen = page->input.language && page->input.language[0] ? page->input.language : page->language;
+    for (size_t i = 0; p && i < p->count; i++) {
+        struct value one = value_map();
+        set(arena, &one, "code", value_text(p->codes[i]));
+        set(arena, &one, "name", value_text(words_get(p->languages[i].words, "language.name")));
+        set(arena, &one, "selected", truth(chosen && strcmp(chosen, p->codes[i]) == 0));
+        (void)value_append(arena, &list, one); /* fails as the arena does */
+    }
+    return list;
+}
+
+static const char *or_empty(const char *s) {
+    return s ? s : "";
+}
+
+/* The form of a sign-up, of somebody without a link, of the preferences: what they have in common, and what not. */
+static struct value input_of(const struct pages *p, const struct page *page, const struct words *words,
+                             struct arena *arena) {
+    struct value form = value_map(), lists = value_list();
+    const struct page_input *in = &page->input;
+    AUTOBUF struct buf was = BUF_INIT(4096);
+    for (size_t i = 0; i < page->choice_count; i++) {
+        struct value one = value_map();
+        set(arena, &one, "name", value_text(arena_printf(arena, "list-%u", page->choices[i].id)));
+        set(arena, &one, "title", value_text(page->choices[i].title));
+        set(arena, &one, "on", truth(page->choices[i].on));
+        (void)value_append(arena, &lists, one); /* fails as the arena does */
+        if (page->choices[i].on)
+            buf_printf(&was, "%s%u", was.len ? "," : "", page->choices[i].id);
+    }
+    set(arena, &form, "action", below_root(page, page->action, arena));
+    set(arena, &form, "address", value_text(or_empty(in->address)));
+    set(arena, &form, "given_name", value_text(or_empty(in->given_name)));
+    set(arena, &form, "family_name", value_text(or_empty(in->family_name)));
+    set(arena, &form, "bad_address", truth(in->bad_address));
+    set(arena, &form, "not_agreed", truth(in->not_agreed));
+    set(arena, &form, "languages", languages_of(p, page, arena));
+    set(arena, &form, "consent", say(words, "page.consent", page, arena));
+    set(arena, &form, "lists", lists);
+    set(arena, &form, "was", copied(arena, &was));
+    set(arena, &form, "may_join", truth(page->may_join));
     return form;
 }
 
-static struct value footer_of(const struct public_list *list, struct arena *arena) {
+/* Of the organisation: a logo where it is a plain web address, which the page's policy lets through. */
+static struct value logo_of(const struct public_list *list, struct arena *arena) {
+    struct value logo = value_map();
+    if (!list || !pages_shows_logo(list))
+        return (struct value){.kind = VALUE_NULL};
+    set(arena, &logo, "url", value_text(list->logo));
+    set(arena, &logo, "text", value_text(list->organisation));
+    return logo;
+}
+
+bool pages_shows_logo(const struct public_list *list) {
+    struct view v = view_of(list->logo);
+    for (size_t i = 0; i < v.len; i++)
+        if (!strchr("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789:/._~%-", v.ptr[i]))
+            return false;
+    return view_starts(v, "https://");
+}
+
+/* link: whether it leads on to whoever has no link. */
+static struct value footer_of(const struct page *page, bool link, struct arena *arena) {
+    static const struct public_list nobody = {.organisation = "", .imprint_url = "", .privacy_url = ""};
+    const struct public_list *list = page->list ? page->list : &nobody;
     struct value footer = value_map();
-    if (!list || !(list->organisation[0] || list->imprint_url[0] || list->privacy_url[0]))
+    if (!link && !(list->organisation[0] || list->imprint_url[0] || list->privacy_url[0]))
         return (struct value){.kind = VALUE_NULL};
     set(arena, &footer, "organisation", value_text(list->organisation));
     set(arena, &footer, "imprint_url", value_text(list->imprint_url));
     set(arena, &footer, "privacy_url", value_text(list->privacy_url));
+    set(arena, &footer, "link_url", link ? below_root(page, "l", arena) : value_text(""));
     return footer;
 }
 
@@ -114,36 +228,55 @@ static struct value facts_of(const struct page *page, const struct words *words,
     return facts;
 }
 
-static struct value tree_of(const struct language *language, const struct page *page, struct arena *arena) {
+static struct value style_of(const struct page *page, struct arena *arena) {
+    const char *colour = page->list ? page->list->colour : "";
+    return colour_is_valid(colour) ? value_text(arena_printf(arena, "%scolour-%s.css", page->root, colour + 1))
+                                   : (struct value){.kind = VALUE_NULL};
+}
+
+static struct value tree_of(const struct pages *p, const struct language *language, const struct page *page,
+                            struct arena *arena) {
     const struct kind *kind = &kinds[page->kind];
     const struct words *words = language->words;
     const struct value none = {.kind = VALUE_NULL};
-    struct value root = value_map(), paragraphs = value_list(), all = value_map();
-    const char *title = words_get(words, kind->title);
-    (void)value_append(arena, &paragraphs, say(words, kind, page, arena));
-    if (kind->more)
-        (void)value_append(arena, &paragraphs, value_text(words_get(words, kind->more)));
-    struct value form = kind->button ? form_of(page, words_get(words, kind->button), arena) : none;
+    struct value root = value_map(), paragraphs = value_list(), all = value_map(), forms = value_list();
+    struct value title = say(words, kind->title, page, arena);
+    (void)value_append(arena, &paragraphs, say_text(words, kind, page, arena)); /* fails as the arena does */
+    if (page->kind == PAGE_ASK && organisation_of(page)[0]) {
+        AUTOBUF struct buf from = BUF_INIT(4096);
+        words_format(words, "page.sent-by", organisation_of(page), NULL, NULL, &from);
+        (void)value_append(arena, &paragraphs, copied(arena, &from)); /* fails as the arena does */
+    }
+    if (kind->button && page->fields[0].name) /* a form that is not held cannot be sent again */
+        add_form(page, words, kind->more, kind->button, page->action, false, kind->second, arena, &forms);
+    if (kind->also_button && page->also)
+        add_form(page, words, kind->also_more, kind->also_button, page->also, true, true, arena, &forms);
+    struct value input = input_of(p, page, words, arena);
     set(arena, &all, "page", language->map);
     set(arena, &root, "language", value_text(words_language(words)));
     set(arena, &root, "dir", value_text(words_dir(words)));
     set(arena, &root, "root", value_text(page->root));
-    set(arena, &root, "title", value_text(title));
-    set(arena, &root, "heading", value_text(title));
+    set(arena, &root, "colour_style", style_of(page, arena));
+    set(arena, &root, "title", title);
+    set(arena, &root, "heading", title);
+    set(arena, &root, "faulty", truth(page->input.bad_address || page->input.not_agreed));
     set(arena, &root, "paragraphs", paragraphs);
     set(arena, &root, "facts", page->release ? facts_of(page, words, arena) : none);
-    set(arena, &root, "form", kind->second ? none : form);
-    set(arena, &root, "second_form", kind->second ? form : none);
-    set(arena, &root, "footer", footer_of(page->list, arena));
+    set(arena, &root, "forms", forms);
+    set(arena, &root, "sign_up", page->kind == PAGE_SIGN_UP ? input : none);
+    set(arena, &root, "ask_link", page->kind == PAGE_LINK ? input : none);
+    set(arena, &root, "preferences", page->kind == PAGE_PREFERENCES ? input : none);
+    set(arena, &root, "logo", logo_of(page->list, arena));
+    set(arena, &root, "footer", footer_of(page, kind->offers_link || page->list, arena));
     set(arena, &root, "words", all);
     return root;
 }
 
-static int render(const struct language *language, const struct page *page, bool strict, struct template_fault *fault,
-                  struct buf *to) {
+static int render(const struct pages *p, const struct language *language, const struct page *page, bool strict,
+                  struct template_fault *fault, struct buf *to) {
     AUTOARENA struct arena arena;
     arena_init(&arena);
-    struct value root = tree_of(language, page, &arena);
+    struct value root = tree_of(p, language, page, &arena);
     if (arena_failed(&arena))
         return -ENOMEM;
     struct merge merge;
@@ -160,7 +293,7 @@ static int render(const struct language *language, const struct page *page, bool
 int pages_render(const struct pages *p, const struct page *page, struct buf *to) {
     struct template_fault fault;
     int i = accept_named(view_of(page->language), (const char *const *)p->codes, p->count);
-    return i < 0 ? -ENOENT : render(&p->languages[i], page, false, &fault, to);
+    return i < 0 ? -ENOENT : render(p, &p->languages[i], page, false, &fault, to);
 }
 
 /* ---- loading ---- */
@@ -174,7 +307,7 @@ static void on_word(void *user, const char *key, const char *value) {
     set(&language->arena, &language->map, key, value_text(value));
 }
 
-static int try_every_page(const struct language *language, struct why *why) {
+static int try_every_page(const struct pages *p, const struct language *language, struct why *why) {
     static const struct public_list_title no_title = {"", ""};
     const struct public_list list = {.name = "trial",
                                      .title = "Trial",
@@ -183,7 +316,11 @@ static int try_every_page(const struct language *language, struct why *why) {
                                      .privacy_url = "https://trial.invalid/",
                                      .language = "en",
                                      .titles = (struct public_list_title *)(uintptr_t)&no_title,
+                                     .logo = "https://trial.invalid/logo.png",
+                                     .colour = "#123456",
+                                     .sender = "trial",
                                      .title_count = 1};
+    static const struct page_choice choice = {.id = 1, .title = "Trial", .on = true};
     AUTOBUF struct buf to = BUF_INIT(PAGE_MAX_BYTES);
     for (enum page_kind kind = 0; kind < PAGE_KINDS; kind++)
         for (int named = 0; named <= 2; named++) {
@@ -194,10 +331,15 @@ static int try_every_page(const struct language *language, struct why *why) {
                                       .lists = named == 2 ? "Trial, Trial" : NULL,
                                       .root = "./",
                                       .action = "u/trial",
+                                      .also = "u/trial",
+                                      .choices = &choice,
+                                      .choice_count = 1,
+                                      .may_join = true,
+                                      .input = {.bad_address = true, .not_agreed = true},
                                       .fields = {{"action", "leave"}}};
             struct template_fault fault = {0};
             buf_clear(&to);
-            int r = render(language, &page, true, &fault, &to);
+            int r = render(p, language, &page, true, &fault, &to);
             if (r == 0)
                 continue;
             (void)why_set(why, r,
@@ -211,8 +353,8 @@ static int try_every_page(const struct language *language, struct why *why) {
     return 0;
 }
 
-static int load_language(const char *local_dir, const char *shipped_dir, const char *code, struct language *language,
-                         struct why *why) {
+static int load_language(const struct pages *p, const char *local_dir, const char *shipped_dir, const char *code,
+                         struct language *language, struct why *why) {
     arena_init(&language->arena);
     buf_init(&language->template, TEMPLATE_FILE_MAX_BYTES);
     language->map = value_map();
@@ -228,7 +370,7 @@ static int load_language(const char *local_dir, const char *shipped_dir, const c
     words_each(language->words, "page", on_word, language);
     if (arena_failed(&language->arena))
         return why_set(why, -ENOMEM, "memory runs out");
-    return try_every_page(language, why);
+    return try_every_page(p, language, why);
 }
 
 static void free_language(struct language *language) {
@@ -244,7 +386,7 @@ static int load_languages(struct pages *p, const char *local_dir, const char *sh
     for (size_t i = 0; i < p->count; i++) {
         char *code = p->codes[i];
         struct language language = {0};
-        r = load_language(local_dir, shipped_dir, code, &language, why);
+        r = load_language(NULL, local_dir, shipped_dir, code, &language, why);
         if (r == 0) {
             p->codes[i] = p->codes[good];
             p->codes[good] = code;
@@ -316,4 +458,15 @@ const char *pages_language(const struct pages *p, struct view named, const char 
 
 struct view pages_style(const struct pages *p) {
     return buf_view(&p->style);
+}
+
+bool pages_has(const struct pages *p, struct view language) {
+    return accept_named(language, (const char *const *)p->codes, p->count) >= 0;
+}
+
+void pages_word(const struct pages *p, const char *language, const char *key, const char *a1, const char *a2,
+                struct buf *to) {
+    int i = accept_named(view_of(language), (const char *const *)p->codes, p->count);
+    if (i >= 0)
+        words_format(p->languages[i].words, key, a1, a2, NULL, to);
 }

@@ -16,13 +16,26 @@ struct release;
 
 enum page_kind {
     PAGE_ASK,         /* one button: leave */
-    PAGE_DONE,        /* left; one button: undo */
+    PAGE_DONE,        /* left; buttons: undo, and leave all lists of the sender */
+    PAGE_DONE_ALL,    /* left all; one button: undo */
     PAGE_UNDONE,      /* taken back */
+    PAGE_UNDONE_ALL,  /* the same of all */
     PAGE_LATE,        /* too late for that */
     PAGE_TEST,        /* the link of a sample copy */
     PAGE_INVALID,     /* not a token of ours, whatever is wrong with it */
     PAGE_UNAVAILABLE, /* could not be stored; one button: the same again */
     PAGE_NOT_FOUND,
+    PAGE_LIMIT,     /* too many requests from there */
+    PAGE_SIGN_UP,   /* form */
+    PAGE_SIGNED_UP, /* look into your mailbox, whoever it is */
+    PAGE_CONFIRM,   /* one button: confirm */
+    PAGE_CONFIRMED,
+    PAGE_EXPIRED, /* a confirmation that came too late */
+    PAGE_LINK,    /* form: an address asks for its links */
+    PAGE_LINKED,
+    PAGE_PREFERENCES, /* form */
+    PAGE_AWAY,        /* the daemon cannot tell the preferences; one button: leave */
+    PAGE_SAVED,
     PAGE_RELEASE, /* what would go out; one button: release */
     PAGE_RELEASED,
     PAGE_RELEASE_GONE, /* released, replaced or taken back before, or expired */
@@ -34,6 +47,20 @@ struct page_field {
     const char *name, *value;
 };
 
+/* A list to choose, or not. */
+struct page_choice {
+    uint32_t id;
+    const char *title;
+    bool on;
+};
+
+/* What was typed, to be shown again. "" where nothing was. */
+struct page_input {
+    const char *address, *given_name, *family_name;
+    const char *language; /* chosen; NULL or "": the page's */
+    bool bad_address, not_agreed;
+};
+
 struct page {
     enum page_kind kind;
     const char *language;           /* of pages_language() */
@@ -42,7 +69,12 @@ struct page {
     const char *root;               /* from the page to the door's root: "./", "../", "../../" … */
     const struct release *release;  /* of PAGE_RELEASE */
     const char *action;             /* where a form posts to, below the root */
+    const char *also;               /* of PAGE_DONE: where leaving all posts to */
     struct page_field fields[3];    /* of the form; name NULL ends them */
+    struct page_input input;
+    const struct page_choice *choices; /* of the preferences */
+    size_t choice_count;
+    bool may_join; /* one of them is not on yet */
 };
 
 enum { PAGE_MAX_BYTES = 1024 * 1024 };
@@ -56,3 +88,10 @@ struct pages *pages_free(struct pages *p);
 const char *pages_language(const struct pages *p, struct view named, const char *accept, const char *list_language);
 int pages_render(const struct pages *p, const struct page *page, struct buf *to);
 struct view pages_style(const struct pages *p);
+/* A word of [page] with {1} and {2} replaced: what the form showed, for the record. */
+void pages_word(const struct pages *p, const char *language, const char *key, const char *a1, const char *a2,
+                struct buf *to);
+/* Whether its logo may be shown: an https address without anything odd. */
+bool pages_shows_logo(const struct public_list *list);
+/* Whether there are pages in that language. */
+bool pages_has(const struct pages *p, struct view language);

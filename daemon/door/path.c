@@ -1,7 +1,10 @@
 #include "door/path.h"
 
+#include <stdio.h>
+
 #include "base/number.h"
 
+#include "mail/colour.h"
 #include "mail/words.h"
 
 #include "base/banned.h"
@@ -48,6 +51,28 @@ static void read_archive(struct view rest, struct path *ret) {
     ret->language = language;
 }
 
+/* TOKEN, and what mail programs may have put behind it. */
+static void read_token(struct view rest, enum path_place place, struct path *ret) {
+    struct view language = {0};
+    if (!view_split(&rest, '/', &ret->token) || ret->token.len == 0)
+        return;
+    ret->place = place;
+    if (view_split(&rest, '/', &language) && words_is_code(language))
+        ret->language = language;
+}
+
+static void read_colour(struct view v, struct path *ret) {
+    struct view digits = view_slice(v, strlen("/colour-"), 6);
+    char colour[COLOUR_SIZE];
+    if (digits.len != 6 || v.len != strlen("/colour-RRGGBB.css") || !view_ends(v, ".css"))
+        return;
+    (void)snprintf(colour, sizeof colour, "#%.6s", digits.ptr); /* fits */
+    if (!colour_is_valid(colour))
+        return;
+    ret->place = PATH_COLOUR;
+    ret->token = digits;
+}
+
 void path_read(const char *path, struct path *ret) {
     *ret = (struct path){.place = PATH_NOT_FOUND, .language = VIEW("")};
     struct view v = view_of(path);
@@ -59,6 +84,16 @@ void path_read(const char *path, struct path *ret) {
         read_release(view_slice(v, 3, v.len), ret);
     else if (view_starts(v, "/a/"))
         read_archive(view_slice(v, 3, v.len), ret);
+    else if (view_starts(v, "/p/"))
+        read_token(view_slice(v, 3, v.len), PATH_PREFERENCES, ret);
+    else if (view_starts(v, "/c/"))
+        read_token(view_slice(v, 3, v.len), PATH_CONFIRM, ret);
+    else if (view_starts(v, "/s/"))
+        read_token(view_slice(v, 3, v.len), PATH_SIGN_UP, ret);
+    else if (view_starts(v, "/colour-"))
+        read_colour(v, ret);
+    else if (view_eq_str(v, "/l") || view_eq_str(v, "/l/"))
+        ret->place = PATH_LINK;
     else if (view_eq_str(v, "/healthz"))
         ret->place = PATH_HEALTH;
     else if (view_eq_str(v, "/style.css"))

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -11,47 +12,15 @@
 #include "base/number.h"
 
 #include "conf/conf.h"
-#include "net/http_server.h"
-#include "net/question.h"
+#include "mail/colour.h"
 #include "net/remote.h"
 #include "spool/several.h"
 #include "trust/keys.h"
-#include "trust/token.h"
 
 #include "door/archived.h"
-#include "door/fresh.h"
-#include "door/lists.h"
-#include "door/pages.h"
-#include "door/path.h"
-#include "door/release.h"
-#include "door/writer.h"
+#include "door/web_inside.h"
 
 #include "base/banned.h"
-
-struct web {
-    struct loop *loop;
-    struct conf *conf;
-    char *keys_path, *lists_path, *archive_path, *ask_path, *several_path;
-    struct pages *pages;
-    struct keyring *keys;       /* NULL: none could be read */
-    struct public_lists *lists; /* NULL: none */
-    struct fresh keys_fresh, lists_fresh;
-    struct writer *writer;
-    struct http_server *servers[WEB_SOCKETS_MAX];
-    size_t server_count, draining;
-    void (*on_drained)(void *user);
-    void *drained_user;
-};
-
-/* A POST whose request is being written, or whoever waits for what the daemon answers. */
-struct post {
-    struct web *web;
-    struct http_request *http;
-    struct writer_job *job;
-    struct asking *asking;
-    enum request_verb verb;
-    uint32_t list;
-};
 
 /* ---- what was published ---- */
 
@@ -79,14 +48,18 @@ static int read_keys(struct web *w, struct why *why) {
     return 0;
 }
 
-static const struct public_list *find_list(struct web *w, uint32_t id) {
+struct public_lists *web_lists(struct web *w) {
     if (fresh_changed(&w->lists_fresh, w->lists_path))
         read_lists(w);
-    return public_lists_find(w->lists, id);
+    return w->lists;
+}
+
+const struct public_list *web_find_list(struct web *w, uint32_t id) {
+    return public_lists_find(web_lists(w), id);
 }
 
 /* A token that is not ours may have been signed with a key that is younger than our reading of them. */
-static int verify(struct web *w, struct view text, struct token *ret) {
+int web_verify(struct web *w, struct view text, struct token *ret) {
     int r = w->keys ? token_verify(w->keys, text, ret) : -ENOKEY;
     if (r == 0 || !fresh_changed(&w->keys_fresh, w->keys_path))
         return r;
@@ -142,8 +115,9 @@ static void add_action(const struct path *path, struct buf *to) {
         buf_printf(to, "/%.*s", (int)path->language.len, path->language.ptr);
 }
 
-static const char *field(enum request_verb verb) {
-    return verb == REQUEST_UNDO ? "undo" : verb == REQUEST_RELEASE ? "release" : "leave";
+const char *web_language(struct web *w, struct http_request *r, const struct path *path,
+                         const struct public_list *list) {
+    return pages_language(w->pages, path->language, http_header(r, "Accept-Language"), list ? list->language : "");
 }
 
 /* The titles of all lists that the announcement came through, this one among them; nothing where there is one only. */
@@ -155,46 +129,71 @@ static void add_titles(struct web *w, int64_t announcement, const struct public_
     for (size_t i = 0; i < count; i++)
         is_among |= ids[i] == list->id;
     for (size_t i = 0; i < count && is_among; i++) {
-        const char *title = public_list_title(find_list(w, ids[i]), language);
+        const char *title = public_list_title(web_find_list(w, ids[i]), language);
         if (title[0])
             buf_printf(to, "%s%s", to->len ? ", " : "", title);
     }
 }
 
-/* verb: what the page's form asks for. */
-static void answer_page_of(struct web *w, struct http_request *r, unsigned status, enum page_kind kind,
-                           const struct public_list *list, enum request_verb verb, const struct release *release) {
+void web_answer(struct web *w, struct http_request *r, unsigned status, struct page *page) {
+    AUTOBUF struct buf root = BUF_INIT(256), html = BUF_INIT(PAGE_MAX_BYTES);
     struct path path;
     path_read(http_path(r), &path);
-    AUTOBUF struct buf root = BUF_INIT(256), action = BUF_INIT(8192), since = BUF_INIT(32);
-    AUTOBUF struct buf html = BUF_INIT(PAGE_MAX_BYTES), titles = BUF_INIT(64 * 1024);
-    const char *language =
-        pages_language(w->pages, path.language, http_header(r, "Accept-Language"), list ? list->language : "");
-    add_titles(w, path.announcement, list, language, &titles);
     add_root(&path, &root);
-    add_action(&path, &action);
-    const char *retried = http_form(r, "since").ptr ? "since" : NULL;
-    struct view before = http_form(r, "since");
-    if (kind == PAGE_UNAVAILABLE && retried)
-        buf_add_view(&since, view_slice(before, 0, 20));
-    else
-        buf_printf(&since, "%lld", (long long)(clock_now_usec() / USEC_PER_SEC));
-    const struct page page = {
-        .kind = kind,
-        .list = list,
-        .lists = titles.len ? buf_str(&titles) : NULL,
-        .language = language,
-        .root = buf_str(&root),
-        .release = release,
-        .action = buf_str(&action),
-        .fields = {{"action", field(verb)}, {verb == REQUEST_UNDO ? "since" : NULL, buf_str(&since)}},
-    };
-    int error = pages_render(w->pages, &page, &html);
+    page->root = buf_str(&root);
+    if (!page->language)
+        page->language = web_language(w, r, &path, page->list);
+    if (!page->action)
+        page->action = "";
+    int error = pages_render(w->pages, page, &html);
     if (error < 0) {
         log_error("page-not-rendered", LOG_TEXT("error", strerror(-error)));
         buf_clear(&html); /* the status still tells a machine what it must know */
     }
-    answer_text(r, status, "text/html; charset=utf-8", "no-store", buf_view(&html));
+    AUTOBUF struct buf policy = BUF_INIT(4096);
+    buf_puts(&policy, POLICY);
+    if (page->list && pages_shows_logo(page->list))
+        buf_printf(&policy, "; img-src %s", page->list->logo);
+    add_headers(r, "no-store", buf_str(&policy));
+    http_answer(r, status, "text/html; charset=utf-8", buf_view(&html));
+}
+
+void web_answer_unavailable(struct web *w, struct http_request *r, struct page *page) {
+    AUTOBUF struct buf after = BUF_INIT(16);
+    buf_printf(&after, "%d", WEB_RETRY_AFTER_SEC);
+    http_add_header(r, "Retry-After", buf_str(&after));
+    page->kind = PAGE_UNAVAILABLE;
+    web_answer(w, r, 503, page);
+}
+
+/* A page of leaving. verb: what its form asks for. */
+static void answer_page_of(struct web *w, struct http_request *r, unsigned status, enum page_kind kind,
+                           const struct public_list *list, enum request_verb verb, const struct release *release) {
+    struct path path;
+    path_read(http_path(r), &path);
+    AUTOBUF struct buf action = BUF_INIT(8192), since = BUF_INIT(32);
+    add_action(&path, &action);
+    struct view before = path.place == PATH_LEAVE && http_method(r) == HTTP_POST ? http_form(r, "since") : VIEW("");
+    if (kind == PAGE_UNAVAILABLE && before.len)
+        buf_add_view(&since, view_slice(before, 0, 20));
+    else
+        buf_printf(&since, "%lld", (long long)(clock_now_usec() / USEC_PER_SEC));
+    AUTOBUF struct buf titles = BUF_INIT(64 * 1024);
+    add_titles(w, path.announcement, list, web_language(w, r, &path, list), &titles);
+    bool undoes = verb == REQUEST_UNDO || verb == REQUEST_UNDO_ALL;
+    struct page page = {
+        .kind = kind,
+        .list = list,
+        .lists = titles.len ? buf_str(&titles) : NULL,
+        .release = release,
+        .action = buf_str(&action),
+        .also = buf_str(&action),
+        .fields = {{"action", request_verb_name(verb)}, {undoes ? "since" : NULL, buf_str(&since)}},
+    };
+    if (kind == PAGE_UNAVAILABLE)
+        web_answer_unavailable(w, r, &page);
+    else
+        web_answer(w, r, status, &page);
 }
 
 static void answer_page(struct web *w, struct http_request *r, unsigned status, enum page_kind kind,
@@ -204,16 +203,13 @@ static void answer_page(struct web *w, struct http_request *r, unsigned status, 
 
 static void answer_unavailable(struct web *w, struct http_request *r, const struct public_list *list,
                                enum request_verb verb) {
-    AUTOBUF struct buf after = BUF_INIT(16);
-    buf_printf(&after, "%d", WEB_RETRY_AFTER_SEC);
-    http_add_header(r, "Retry-After", buf_str(&after));
     answer_page(w, r, 503, PAGE_UNAVAILABLE, list, verb);
 }
 
 /* What a link means before anything is asked of it: true where it is a recipient's. Else the request is answered. */
 static bool admit(struct web *w, struct http_request *r, const struct path *path, uint32_t *ret_list) {
     struct token token;
-    int error = verify(w, path->token, &token);
+    int error = web_verify(w, path->token, &token);
     if (error == -ENOKEY) {
         answer_unavailable(w, r, NULL, REQUEST_LEAVE);
         return false;
@@ -223,7 +219,7 @@ static bool admit(struct web *w, struct http_request *r, const struct path *path
         return true;
     }
     if (error == 0 && token.purpose == TOKEN_TEST)
-        answer_page(w, r, 200, PAGE_TEST, find_list(w, token.list), REQUEST_LEAVE);
+        answer_page(w, r, 200, PAGE_TEST, web_find_list(w, token.list), REQUEST_LEAVE);
     else
         answer_page(w, r, 404, PAGE_INVALID, NULL, REQUEST_LEAVE);
     return false;
@@ -257,29 +253,54 @@ static void answer_archive(struct web *w, struct http_request *r, const struct p
 
 static void on_written(void *user, int result) {
     struct post *post = user;
-    struct web *w = post->web;
-    const struct public_list *list = find_list(w, post->list);
-    struct http_request *http = post->http;
-    enum request_verb verb = post->verb;
-    http_set_user(http, NULL);
+    http_set_user(post->http, NULL);
+    post->answer(post, result);
     free(post);
-    if (result < 0)
-        answer_unavailable(w, http, list, verb);
-    else if (verb == REQUEST_RELEASE)
-        answer_page(w, http, 200, PAGE_RELEASED, list, verb);
-    else if (verb == REQUEST_UNDO)
-        answer_page(w, http, 200, PAGE_UNDONE, list, REQUEST_LEAVE);
-    else
-        answer_page(w, http, 200, PAGE_DONE, list, REQUEST_UNDO);
+}
+
+bool web_write(struct web *w, struct http_request *r, struct request *request, const struct post *as) {
+    struct post *post = calloc(1, sizeof *post);
+    if (!post)
+        return false;
+    *post = *as;
+    post->web = w;
+    post->http = r;
+    post->asking = NULL;
+    if (writer_add(w->writer, request, on_written, post, &post->job) < 0) {
+        free(post);
+        return false;
+    }
+    http_set_user(r, post);
+    return true;
+}
+
+static void answer_leave(struct post *post, int result) {
+    struct web *w = post->web;
+    const struct public_list *list = web_find_list(w, post->list);
+    if (result < 0) {
+        answer_unavailable(w, post->http, list, post->verb);
+        return;
+    }
+    switch ((int)post->verb) {
+    case REQUEST_RELEASE: answer_page(w, post->http, 200, PAGE_RELEASED, list, REQUEST_RELEASE); break;
+    case REQUEST_UNDO: answer_page(w, post->http, 200, PAGE_UNDONE, list, REQUEST_LEAVE); break;
+    case REQUEST_UNDO_ALL: answer_page(w, post->http, 200, PAGE_UNDONE_ALL, list, REQUEST_LEAVE); break;
+    case REQUEST_LEAVE_ALL: answer_page(w, post->http, 200, PAGE_DONE_ALL, list, REQUEST_UNDO_ALL); break;
+    default: answer_page(w, post->http, 200, PAGE_DONE, list, REQUEST_UNDO); break;
+    }
 }
 
 /* What the form asks for; false where it is none of ours. */
 static bool read_form(struct http_request *r, enum request_verb *ret_verb, bool *ret_one_click) {
+    static const enum request_verb verbs[] = {REQUEST_LEAVE, REQUEST_UNDO, REQUEST_LEAVE_ALL, REQUEST_UNDO_ALL};
     struct view action = http_form(r, "action");
-    *ret_verb = view_eq_str(action, "undo") ? REQUEST_UNDO : REQUEST_LEAVE;
     *ret_one_click = false;
-    if (view_eq_str(action, "undo") || view_eq_str(action, "leave"))
-        return true;
+    for (size_t i = 0; i < COUNT_OF(verbs); i++)
+        if (view_eq_str(action, request_verb_name(verbs[i]))) {
+            *ret_verb = verbs[i];
+            return true;
+        }
+    *ret_verb = REQUEST_LEAVE;
     *ret_one_click = true;
     return view_eq_nocase(view_trim(http_form(r, "List-Unsubscribe")), "One-Click");
 }
@@ -300,21 +321,20 @@ static void on_post(struct web *w, struct http_request *r) {
     path_read(http_path(r), &path);
     if (!admit(w, r, &path, &list_id))
         return;
-    const struct public_list *list = find_list(w, list_id);
+    const struct public_list *list = web_find_list(w, list_id);
     if (!read_form(r, &verb, &one_click)) {
         answer_page(w, r, 400, PAGE_ASK, list, REQUEST_LEAVE);
         return;
     }
-    if (verb == REQUEST_UNDO && is_late(r)) {
+    if ((verb == REQUEST_UNDO || verb == REQUEST_UNDO_ALL) && is_late(r)) {
         answer_page(w, r, 409, PAGE_LATE, list, REQUEST_LEAVE);
         return;
     }
-    const char *shown =
-        pages_language(w->pages, path.language, http_header(r, "Accept-Language"), list ? list->language : "");
+    const char *shown = web_language(w, r, &path, list);
     AUTOBUF struct buf announcement = BUF_INIT(32);
     if (path.announcement)
         buf_put_i64(&announcement, path.announcement);
-    struct post *post = calloc(1, sizeof *post);
+    const struct post post = {.answer = answer_leave, .verb = verb, .list = list_id};
     struct request request = {.verb = verb,
                               .value = {[REQUEST_KEY_TOKEN] = path.token,
                                         [REQUEST_KEY_ANNOUNCEMENT] = buf_view(&announcement),
@@ -322,14 +342,8 @@ static void on_post(struct web *w, struct http_request *r) {
                                         [REQUEST_KEY_LANGUAGE] = one_click ? path.language : view_of(shown)}};
     if (!request_is_value(REQUEST_KEY_LANGUAGE, request.value[REQUEST_KEY_LANGUAGE]))
         request.value[REQUEST_KEY_LANGUAGE] = VIEW("");
-    if (post)
-        *post = (struct post){.web = w, .http = r, .verb = verb, .list = list_id};
-    if (!post || writer_add(w->writer, &request, on_written, post, &post->job) < 0) {
-        free(post);
+    if (!web_write(w, r, &request, &post))
         answer_unavailable(w, r, list, verb);
-        return;
-    }
-    http_set_user(r, post);
 }
 
 /* ---- releasing ---- */
@@ -362,7 +376,7 @@ static void on_release_known(void *user, int result, struct view answer) {
     post->asking = NULL;
     if (result == 0)
         result = release_read(answer, &release);
-    const struct public_list *list = result == 0 ? find_list(w, release.list) : NULL;
+    const struct public_list *list = result == 0 ? web_find_list(w, release.list) : NULL;
     post->list = list ? list->id : 0;
     bool writes = http_method(r) == HTTP_POST && view_eq_str(http_form(r, "action"), "release");
     if (result == 0 && release.held && writes && write_release(w, r, post))
@@ -381,7 +395,7 @@ static void on_release_known(void *user, int result, struct view answer) {
 
 static void on_release(struct web *w, struct http_request *r, const struct path *path) {
     struct token token;
-    int error = verify(w, path->token, &token);
+    int error = web_verify(w, path->token, &token);
     if (error == 0 && token.purpose != TOKEN_RELEASE)
         error = -EBADMSG;
     if (error < 0) {
@@ -393,7 +407,7 @@ static void on_release(struct web *w, struct http_request *r, const struct path 
     }
     struct post *post = calloc(1, sizeof *post);
     if (post)
-        *post = (struct post){.web = w, .http = r, .verb = REQUEST_RELEASE};
+        *post = (struct post){.web = w, .http = r, .answer = answer_leave, .verb = REQUEST_RELEASE};
     if (!post || question_ask(w->loop, w->ask_path, path->token, on_release_known, post, &post->asking) < 0) {
         free(post);
         answer_away(w, r);
@@ -404,42 +418,78 @@ static void on_release(struct web *w, struct http_request *r, const struct path 
 
 /* ---- the server's events ---- */
 
+/* An organisation's colour over those of page.css, made readable on its grounds. */
+static void answer_colour(struct http_request *r, const struct path *path) {
+    AUTOBUF struct buf css = BUF_INIT(2048);
+    char colour[COLOUR_SIZE], light[COLOUR_SIZE], dark[COLOUR_SIZE];
+    (void)snprintf(colour, sizeof colour, "#%.6s", path->token.ptr); /* path_read() saw six digits */
+    colour_readable(colour, COLOUR_GROUND, light);
+    colour_readable(colour, COLOUR_GROUND_DARK, dark);
+    buf_printf(&css, ":root{--accent:%s;--accent-strong:%s;--on-accent:%s}\n", light, light, colour_ink(light));
+    buf_printf(&css, "@media (prefers-color-scheme:dark){:root{--accent:%s;--accent-strong:%s;--on-accent:%s}}\n", dark,
+               dark, colour_ink(dark));
+    buf_puts(&css, "@media print{:root{--accent:#000000}}\n");
+    answer_text(r, 200, "text/css; charset=utf-8", "public, max-age=86400", buf_view(&css));
+}
+
+static bool takes_post(enum path_place place) {
+    return place == PATH_LEAVE || place == PATH_RELEASE || place == PATH_PREFERENCES || place == PATH_CONFIRM ||
+           place == PATH_SIGN_UP || place == PATH_LINK;
+}
+
+static void show(struct web *w, struct http_request *r, const struct path *path) {
+    uint32_t list;
+    switch (path->place) {
+    case PATH_LEAVE:
+        if (admit(w, r, path, &list))
+            answer_page(w, r, 200, PAGE_ASK, web_find_list(w, list), REQUEST_LEAVE);
+        break;
+    case PATH_PREFERENCES:
+    case PATH_CONFIRM:
+    case PATH_SIGN_UP:
+    case PATH_LINK: web_forms_show(w, r, path); break;
+    case PATH_RELEASE: on_release(w, r, path); break;
+    case PATH_ARCHIVE:
+    case PATH_CALENDAR: answer_archive(w, r, path); break;
+    case PATH_HEALTH: answer_text(r, 200, "text/plain; charset=utf-8", "no-store", VIEW("ok\n")); break;
+    case PATH_STYLE:
+        answer_text(r, 200, "text/css; charset=utf-8", "public, max-age=3600", pages_style(w->pages));
+        break;
+    case PATH_COLOUR: answer_colour(r, path); break;
+    case PATH_NOT_FOUND: answer_page(w, r, 404, PAGE_NOT_FOUND, NULL, REQUEST_LEAVE); break;
+    }
+}
+
 static void on_head(void *user, struct http_request *r, uint64_t *ret_body_max, bool *ret_stream) {
     struct web *w = user;
     (void)ret_stream;
     struct path path;
-    uint32_t list;
     path_read(http_path(r), &path);
     enum http_method method = http_method(r);
     bool reads = method == HTTP_GET || method == HTTP_HEAD;
-    if (path.place == PATH_NOT_FOUND) {
-        answer_page(w, r, 404, PAGE_NOT_FOUND, NULL, REQUEST_LEAVE);
-    } else if ((path.place == PATH_LEAVE || path.place == PATH_RELEASE) && method == HTTP_POST) {
-        *ret_body_max = WEB_BODY_MAX_BYTES;
-    } else if (!reads) {
-        http_add_header(r, "Allow",
-                        path.place == PATH_LEAVE || path.place == PATH_RELEASE ? "GET, HEAD, POST" : "GET, HEAD");
-        answer_page(w, r, 405, PAGE_NOT_FOUND, NULL, REQUEST_LEAVE);
-    } else if (path.place == PATH_RELEASE) {
+    if (reads && (path.place == PATH_PREFERENCES || path.place == PATH_RELEASE))
         return; /* the daemon is asked when the request is whole */
-    } else if (path.place == PATH_ARCHIVE || path.place == PATH_CALENDAR) {
-        answer_archive(w, r, &path);
-    } else if (path.place == PATH_HEALTH) {
-        answer_text(r, 200, "text/plain; charset=utf-8", "no-store", VIEW("ok\n"));
-    } else if (path.place == PATH_STYLE) {
-        answer_text(r, 200, "text/css; charset=utf-8", "public, max-age=3600", pages_style(w->pages));
-    } else if (admit(w, r, &path, &list)) {
-        answer_page(w, r, 200, PAGE_ASK, find_list(w, list), REQUEST_LEAVE);
+    if (reads || path.place == PATH_NOT_FOUND) {
+        show(w, r, &path);
+    } else if (takes_post(path.place) && method == HTTP_POST) {
+        *ret_body_max = WEB_BODY_MAX_BYTES;
+    } else {
+        http_add_header(r, "Allow", takes_post(path.place) ? "GET, HEAD, POST" : "GET, HEAD");
+        answer_page(w, r, 405, PAGE_NOT_FOUND, NULL, REQUEST_LEAVE);
     }
 }
 
 static void on_request(void *user, struct http_request *r) {
     struct path path;
     path_read(http_path(r), &path);
-    if (path.place == PATH_RELEASE)
+    if (http_method(r) != HTTP_POST)
+        show(user, r, &path);
+    else if (path.place == PATH_RELEASE)
         on_release(user, r, &path);
+    else if (path.place == PATH_LEAVE)
+        on_post(user, r);
     else
-        on_post(user, r); /* all others were answered at their heads */
+        web_forms_post(user, r, &path); /* all others were answered at their heads */
 }
 
 static void on_end(void *user, struct http_request *r) {
@@ -496,6 +546,8 @@ int web_new(struct loop *loop, const struct conf *conf, struct why *why, struct 
         if (r < 0)
             (void)why_set(why, r, "the writing thread cannot be started: %s", strerror(-r));
     }
+    quota_init(&w->forms, WEB_FORMS_MAX, WEB_QUOTA_SEC * USEC_PER_SEC);
+    quota_init(&w->questions, WEB_QUESTIONS_MAX, WEB_QUOTA_SEC * USEC_PER_SEC);
     if (r < 0) {
         (void)web_free(w);
         return r;

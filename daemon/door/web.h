@@ -1,11 +1,17 @@
-/* The web door: the opt-out links of our mails, behind a web server that speaks TLS.
+/* The web door: signing up, choosing and leaving, behind a web server that speaks TLS.
  *
  *   /u/TOKEN[/ANNOUNCEMENT[/LANGUAGE]]   GET, HEAD: a page with one button. POST: leaves (the form, or RFC 8058's
  *                                        List-Unsubscribe=One-Click), or takes that back within an hour
+ *                                        or the same of all lists of the sender
+ *   /s/LIST                              GET, HEAD: a form. POST: signs up; the answer is the same for everybody
+ *   /c/TOKEN[/LANGUAGE]                  GET, HEAD: a page with one button. POST: confirms
+ *   /p/TOKEN                             GET, HEAD: the preferences, which the daemon tells (net/question.h); while it is
+ *                                        away, a button that leaves. POST: changes them
+ *   /l                                   GET, HEAD: a form. POST: an address gets its links by mail, if it is known
  *   /r/TOKEN[/LANGUAGE]                  GET, HEAD: a held announcement, with one button. POST: releases it, once. Only
  *                                        while the daemon answers (net/question.h)
  *   /a/ANNOUNCEMENT[/LANGUAGE[.ics]]     GET, HEAD: its public page, where it has one, or the event in it
- *   /healthz  /style.css                 GET, HEAD
+ *   /healthz  /style.css  /colour-RRGGBB.css GET, HEAD
  *
  * GET and HEAD change nothing. A POST is answered with 200 only when its request is durable in spool/requests/web, with
  * 503 and Retry-After when it could not be made so. Whether there was anything to leave is not known here, and not
@@ -29,6 +35,10 @@ enum {
     WEB_UNDO_SEC = 3600, /* what the page offers; the daemon decides */
     WEB_RETRY_AFTER_SEC = 120,
     WEB_SOCKETS_MAX = 8,
+    WEB_CHOICES_MAX = 50, /* lists among the preferences */
+    WEB_QUOTA_SEC = 600,
+    WEB_FORMS_MAX = 120,     /* forms with an address, of one network in that time: then 429 */
+    WEB_QUESTIONS_MAX = 600, /* preferences shown */
 };
 
 /* Takes what it needs of the configuration: spool, templates, proxies. */

@@ -91,7 +91,8 @@ static void keys(void **state) {
                                           "leave the key out for the default, "
                                           "which is /var/lib/rundbrief\n"},
         {VIEW("[daemon]\nalert =\ntimezone =\n[bounce]\nreturn-path =\n"), ""}, /* as if not given */
-        {VIEW("[list a]\nopen = yes\n"), "t.ini:8: [list a] open: not supported yet\n"},
+        {VIEW("[list a]\nopen = maybe\n"),
+         "t.ini:8: [list a] open: “maybe” is none of the words that may stand here. Give no or yes\n"},
         {VIEW("[list a]\nsource = /srv/a.csv\nbasis = consent\nevidence = y\n"), ""},
         {VIEW("[list a]\nsource = /srv/a.csv\nevidence = y\n"),
          "t.ini:8: [list a] source: source is given without basis. Say why its people may be written to: basis = "
@@ -101,8 +102,9 @@ static void keys(void **state) {
          "association's register\n"},
         {VIEW("[list a]\nsource = /srv/a.csv\nbasis = hope\nevidence = y\n"),
          "t.ini:9: [list a] basis: this is not a basis. Write consent, membership, public-task or other\n"},
-        {VIEW("[web]\nconfirm-days = 7\n[bounce]\nsoft-limit = 0\nimap-url = x\n"),
-         "t.ini:8: [web] confirm-days: not supported yet\nt.ini:10: [bounce] soft-limit: “0” is out of bounds. Give 1 "
+        {VIEW("[web]\nconfirm-days = 15\n[bounce]\nsoft-limit = 0\nimap-url = x\n"),
+         "t.ini:8: [web] confirm-days: “15” is out of bounds. Give 1 to 14\nt.ini:10: [bounce] soft-limit: “0” is out "
+         "of bounds. Give 1 "
          "to 1000\n"
          "t.ini:11: [bounce] imap-url: “x” is not the address of a mailbox. Write imaps://HOST/INBOX or "
          "imap://HOST:PORT/INBOX\n"},

@@ -14,6 +14,9 @@ static const struct public_list list = {.id = 7,
                                         .organisation = "Amt <b>",
                                         .imprint_url = "https://partner.example/?a=1&b=\"2\"",
                                         .privacy_url = "",
+                                        .colour = "#1f4e79",
+                                        .logo = "https://partner.example/logo.png",
+                                        .sender = "office",
                                         .language = "de",
                                         .titles = (struct public_list_title *)(uintptr_t)titles,
                                         .title_count = 1};
@@ -48,13 +51,22 @@ static void every_page_is_shown_in_every_language(void **state) {
                 bool rtl = strcmp(languages[i], "ar") == 0 || strcmp(languages[i], "he") == 0;
                 buf_printf(&expected, "<html lang=\"%s\" dir=\"%s\">", languages[i], rtl ? "rtl" : "ltr");
                 unit_int(n, strstr(buf_str(&html), buf_str(&expected)) != NULL, true);
-                bool form = kind == PAGE_ASK || kind == PAGE_DONE || kind == PAGE_UNAVAILABLE || kind == PAGE_RELEASE;
+                bool form = kind == PAGE_ASK || kind == PAGE_DONE || kind == PAGE_DONE_ALL ||
+                            kind == PAGE_UNAVAILABLE || kind == PAGE_CONFIRM || kind == PAGE_AWAY ||
+                            kind == PAGE_RELEASE;
+                bool typed = kind == PAGE_SIGN_UP || kind == PAGE_LINK || kind == PAGE_PREFERENCES;
+                bool helps = kind == PAGE_INVALID || kind == PAGE_NOT_FOUND || kind == PAGE_EXPIRED;
                 unit_int(n, strstr(buf_str(&html), "<form method=\"post\" action=\"../u/T\">") != NULL, form);
+                unit_int(n, strstr(buf_str(&html), "<form method=\"post\" action=\"../u/T\" novalidate>") != NULL,
+                         typed);
                 unit_int(n, strstr(buf_str(&html), "value=\"x&quot;&lt;\"") != NULL, form);
-                unit_int(n, strstr(buf_str(&html), "<footer>") != NULL, named);
+                unit_int(n, strstr(buf_str(&html), "checked") != NULL, false); /* nothing is ticked beforehand */
+                unit_int(n, strstr(buf_str(&html), "<footer>") != NULL, named || helps);
+                unit_int(n, strstr(buf_str(&html), "href=\"../l\"") != NULL, named || helps);
                 unit_int(n, strstr(buf_str(&html), "Amt &lt;b&gt;") != NULL, named);
                 unit_int(n, strstr(buf_str(&html), "&lt;Thema&gt;") != NULL, kind == PAGE_RELEASE);
-                bool names_list = named && (kind == PAGE_ASK || kind == PAGE_DONE || kind == PAGE_UNDONE);
+                bool names_list = named && (kind == PAGE_ASK || kind == PAGE_DONE || kind == PAGE_UNDONE ||
+                                            kind == PAGE_SIGN_UP || kind == PAGE_CONFIRM);
                 const char *title = i == 0 ? "dte &quot;&lt;&amp;&gt;&quot;" : "Partners {1} {{title}}";
                 unit_int(n, strstr(buf_str(&html), title) != NULL, names_list);
                 unit_int(n, strstr(buf_str(&html), "page.") != NULL, false); /* a word that is missing */
