@@ -238,7 +238,7 @@ static bool next_group(struct view *rest, struct view *ret) {
 /* ---- RFC 3464, RFC 6533 ---- */
 
 struct group {
-    struct buf recipient, original, action, status, diagnostic, remote;
+    struct buf recipient, original, action, status, diagnostic;
 };
 
 static void read_group(struct view block, struct group *g) {
@@ -247,7 +247,6 @@ static void read_group(struct view block, struct group *g) {
     (void)field_of(block, "Action", &g->action);
     (void)field_of(block, "Status", &g->status);
     (void)field_of(block, "Diagnostic-Code", &g->diagnostic);
-    (void)field_of(block, "Remote-MTA", &g->remote);
 }
 
 static void group_done(struct group *g) {
@@ -256,7 +255,6 @@ static void group_done(struct group *g) {
     buf_done(&g->action);
     buf_done(&g->status);
     buf_done(&g->diagnostic);
-    buf_done(&g->remote);
 }
 
 static struct view first_word(struct view v) {
@@ -276,8 +274,7 @@ static void report_group(const struct group *g, struct view own, bool alone, str
                                      .whole = alone ? own : VIEW(""),
                                      .transcript = own,
                                      .doubtful = bounce_is_doubtful(own),
-                                     .recipient = recipient,
-                                     .host = untyped(buf_view(&g->remote))};
+                                     .recipient = recipient};
     bounce_judge(&said, report);
     bool failed = view_eq_nocase(action, "failed") || report->delayed || action.len == 0;
     if (!failed && (view_starts(status, "2") || action.len))
@@ -301,7 +298,7 @@ static void read_status_part(struct view text, struct view own, struct bounce *r
             continue;
         struct group g = {BUF_INIT(RECORD_TEXT_MAX_BYTES), BUF_INIT(RECORD_TEXT_MAX_BYTES),
                           BUF_INIT(RECORD_TEXT_MAX_BYTES), BUF_INIT(RECORD_TEXT_MAX_BYTES),
-                          BUF_INIT(RECORD_TEXT_MAX_BYTES), BUF_INIT(RECORD_TEXT_MAX_BYTES)};
+                          BUF_INIT(RECORD_TEXT_MAX_BYTES)};
         read_group(block, &g);
         report_group(&g, own, groups == 1, ret);
         group_done(&g);

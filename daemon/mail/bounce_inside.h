@@ -15,7 +15,7 @@ struct bounce_said {
     struct view segment;    /* what a text says of this recipient, or "" */
     struct view whole;      /* all that the text says, where it speaks of this one alone, or "" */
     struct view transcript; /* the same, for the command that was refused alone */
-    struct view recipient, host;
+    struct view recipient;
     bool doubtful; /* a form that calls filtered ones unknown */
 };
 

@@ -13,16 +13,18 @@
 #include "base/files.h"
 #include "base/number.h"
 #include "people/privacy.h"
+#include "people/returns.h"
 #include "spool/spool.h"
 #include "store/db.h"
 #include "store/kept.h"
+#include "store/returned.h"
 #include "store/sign_up.h"
 #include "store/suppression.h"
 #include "trust/code.h"
 
 #include "base/banned.h"
 
-enum { NOTICES, SIGN_UPS, DELIVERIES, GONE, REJECTED, KEPT, OVER };
+enum { NOTICES, SCORES, SIGN_UPS, DELIVERIES, GONE, REJECTED, KEPT, OVER };
 enum { TIME_LEN = 20 };
 
 /* --- Announcements that are over ----------------------------------------------------------------------------- */
@@ -126,6 +128,7 @@ static int step(struct store_job *job, struct db *db) {
     int e = 0;
     switch (r->phase) {
     case NOTICES: e = retention_notices(db, now_usec - r->notices_usec, &r->notices); break;
+    case SCORES: e = returned_forget_quiet(db, now_usec - RETURNS_QUIET_USEC); break;
     case SIGN_UPS: e = sign_up_purge(db, now_usec, &r->sign_ups); break;
     case DELIVERIES: e = purge_deliveries(r, db, now_usec); break;
     case GONE: e = purge_gone(r, db, now_usec); break;

@@ -6,6 +6,7 @@
 #include "base/number.h"
 #include "store/consent.h"
 #include "store/db.h"
+#include "store/store.h"
 #include "store/suppression.h"
 
 #include "base/banned.h"
@@ -99,6 +100,17 @@ int returned_unknown(struct db *db, int64_t subscriber, const char *address_key,
 
 int returned_forget_score(struct db *db, int64_t subscriber) {
     return db_run(db, "DELETE FROM returned_score WHERE subscriber = ?", NULL, "i", subscriber);
+}
+
+int returned_forget_quiet(struct db *db, int64_t before_usec) {
+    enum { PAGE = 500 };
+    int64_t changed = 0;
+    int r =
+        db_run(db,
+               "DELETE FROM returned_score WHERE subscriber IN (SELECT subscriber FROM returned_score WHERE counted "
+               "< ? LIMIT ?)",
+               &changed, "id", before_usec, PAGE);
+    return r < 0 ? r : changed < PAGE ? STORE_DONE : STORE_MORE;
 }
 
 /* ---- the circuit breaker ---- */

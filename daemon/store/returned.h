@@ -33,6 +33,8 @@ int returned_score(struct db *db, int64_t subscriber, const char *address_key, i
 int returned_unknown(struct db *db, int64_t subscriber, const char *address_key, int64_t at_usec, int64_t forget_usec,
                      int64_t *ret_since_usec);
 int returned_forget_score(struct db *db, int64_t subscriber);
+/* Of all whose last is older. Some at a time: STORE_MORE. */
+int returned_forget_quiet(struct db *db, int64_t before_usec);
 
 /* One more hard one of a run at a destination. *ret_held: the breaker is open for it. */
 int returned_run_add(struct db *db, int64_t announcement, const char *domain, int64_t *ret_hard, bool *ret_held);

@@ -4,6 +4,7 @@
 
 #include "base/number.h"
 #include "store/returned.h"
+#include "store/store.h"
 #include "store/suppression.h"
 
 enum { LIST = 7, RUN = 3 };
@@ -36,6 +37,11 @@ static void scores_grow_once_a_day_and_are_forgotten(void **state) {
     assert_int_equal(returned_unknown(f->db, q, "a@b.example", DAY(44), QUIET, &since), 0);
     assert_int_equal(since, 0);
     assert_int_equal(score(f->db, q, "a@b.example", DAY(44)), 1);
+    /* Those of who has nothing more go from the store, too. */
+    assert_int_equal(returned_forget_quiet(f->db, DAY(44)), STORE_DONE);
+    assert_int_equal(score(f->db, q, "a@b.example", DAY(46)), 2);
+    assert_int_equal(returned_forget_quiet(f->db, DAY(46) + 1), STORE_DONE);
+    assert_int_equal(score(f->db, q, "a@b.example", DAY(48)), 1);
 }
 
 static void the_worst_report_stays(void **state) {
