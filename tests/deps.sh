@@ -6,7 +6,7 @@ build="gcc make pkg-config libcurl4-openssl-dev libical-dev libinih-dev libsodiu
  libmicrohttpd-dev libcmark-dev libidn2-dev libjansson-dev libcsv-dev libunistring-dev libgmime-3.0-dev libseccomp-dev tzdata"
 demo="python3 postfix dovecot-imapd dovecot-lmtpd openssl"
 test="$demo python3-prometheus-client rsync libcmocka-dev strace curl procps clang
- libclang-rt-14-dev clang-format mandoc chromium fonts-noto-core nodejs"
+ libclang-rt-14-dev clang-format mandoc chromium fonts-noto-core fonts-wqy-microhei nodejs"
 lint="clang-tidy cppcheck"
 deb="dpkg-dev debhelper lintian"
 bench="mlmmj sqlite3 wrk"

@@ -149,6 +149,8 @@ static void lengths_hold_on_both_sides(void **state) {
             else if (o->section == SECTION_SENDER)
                 buf_printf(&text, "[sender b]\naddress = a@b.example\npublic-url = https://b.example\n%s%s = ",
                            strcmp(o->key, "name") == 0 ? "" : "name = B\n", o->key);
+            else if (o->section == SECTION_BOUNCE)
+                buf_printf(&text, "[bounce]\n%s = ", o->key);
             else
                 buf_printf(&text, "[relay b]\nurl = smtp://b.example\npassword-file = /p\n%s = ", o->key);
             for (int64_t n = 0; n < len; n++)
