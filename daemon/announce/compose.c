@@ -33,6 +33,12 @@ static void print_archive_url(const struct compiled *c, const struct compose_rec
     buf_puts(to, words_language(c->words));
 }
 
+static void print_preferences_url(const struct compiled *c, const struct compose_recipient *r, struct buf *to) {
+    buf_puts(to, c->list->sender->public_url);
+    buf_puts(to, "/p/");
+    buf_add_view(to, r->token);
+}
+
 /* People are claimed in blocks: many have the same second. */
 static void print_date(struct compiled *c, int64_t usec, struct buf *to) {
     int64_t second = usec >= 0 ? usec / USEC_PER_SEC : -1 - (-1 - usec) / USEC_PER_SEC;
@@ -52,6 +58,7 @@ static void print_made(struct compiled *c, const struct compose_recipient *r, en
     case FIELD_SALUTATION: salutation_say(c->words, c->formal, &r->contact, to); break;
     case FIELD_NAME: buf_add_view(to, buf_view(&c->name)); break;
     case FIELD_URL_UNSUBSCRIBE: print_unsubscribe_url(c, r, to); break;
+    case FIELD_URL_PREFERENCES: print_preferences_url(c, r, to); break;
     case FIELD_URL_ARCHIVE: print_archive_url(c, r, to); break;
     case FIELD_TO:
         if (r->address.len) /* a page is for nobody */
@@ -86,7 +93,7 @@ static void print_made(struct compiled *c, const struct compose_recipient *r, en
 
 static int make_values(struct compiled *c, const struct compose_recipient *r, struct view values[MERGE_FIELDS_MAX]) {
     static const enum recipient_field fields[] = {
-        FIELD_SALUTATION, FIELD_NAME, FIELD_URL_UNSUBSCRIBE, FIELD_URL_ARCHIVE,
+        FIELD_SALUTATION, FIELD_NAME, FIELD_URL_UNSUBSCRIBE, FIELD_URL_PREFERENCES, FIELD_URL_ARCHIVE,
         FIELD_TO,         FIELD_DATE, FIELD_MESSAGE_ID,      FIELD_LIST_UNSUBSCRIBE};
     struct made made[COUNT_OF(fields)];
     buf_clear(&c->scratch);

@@ -19,6 +19,7 @@ static const char *const names[FIELD_COUNT] = {
     [FIELD_ORGANISATION] = "organisation",
     [FIELD_EMAIL] = "email",
     [FIELD_URL_UNSUBSCRIBE] = "url.unsubscribe",
+    [FIELD_URL_PREFERENCES] = "url.preferences",
     [FIELD_URL_ARCHIVE] = "url.archive",
     [FIELD_TO] = "@to",
     [FIELD_DATE] = "@date",
@@ -27,7 +28,7 @@ static const char *const names[FIELD_COUNT] = {
     [FIELD_READER_TIME] = "event.reader_time",
 };
 
-static const char *const not_served[] = {"url.preferences", "url.rsvp"};
+static const char *const not_served[] = {"url.rsvp"};
 
 int fields_register(struct merge_fields *registry) {
     for (unsigned i = 0; i < FIELD_COUNT; i++) {
@@ -201,6 +202,7 @@ int fields_tree(const struct fields_given *g, struct arena *a, struct value *ret
         if (names[i][0] != '@' && !strchr(names[i], '.'))
             (void)value_set(a, &root, names[i], value_field(i));
     (void)value_set(a, &url, "unsubscribe", value_field(FIELD_URL_UNSUBSCRIBE));
+    (void)value_set(a, &url, "preferences", value_field(FIELD_URL_PREFERENCES));
     (void)value_set(a, &url, "archive", g->has_page ? value_field(FIELD_URL_ARCHIVE) : value_text(""));
     (void)value_set(a, &root, "url", url);
     (void)value_set(a, &root, "attr", *g->attr);

@@ -137,8 +137,8 @@ static void fields(void **state) {
         {"near names", ONE(SUBJECT "---\n{{salutation}}\n{{salutatoin}}\n{{sender.nam}}\n{{x}}\n"),
          "a.md:5:unknown-field(salutatoin)?salutation a.md:6:unknown-field(sender.nam)?sender.name "
          "a.md:7:unknown-field(x)"},
-        {"not served", ONE(SUBJECT "---\n{{salutation}} {{url.preferences}} {{event.years}}\n"),
-         "a.md:4:field-not-served(url.preferences) a.md:4:field-needs-repeat(event.years)"},
+        {"not served", ONE(SUBJECT "---\n{{salutation}} {{url.rsvp}} {{event.years}}\n"),
+         "a.md:4:field-not-served(url.rsvp) a.md:4:field-needs-repeat(event.years)"},
         {"of a list without an archive", ONE(SUBJECT "---\n{{salutation}} {{url.archive}}\n"), ""},
         {"in the subject", ONE("[announcement]\nsubject = Für {{name}} in {{ort}}\n---" HI),
          "a.md:2:unknown-field(ort)"},
