@@ -257,7 +257,7 @@ static void go_on(struct import *im) {
         im->rows.refused = im->refused;
         submit(im, RUNNING, STORE_BULK);
     }
-    if (im->read == READER_END && !is_running(im))
+    if (!is_running(im) && im->read == READER_END)
         finish(im);
 }
 
