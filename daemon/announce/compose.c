@@ -79,7 +79,7 @@ static void print_made(struct compiled *c, const struct compose_recipient *r, en
         if (r->leave_mailbox.len) {
             buf_puts(to, ",\r\n <mailto:");
             buf_add_view(to, r->leave_mailbox);
-            buf_putc(to, '>');
+            buf_puts(to, "?subject=unsubscribe>");
         }
         break;
     case FIELD_GIVEN_NAME:

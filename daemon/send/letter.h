@@ -1,4 +1,4 @@
-/* Writing messages, one after the other: token, Message-ID, return path, and the mail itself, in memory that is used
+/* Writing messages, one after the other: token, Message-ID, return path, mailbox for opt-outs, and the mail itself, in memory that is used
  * again for the next. */
 #pragma once
 #include "base/buf.h"
@@ -11,7 +11,7 @@ struct keyring;
 struct letters {
     const struct conf *conf;
     const struct keyring *keys;
-    struct buf token, message_id, return_path, mail;
+    struct buf token, message_id, return_path, leave_mailbox, mail;
 };
 
 /* conf and keys are borrowed; letters_set_conf() changes the conf. */

@@ -119,7 +119,7 @@ static void expect_usual_header(const struct mail *m, const char *language) {
     expect_field(m, "X-Auto-Response-Suppress", "OOF, AutoReply");
     expect_text_field(m, "From", "Koordinierungsstelle Städtepartnerschaften <rundbrief@partnerschaften.example>");
     expect_text_field(m, "List-Id", "Städtepartnerschaften <twins.partnerschaften.example>");
-    buf_printf(&want, "<" URL "%s>, <mailto:bounce+uxyz@partnerschaften.example>", language);
+    buf_printf(&want, "<" URL "%s>, <mailto:bounce+uxyz@partnerschaften.example?subject=unsubscribe>", language);
     expect_field(m, "List-Unsubscribe", buf_str(&want));
 }
 
