@@ -21,7 +21,7 @@ struct lmtp {
     int in, out;
     char bytes[CHUNK_BYTES];
     size_t from, to; /* what was read and is not used yet */
-    bool greeted, has_sender;
+    bool greeted, has_sender, is_from_nobody;
     char recipients[LMTP_RECIPIENTS_MAX][ADDRESS_MAX_BYTES + 1];
     size_t count;
 };
@@ -140,6 +140,8 @@ static int take(struct lmtp *l, struct view mail, const char *address) {
 
 static int data(struct lmtp *l) {
     AUTOBUF struct buf mail = BUF_INIT(READER_MAIL_MAX_BYTES);
+    if (l->is_from_nobody)
+        buf_puts(&mail, "Return-Path: <>\r\n"); /* as whoever delivers writes it (RFC 5321 section 4.4) */
     if (l->count == 0)
         return say(l, "503 5.5.1 No recipients");
     int r = say(l, "354 Go on");
@@ -190,7 +192,9 @@ static int command(struct lmtp *l, const char *line) {
     if (!l->greeted)
         return say(l, "503 5.5.1 LHLO first");
     if (is(line, "MAIL FROM:")) {
+        struct view path;
         l->has_sender = true;
+        l->is_from_nobody = path_of(line, &path) && path.len == 0;
         l->count = 0;
         return say(l, "250 2.1.0 Go on");
     }

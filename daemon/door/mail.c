@@ -12,7 +12,9 @@
 #include "conf/conf.h"
 #include "inbound/reader.h"
 #include "mail/bounce.h"
+#include "mail/leaving.h"
 #include "mail/record.h"
+#include "mail/words.h"
 #include "spool/request.h"
 #include "trust/keys.h"
 #include "trust/token.h"
@@ -24,6 +26,9 @@ struct mail_door {
     struct keyring *keys;       /* NULL: none there */
     int requests;               /* the folder */
     char *return_path;
+    const struct conf *conf;
+    struct leave_words words; /* loaded for the first mail that is no report */
+    bool has_words;
 };
 
 int mail_door_new(const struct conf *conf, struct why *why, struct mail_door **ret) {
@@ -54,6 +59,7 @@ int mail_door_new(const struct conf *conf, struct why *why, struct mail_door **r
         (void)mail_door_free(d);
         return r;
     }
+    d->conf = conf;
     *ret = d;
     return 0;
 }
@@ -64,6 +70,7 @@ struct mail_door *mail_door_free(struct mail_door *d) {
     d->keys = keyring_free(d->keys);
     if (d->requests >= 0)
         (void)close(d->requests); /* only a folder */
+    leave_words_done(&d->words);
     free(d->return_path);
     free(d);
     return NULL;
@@ -149,6 +156,85 @@ static bool find_token(const struct mail_door *d, const struct record *r, struct
     return false;
 }
 
+/* Of every language that there is: people write in theirs, whatever the list's is. One that cannot be read is left out. */
+static int load_words(struct mail_door *d, struct why *why) {
+    char **codes = NULL;
+    size_t count = 0;
+    if (d->has_words)
+        return 0;
+    int r = words_languages(d->conf->templates_local, d->conf->templates, &codes, &count);
+    if (r < 0)
+        return why_is_trouble(r) ? why_set(why, r, "the words cannot be read: %s", strerror(-r)) : 0;
+    leave_words_done(&d->words); /* of a mail for which the memory was too small */
+    for (size_t i = 0; r == 0 && i < count; i++) {
+        struct words *words = NULL;
+        int error = words_load(d->conf->templates_local, d->conf->templates, codes[i], why, &words);
+        if (error == 0)
+            leave_words_add(&d->words, words);
+        else if (why_is_trouble(error))
+            r = error;
+        (void)words_free(words);
+    }
+    files_free_names(codes, count);
+    if (r == 0 && leave_words_error(&d->words) < 0)
+        r = why_set(why, leave_words_error(&d->words), "out of memory");
+    d->has_words = r == 0;
+    return r;
+}
+
+static bool is_our_address(const struct mail_door *d, struct view address) {
+    if (mail_door_is_ours(d, address))
+        return true;
+    for (size_t i = 0; i < d->conf->sender_count; i++)
+        if (same_nocase(address, view_of(d->conf->senders[i].address)))
+            return true;
+    return false;
+}
+
+/* What an answer needs that asks to leave: how it proves the person, and who wrote it. */
+struct answer {
+    struct leaving leaving;
+    struct buf messages;
+};
+
+static void answer_done(struct answer *a) {
+    leaving_done(&a->leaving);
+    buf_done(&a->messages);
+}
+
+/* The first token of a link of ours in it, of whatever mail they quote. */
+static void add_quoted_token(const struct mail_door *d, const struct record *r, struct request *q) {
+    struct view token, announcement;
+    size_t cursor = 0;
+    struct token t;
+    while (d->keys && (token = leaving_next_token(r, &cursor, &announcement)).ptr)
+        if (token_verify(d->keys, token, &t) == 0 && t.purpose == TOKEN_RECIPIENT) {
+            q->value[REQUEST_KEY_TOKEN] = token;
+            if (request_is_value(REQUEST_KEY_ANNOUNCEMENT, announcement))
+                q->value[REQUEST_KEY_ANNOUNCEMENT] = announcement;
+            return;
+        }
+}
+
+/* Whether a person says in it that they want to leave: then *q is that. */
+static bool find_leaving(const struct mail_door *d, const struct record *r, struct view code, struct answer *a,
+                         struct request *q) {
+    if (!leaving_read(r, &d->words, &a->leaving) || is_our_address(d, a->leaving.address))
+        return false;
+    for (size_t i = 0; i < a->leaving.message_count; i++) {
+        buf_puts(&a->messages, i ? "," : "");
+        buf_add_view(&a->messages, a->leaving.messages[i]);
+    }
+    *q = (struct request){.verb = REQUEST_MAIL_LEAVE};
+    q->value[REQUEST_KEY_CODE] = code;
+    add_quoted_token(d, r, q);
+    if (request_is_value(REQUEST_KEY_ADDRESS, a->leaving.address))
+        q->value[REQUEST_KEY_ADDRESS] = a->leaving.address;
+    if (request_is_value(REQUEST_KEY_MESSAGES, buf_view(&a->messages)))
+        q->value[REQUEST_KEY_MESSAGES] = buf_view(&a->messages);
+    return request_is_whole(q);
+}
+
 static void ignore(struct request *q, const char *class, const char *reason) {
     *q = (struct request){.verb = REQUEST_IGNORED};
     q->value[REQUEST_KEY_CLASS] = view_of(class);
@@ -166,16 +252,21 @@ static void set_report(struct request *q, const struct bounce_report *report) {
 
 /* What is asked for by this mail. Views into the record and the reports. */
 static void understand(const struct mail_door *d, const struct record *r, struct view recipient,
-                       const struct bounce *bounce, struct request *q) {
+                       const struct bounce *bounce, struct answer *answer, struct request *q) {
     const struct bounce_report *report = bounce_mildest(bounce);
     struct view code = find_code(d, recipient, r);
     bool leaves = code.len > 1 && (code.ptr[0] == 'u' || code.ptr[0] == 'U');
-    *q = (struct request){.verb = REQUEST_IGNORED};
     if (leaves && report->reason == BOUNCE_REASON_NO_REPORT) {
-        q->verb = REQUEST_MAIL_LEAVE;
-        q->value[REQUEST_KEY_CODE] = view_slice(code, 1, code.len);
+        struct view rest = view_slice(code, 1, code.len);
+        *q = (struct request){.verb = REQUEST_MAIL_LEAVE};
+        (void)view_split(&rest, '-', &q->value[REQUEST_KEY_CODE]); /* there is one */
+        if (request_is_value(REQUEST_KEY_ANNOUNCEMENT, rest))
+            q->value[REQUEST_KEY_ANNOUNCEMENT] = rest;
         return;
     }
+    if (report->reason == BOUNCE_REASON_NO_REPORT && find_leaving(d, r, code, answer, q))
+        return;
+    *q = (struct request){.verb = REQUEST_IGNORED};
     bool counts = report->class == BOUNCE_HARD || report->class == BOUNCE_SOFT || report->class == BOUNCE_COMPLAINT;
     if (counts && !leaves && code.len)
         q->value[REQUEST_KEY_CODE] = code;
@@ -208,6 +299,8 @@ int mail_door_take(struct mail_door *d, struct view mail, struct view recipient,
     AUTOBUF struct buf text = BUF_INIT(RECORD_MAX_BYTES);
     AUTOFREE struct record *record = malloc(sizeof *record);
     AUTOFREE struct bounce *bounce = malloc(sizeof *bounce);
+    CLEANUP(answer_done)
+    struct answer answer = {.messages = BUF_INIT(REQUEST_LINE_MAX_BYTES)};
     struct request q;
     if (!record || !bounce)
         return why_set(why, -ENOMEM, "out of memory");
@@ -218,7 +311,9 @@ int mail_door_take(struct mail_door *d, struct view mail, struct view recipient,
         ignore(&q, "ignore", "unreadable");
     } else {
         bounce_read(record, bounce);
-        understand(d, record, recipient, bounce, &q);
+        if (bounce_mildest(bounce)->reason == BOUNCE_REASON_NO_REPORT && (r = load_words(d, why)) < 0)
+            return r;
+        understand(d, record, recipient, bounce, &answer, &q);
     }
     r = hand_over(d, &q, why);
     *ret_verb = request_verb_name(q.verb);

@@ -15,8 +15,10 @@ static void read_leave(struct view rest, struct path *ret) {
     if (!view_split(&rest, '/', &ret->token) || ret->token.len == 0)
         return;
     if (view_split(&rest, '/', &announcement) && view_split(&rest, '/', &language) && view_split(&rest, '/', &more) &&
-        (more.len > 0 || rest.ptr))
+        ((more.len > 0 && !view_starts(more, "left-")) || rest.ptr))
         return; /* too deep to be a damaged link of ours */
+    if (more.len > 0 && number_parse_u64(view_slice(more, strlen("left-"), more.len), INT64_MAX, &number) == 0)
+        ret->left_sec = (int64_t)number;
     ret->place = PATH_LEAVE;
     if (number_parse_u64(announcement, INT64_MAX, &number) == 0)
         ret->announcement = (int64_t)number;

@@ -6,7 +6,7 @@
 
 enum path_place {
     PATH_NOT_FOUND,
-    PATH_LEAVE,       /* /u/TOKEN[/ANNOUNCEMENT[/LANGUAGE]] */
+    PATH_LEAVE,       /* /u/TOKEN[/ANNOUNCEMENT[/LANGUAGE[/left-SECONDS]]] */
     PATH_ARCHIVE,     /* /a/ANNOUNCEMENT[/LANGUAGE] */
     PATH_CALENDAR,    /* /a/ANNOUNCEMENT/LANGUAGE.ics */
     PATH_PREFERENCES, /* /p/TOKEN */
@@ -26,6 +26,7 @@ struct path {
     struct view token;    /* of a sign-up the list's name, of a colour its six digits */
     int64_t announcement; /* 0: none */
     struct view language; /* "" : none; else it may name a language (words_is_code) */
+    int64_t left_sec;     /* when they left by mail, since the epoch: the page is that of undo; 0: none */
     unsigned depth;       /* how many folders below the root the page stands */
 };
 void path_read(const char *path, struct path *ret);

@@ -176,6 +176,8 @@ static void answer_page_of(struct web *w, struct http_request *r, unsigned statu
     struct view before = path.place == PATH_LEAVE && http_method(r) == HTTP_POST ? http_form(r, "since") : VIEW("");
     if (kind == PAGE_UNAVAILABLE && before.len)
         buf_add_view(&since, view_slice(before, 0, 20));
+    else if (kind == PAGE_DONE && path.left_sec && http_method(r) != HTTP_POST)
+        buf_printf(&since, "%lld", (long long)path.left_sec);
     else
         buf_printf(&since, "%lld", (long long)(clock_now_usec() / USEC_PER_SEC));
     AUTOBUF struct buf titles = BUF_INIT(64 * 1024);
@@ -437,12 +439,23 @@ static bool takes_post(enum path_place place) {
            place == PATH_SIGN_UP || place == PATH_LINK;
 }
 
+/* Who left by mail comes to the page of what they have done, by the link of the mail that confirms it. */
+static void show_leave(struct web *w, struct http_request *r, const struct path *path, const struct public_list *list) {
+    int64_t now_sec = clock_now_usec() / USEC_PER_SEC;
+    if (path->left_sec == 0)
+        answer_page(w, r, 200, PAGE_ASK, list, REQUEST_LEAVE);
+    else if (now_sec - path->left_sec > WEB_UNDO_SEC)
+        answer_page(w, r, 200, PAGE_LATE, list, REQUEST_LEAVE);
+    else
+        answer_page(w, r, 200, PAGE_DONE, list, REQUEST_UNDO);
+}
+
 static void show(struct web *w, struct http_request *r, const struct path *path) {
     uint32_t list;
     switch (path->place) {
     case PATH_LEAVE:
         if (admit(w, r, path, &list))
-            answer_page(w, r, 200, PAGE_ASK, web_find_list(w, list), REQUEST_LEAVE);
+            show_leave(w, r, path, web_find_list(w, list));
         break;
     case PATH_PREFERENCES:
     case PATH_CONFIRM:

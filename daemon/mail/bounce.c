@@ -430,6 +430,13 @@ static struct view number_at(struct view text, size_t at) {
     return view_slice(text, at + 1, len);
 }
 
+struct view bounce_token_in(struct view text, size_t *at, struct view *ret_announcement) {
+    struct view token = token_in(text, at);
+    if (token.ptr)
+        *ret_announcement = number_at(text, *at + token.len);
+    return token;
+}
+
 struct view bounce_next_token(const struct record *record, size_t *cursor, struct view *ret_announcement) {
     /* The part's number and the place in it are one number. */
     enum { PLACES = RECORD_TEXT_MAX_BYTES + 1 };
@@ -442,12 +449,10 @@ struct view bounce_next_token(const struct record *record, size_t *cursor, struc
             continue;
         size_t skipped = (size_t)(text.ptr - p->text.ptr), at = *cursor > i * PLACES ? *cursor - i * PLACES : 0;
         at = at > skipped ? at - skipped : 0;
-        struct view token = token_in(text, &at);
+        struct view token = bounce_token_in(text, &at, ret_announcement);
         *cursor = token.ptr ? i * PLACES + skipped + at : (i + 1) * PLACES;
-        if (token.ptr) {
-            *ret_announcement = number_at(text, at + token.len);
+        if (token.ptr)
             return token;
-        }
     }
     return (struct view){0};
 }

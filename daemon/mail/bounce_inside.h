@@ -39,6 +39,9 @@ struct view bounce_segment(struct view text, struct view recipient);
 /* An address that begins at or behind *at in the line; false where none does. *at moves behind it. */
 bool bounce_next_address(struct view line, size_t *at, struct view *ret);
 
+/* What looks like a token in a link /u/TOKEN at or behind *at, which moves to it; and the number behind it in the link. */
+struct view bounce_token_in(struct view text, size_t *at, struct view *ret_announcement);
+
 /* Class and action with it; report->delayed before. */
 void bounce_set_reason(struct bounce_report *report, enum bounce_reason reason);
 

@@ -14,6 +14,7 @@
  *         [salutation] formal-f, formal-nobody, …: see salutation.h; [mail] texts of the footer and event box; [page]
  *         texts of the web pages; [problem] texts of intake problems with {1} {2} {3}; [notice] subjects and texts of
  *         system mail
+ *         [leave] what people write who want to leave: leaving.h
  *         [columns], [attributes], [forms], [language-names], [answers]: `key = Name; another; a third`, what people
  *         write in the head of a table (what we know, and what filters do: filter.h), as a form of address, as a
  *         language, as a no

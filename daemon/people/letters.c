@@ -197,3 +197,23 @@ int letters_moved(const struct letters *l, const struct conf_list *list, const c
     (void)words_free(words);
     return r;
 }
+
+int letters_left(const struct letters *l, const struct conf_list *const lists[], size_t count, const char *language,
+                 const char *recipient, const char *undo_url) {
+    struct words *words = NULL;
+    int r = words_of(l, language, &words);
+    if (!words)
+        return r;
+    AUTOBUF struct buf subject = BUF_INIT(4096), text = BUF_INIT(TEXT_MAX_BYTES), titles = BUF_INIT(TEXT_MAX_BYTES);
+    for (size_t i = 0; i < count; i++)
+        buf_printf(&titles, "%s    %s", i ? "\n" : "", letters_title(lists[i], words_language(words)));
+    words_format(words, "notice.left-subject", organisation(lists[0]->sender), NULL, NULL, &subject);
+    words_format(words, "notice.left-text", buf_str(&titles), NULL, NULL, &text);
+    if (undo_url[0]) {
+        buf_puts(&text, "\n\n");
+        words_format(words, "notice.left-undo", undo_url, NULL, NULL, &text);
+    }
+    r = add(l, "left", lists[0], words, recipient, buf_str(&subject), buf_view(&text), l->now_usec, NULL);
+    (void)words_free(words);
+    return r;
+}

@@ -1,5 +1,5 @@
 /* The mails that requests of the web door lead to: please confirm, here are your links, welcome, your address was
- * changed. Sober, plain text, in a language of the person's, from the list's sender, through the table of notices. On
+ * changed, you have left. Sober, plain text, in a language of the person's, from the list's sender, through the table of notices. On
  * the store's thread.
  *
  * A mail that cannot be composed is logged and left out; what why_is_trouble() says is returned. */
@@ -34,5 +34,8 @@ int letters_welcome(const struct letters *l, const struct conf_list *list, int64
                     const char *recipient, bool *ret_sent);
 /* To the old address: the mails go to another one from now on. */
 int letters_moved(const struct letters *l, const struct conf_list *list, const char *language, const char *recipient);
+/* They have left these lists, which they were on. undo_url: of the page that takes it back; "" for none. */
+int letters_left(const struct letters *l, const struct conf_list *const lists[], size_t count, const char *language,
+                 const char *recipient, const char *undo_url);
 /* The title in that language, else the default one. */
 const char *letters_title(const struct conf_list *list, const char *language);

@@ -10,9 +10,11 @@
 
 #include "spool/request.h"
 
+struct announcement_lists;
 struct conf;
 struct db;
 struct keyring;
+struct token;
 
 #define REQUEST_REFUSED "refused"
 
@@ -32,6 +34,9 @@ typedef int request_do(struct request_act *a, const struct request *q, const cha
  * leave  the token's list, and all lists of the announcement that follows the token; idempotent
  * undo   of the last such leave, at most an hour old (both by the records' own times) */
 request_do requests_leave, requests_undo;
+/* The same for whoever is proved otherwise: of the token list and subscriber count. *ret_left: lists that were left now. */
+int requests_leave_proved(struct request_act *a, const struct request *q, const struct token *t, int64_t announcement,
+                          struct announcement_lists *ret_left);
 /* leave-all, undo-all: the same of every list of the sender whose list the token names */
 request_do requests_leave_all, requests_undo_all;
 /* requests_join.c: nobody is in the store before the answer to a mail; see joining.h, asking.h.
@@ -50,4 +55,12 @@ request_do requests_release;
 request_do requests_erase, requests_suppress, requests_unsuppress, requests_command_leave;
 
 /* returns.c: what came back by mail (people/returns.h) */
-request_do requests_bounce, requests_complaint, requests_mail_leave, requests_ignored;
+request_do requests_bounce, requests_complaint, requests_ignored;
+
+/* requests_mail_leave.c: who asked by mail leaves as by a link, where one of these proves the person; a mail confirms it,
+ * with a link to the page that undoes it.
+ *   code      of an opt-out address, or of the return path to which they wrote
+ *   token     a recipient's, of a link in the mail; not where the address is another subscriber's
+ *   messages  and address: one of them is the Message-ID of a mail of ours to the person of that address
+ * Where nothing does, and the address is known, their links go to it, one such mail a day (asking.h). */
+request_do requests_mail_leave;

@@ -17,10 +17,13 @@ static int leave_list(struct request_act *a, const struct request *q, uint32_t l
     int found = subscription_get(a->db, list, subscriber, &s);
     if (found <= 0)
         return found;
+    bool by_mail = q->verb == REQUEST_MAIL_LEAVE;
     const struct consent consent = {
         .what = "left",
-        .how = view_eq_str(request_get(q, REQUEST_KEY_HOW), "one-click") ? "one-click" : "link",
-        .origin = "web",
+        .how = by_mail                                                     ? "mail"
+               : view_eq_str(request_get(q, REQUEST_KEY_HOW), "one-click") ? "one-click"
+                                                                           : "link",
+        .origin = by_mail ? "mail" : "web",
         .request = q->id,
     };
     int error = subscription_set(a->db, list, subscriber, SUBSCRIPTION_LEFT, a->at_usec, &consent);
@@ -31,9 +34,8 @@ static int leave_list(struct request_act *a, const struct request *q, uint32_t l
 
 /* What that mail leaves: the token's list and all lists of the announcement, if it is one that the person got, or that
  * the token's list is among. What follows the token in a link is not signed: a number of anything else means nothing. */
-static int lists_of(struct request_act *a, const struct request *q, const struct token *t,
+static int lists_of(struct request_act *a, int64_t announcement, const struct token *t,
                     struct announcement_lists *ret) {
-    int64_t announcement = request_number(q, REQUEST_KEY_ANNOUNCEMENT);
     uint32_t through = t->list;
     int r = announcement ? announcement_get_lists(a->db, announcement, ret) : 0;
     if (r == 1 && !announcement_lists_have(ret, t->list))
@@ -57,16 +59,27 @@ static int admit(struct request_act *a, const struct request *q, struct token *r
     return ret->purpose == TOKEN_RECIPIENT;
 }
 
+int requests_leave_proved(struct request_act *a, const struct request *q, const struct token *t, int64_t announcement,
+                          struct announcement_lists *ret_left) {
+    struct announcement_lists lists;
+    ret_left->count = 0;
+    int error = lists_of(a, announcement, t, &lists);
+    for (size_t i = 0; error == 0 && i < lists.count; i++) {
+        bool did = false;
+        error = leave_list(a, q, lists.ids[i], (int64_t)t->subscriber, &did);
+        if (did)
+            ret_left->ids[ret_left->count++] = lists.ids[i];
+    }
+    return error;
+}
+
 int requests_leave(struct request_act *a, const struct request *q, const char **ret_result) {
     struct token t;
-    struct announcement_lists lists;
+    struct announcement_lists left;
     if (!admit(a, q, &t, ret_result))
         return 0;
-    bool did = false;
-    int error = lists_of(a, q, &t, &lists);
-    for (size_t i = 0; error == 0 && i < lists.count; i++)
-        error = leave_list(a, q, lists.ids[i], (int64_t)t.subscriber, &did);
-    *ret_result = did ? "left" : "nothing";
+    int error = requests_leave_proved(a, q, &t, request_number(q, REQUEST_KEY_ANNOUNCEMENT), &left);
+    *ret_result = left.count ? "left" : "nothing";
     return error;
 }
 
@@ -105,7 +118,7 @@ int requests_undo(struct request_act *a, const struct request *q, const char **r
     if (!admit(a, q, &t, ret_result))
         return 0;
     *ret_result = "nothing";
-    int error = lists_of(a, q, &t, &lists);
+    int error = lists_of(a, request_number(q, REQUEST_KEY_ANNOUNCEMENT), &t, &lists);
     if (error == 0)
         error = last_leave(a, &lists, (int64_t)t.subscriber, &left_usec);
     for (size_t i = 0; error == 0 && i < lists.count; i++)

@@ -257,30 +257,6 @@ int requests_complaint(struct request_act *a, const struct request *q, const cha
     return r < 0 ? r : suppress(a, q, &who, "complaint", "feedback report", ret_result);
 }
 
-int requests_mail_leave(struct request_act *a, const struct request *q, const char **ret_result) {
-    struct about who = {0};
-    enum code_purpose purpose;
-    uint64_t list, subscriber;
-    struct token t;
-    bool left = false;
-    *ret_result = REQUEST_REFUSED;
-    if (request_get(q, REQUEST_KEY_CODE).len) {
-        if (code_check(a->keys, request_get(q, REQUEST_KEY_CODE), &purpose, &list, &subscriber) < 0 ||
-            purpose != CODE_LEAVE || list > UINT32_MAX)
-            return returned_count(a->db, "forged");
-        who.list = (uint32_t)list;
-        who.subscriber = (int64_t)subscriber;
-    } else if (token_verify(a->keys, request_get(q, REQUEST_KEY_TOKEN), &t) == 0 && t.purpose == TOKEN_RECIPIENT) {
-        who.list = t.list;
-        who.subscriber = (int64_t)t.subscriber;
-    } else {
-        return returned_count(a->db, "forged");
-    }
-    int r = leave(a, q, &who, "mail", &left);
-    *ret_result = left ? "left" : "nothing";
-    return r < 0 ? r : returned_count(a->db, "mail-leave");
-}
-
 int requests_ignored(struct request_act *a, const struct request *q, const char **ret_result) {
     (void)q;
     *ret_result = "nothing";

@@ -81,6 +81,7 @@ enum request_key {
     REQUEST_KEY_REASON, /* in words */
     REQUEST_KEY_HASH,   /* keyed hash of an address, where the address may not be kept */
     REQUEST_KEY_SUBSCRIBER,
+    REQUEST_KEY_MESSAGES, /* left parts of Message-IDs that a mail answers, comma-separated: the daemon checks them */
     REQUEST_KEYS,
 };
 
@@ -94,6 +95,8 @@ enum {
     REQUEST_LANGUAGE_MAX = 16,
     REQUEST_WORD_MAX = 32,
     REQUEST_LISTS_MAX = 64,
+    REQUEST_MESSAGES_MAX = 10,
+    REQUEST_MESSAGE_LEN = 26,
     REQUEST_ADDRESS_MAX = 320,
     REQUEST_NAME_MAX = 200,
     REQUEST_TEXT_MAX = 4000, /* wording, reason */

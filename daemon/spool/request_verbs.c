@@ -82,6 +82,15 @@ static bool is_hash(struct view v) {
     return v.len == 64;
 }
 
+/* As trust/code.h makes them. */
+static bool is_messages(struct view v) {
+    struct view one;
+    while (view_split(&v, ',', &one))
+        if (one.len != REQUEST_MESSAGE_LEN || !is_of(one, ""))
+            return false;
+    return true;
+}
+
 static const struct key {
     const char *name;
     bool (*is)(struct view v); /* of at least one byte */
@@ -111,6 +120,7 @@ static const struct key {
     [REQUEST_KEY_REASON] = {"reason", is_text, REQUEST_TEXT_MAX},
     [REQUEST_KEY_HASH] = {"hash", is_hash, 64},
     [REQUEST_KEY_SUBSCRIBER] = {"subscriber", is_number, 19},
+    [REQUEST_KEY_MESSAGES] = {"messages", is_messages, REQUEST_MESSAGES_MAX *(REQUEST_MESSAGE_LEN + 1)},
 };
 
 const char *request_key_name(enum request_key key) {
@@ -160,7 +170,8 @@ static const struct verb {
     [REQUEST_BOUNCE] = {"bounce", REQUEST_MAIL, K(CLASS) | K(ACTION) | K(REASON), K(TOKEN) | K(CODE),
                         K(ANNOUNCEMENT) | K(STATUS) | K(SAID)},
     [REQUEST_COMPLAINT] = {"complaint", REQUEST_MAIL, 0, K(TOKEN) | K(CODE), K(ANNOUNCEMENT) | K(REASON)},
-    [REQUEST_MAIL_LEAVE] = {"mail-leave", REQUEST_MAIL, 0, K(TOKEN) | K(CODE), K(ADDRESS)},
+    [REQUEST_MAIL_LEAVE] = {"mail-leave", REQUEST_MAIL, 0, K(TOKEN) | K(CODE) | K(ADDRESS),
+                            K(ANNOUNCEMENT) | K(MESSAGES)},
     [REQUEST_IGNORED] = {"ignored", REQUEST_MAIL, K(CLASS), 0, K(REASON)},
     [REQUEST_ERASE] = {"erase", REQUEST_COMMAND, K(BY) | K(REASON), K(ADDRESS) | K(HASH) | K(SUBSCRIBER), 0},
     [REQUEST_SUPPRESS] = {"suppress", REQUEST_COMMAND, K(ADDRESS) | K(BY) | K(REASON), 0, 0},

@@ -24,7 +24,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     struct path path;
     if (text) {
         path_read(text, &path);
-        assert(path.announcement >= 0 && path.depth <= strlen(text));
+        assert(path.announcement >= 0 && path.left_sec >= 0 && path.depth <= strlen(text));
         if (path.place == PATH_LEAVE) {
             assert(path.token.len > 0 && inside(path.token, text) && inside(path.language, text));
             assert(path.language.len == 0 || words_is_code(path.language));

@@ -1,11 +1,41 @@
-/* A record that is read, printed again, says the same; and whatever it says, reports come out of it. */
+/* A record that is read, printed again, says the same; and whatever it says, reports come out of it, and perhaps somebody's
+ * wish to leave. */
 #include <assert.h>
 #include <stdint.h>
 
+#include "base/cleanup.h"
 #include "mail/bounce.h"
+#include "mail/leaving.h"
 #include "mail/record.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+/* As leave_words_add() leaves them. */
+static const struct leave_words *leave_words(void) {
+    static struct leave_words words = {
+        .words = BUF_INIT(1000), .beside = BUF_INIT(1000), .from = BUF_INIT(1000), .subject = BUF_INIT(1000)};
+    if (words.words.len == 0) {
+        buf_puts(&words.words, " abmelden \n stop \n take me off \n");
+        buf_puts(&words.beside, " bitte \n me \n hallo \n");
+        buf_puts(&words.from, " von \n from \n");
+        buf_puts(&words.subject, " betreff \n subject \n");
+    }
+    return &words;
+}
+
+static void leave(const struct record *r) {
+    CLEANUP(leaving_done) struct leaving l;
+    struct view announcement;
+    size_t cursor = 0, tokens = 0;
+    if (leaving_read(r, leave_words(), &l)) {
+        assert(l.message_count <= LEAVING_MESSAGES_MAX);
+        for (size_t i = 0; i < l.message_count; i++)
+            assert(l.messages[i].len == LEAVING_MESSAGE_ID_LEN);
+        assert(l.address.len == 0 || view_find(l.address, '@') < l.address.len);
+    }
+    while (leaving_next_token(r, &cursor, &announcement).ptr)
+        assert(++tokens <= RECORD_MAX_BYTES);
+}
 
 static void understand(const struct record *r) {
     struct bounce b;
@@ -35,5 +65,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     assert(view_eq(buf_view(&printed), view_make(data, size)));
     assert(record_read(buf_view(&printed), &again) == 0 && again.part_count == r.part_count);
     understand(&r);
+    leave(&r);
     return 0;
 }

@@ -17,9 +17,10 @@
 #include "mail/names.h"
 #include "mail/words.h"
 
-static const char *const sections[] = {
-    "language",     "salutation", "mail",           "page",  "notice",  "problem",        "dates",   "months",
-    "months-short", "weekdays",   "weekdays-short", "forms", "columns", "language-names", "answers", "attributes"};
+static const char *const sections[] = {"language",       "salutation", "mail",    "page",           "notice",
+                                       "problem",        "dates",      "months",  "months-short",   "weekdays",
+                                       "weekdays-short", "forms",      "columns", "language-names", "answers",
+                                       "attributes",     "leave"};
 static const char *const plural_forms[] = {"zero", "one", "two", "few", "many", "other"};
 
 static struct words *all[32];

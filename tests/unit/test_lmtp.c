@@ -18,7 +18,8 @@
 #include "door/mail.h"
 
 static char folder[] = "/tmp/rundbrief-lmtp-XXXXXX";
-static struct conf conf = {.spool_dir = folder, .return_path = "back@o.example"};
+static struct conf conf = {
+    .spool_dir = folder, .return_path = "back@o.example", .templates = "templates", .templates_local = ""};
 static struct mail_door *door;
 
 static int setup(void **state) {

@@ -2,6 +2,25 @@
 
 #include "unit.h"
 
+static void a_path_says_when_they_left(void **state) {
+    (void)state;
+    static const struct {
+        const char *path;
+        int64_t left_sec;
+    } cases[] = {{"/u/T/7/de/left-1751356800", 1751356800},
+                 {"/u/T/0/de/left-1", 1},
+                 {"/u/T/7/de/left--1", 0},
+                 {"/u/T/7/de/left-", 0},
+                 {"/u/T/7/de", 0},
+                 {"/u/T/7/de/left-9223372036854775808", 0}};
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        struct path path;
+        path_read(cases[i].path, &path);
+        assert_int_equal(path.place, PATH_LEAVE);
+        assert_int_equal(path.left_sec, cases[i].left_sec);
+    }
+}
+
 static void paths_mean_places(void **state) {
     (void)state;
     static const struct {
@@ -28,6 +47,8 @@ static void paths_mean_places(void **state) {
         {"/u/T/7/../../x", PATH_NOT_FOUND, NULL, "", 0, 5},
         {"/u/T/7/\xc3\xbc", PATH_LEAVE, "T", "", 7, 3},
         {"/u/a b<", PATH_LEAVE, "a b<", "", 0, 1}, /* verifying is not done here */
+        {"/u/T/7/de/left-1751356800", PATH_LEAVE, "T", "de", 7, 4},
+        {"/u/T/7/de/left-1/x", PATH_NOT_FOUND, NULL, "", 0, 5},
         {"/u/T/7/de/x", PATH_NOT_FOUND, NULL, "", 0, 4},
         {"/u/T/7/de//", PATH_NOT_FOUND, NULL, "", 0, 5},
         {"/u/", PATH_NOT_FOUND, NULL, "", 0, 1},
@@ -92,6 +113,7 @@ static void paths_mean_places(void **state) {
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(paths_mean_places)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(a_path_says_when_they_left),
+                                       cmocka_unit_test(paths_mean_places)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
