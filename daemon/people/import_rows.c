@@ -16,6 +16,7 @@
 enum { PORTION = 128, STEP_ROWS = 24 * PORTION, REASON_MAX_BYTES = 1024 };
 
 void import_rows_done(struct import_rows *i) {
+    batch_close(&i->batch);
     arena_done(&i->met_texts);
     findings_done(&i->findings);
 }

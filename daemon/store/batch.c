@@ -7,6 +7,7 @@
 
 #include "base/arena.h"
 #include "base/buf.h"
+#include "base/id_set.h"
 #include "mail/tags.h"
 #include "store/change.h"
 #include "store/db.h"
@@ -15,65 +16,6 @@
 #include "store/subscription.h"
 
 #include "base/banned.h"
-
-static int busy(struct db *db, struct why *why) {
-    int64_t state = 0;
-    int r = db_get_int(db,
-                       "SELECT coalesce((SELECT state FROM import WHERE state <> 2 ORDER BY state LIMIT 1), "
-                       "(SELECT 2 FROM import_change LIMIT 1), 0)",
-                       &state, "");
-    if (r < 0)
-        return why_set(why, r, "the store cannot be read");
-    if (state == 0)
-        return 0;
-    (void)why_set(why, -EBUSY, "%s",
-                  state == 1   ? "another import is running"
-                  : state == 2 ? "another import is being completed"
-                               : "an import that was cut off is being cleared away");
-    why_todo(why, "Try again when it is done");
-    return -EBUSY;
-}
-
-int batch_open(struct db *db, const struct batch_about *about, bool trial, int64_t now_usec, struct why *why,
-               struct batch *ret) {
-    int r = busy(db, why);
-    if (r < 0)
-        return r;
-    *ret = (struct batch){.list = about->list};
-    if (trial)
-        return 0;
-    r = db_run(db,
-               "INSERT INTO import (list, state, started, by, file, basis, evidence, first_subscriber, first_consent) "
-               "VALUES (?, 1, ?, ?, ?, ?, ?, "
-               "coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'subscriber'), 0) + 1, "
-               "coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'consent'), 0) + 1)",
-               NULL, "iitttt", (int64_t)about->list, now_usec, about->by, about->file, about->basis, about->evidence);
-    if (r < 0)
-        return why_set(why, r, "the store cannot begin the import: %s", strerror(-r));
-    ret->id = db_last_id(db);
-    return 0;
-}
-
-int batch_done(struct db *db, const struct batch *batch, const struct batch_counts *counts, int64_t now_usec) {
-    int64_t changed = 0;
-    int r = db_run(db,
-                   "UPDATE import SET state = 2, ended = ?, rows = ?, added = ?, known = ?, changed = ?, left_out = ? "
-                   "WHERE id = ? AND state = 1",
-                   &changed, "iuuuuui", now_usec, counts->rows, counts->added, counts->known, counts->changed,
-                   counts->left_out, batch->id);
-    return r < 0 ? r : changed ? 0 : -ESTALE;
-}
-
-int batch_fail(struct db *db, const struct batch *batch, int64_t now_usec) {
-    return db_run(db, "UPDATE import SET state = 3, ended = ? WHERE id = ? AND state = 1", NULL, "ii", now_usec,
-                  batch->id);
-}
-
-int batch_recover(struct db *db, int64_t now_usec) {
-    return db_run(db, "UPDATE import SET state = 3, ended = ? WHERE state = 1", NULL, "i", now_usec);
-}
-
-/* --- Rows ---------------------------------------------------------------------------------------------------- */
 
 /* One row on its way in. */
 struct putting {
@@ -87,6 +29,7 @@ struct putting {
     bool brought;         /* by this batch */
     int64_t member_state; /* of base on the list; 0: none */
     bool was_member;      /* active before this batch */
+    bool unchanged;       /* so are fields, subscription and tags, and base's texts are gone */
     int64_t since_usec;
     enum batch_result result;
     bool too_many_tags;
@@ -292,7 +235,7 @@ int batch_put_new(struct db *db, struct batch *batch, struct batch_row *rows, si
                   size_t *ret) {
     AUTOARENA struct arena arena = {0};
     size_t found = 0;
-    int r = count ? count_new(db, batch, rows, count, &found) : 0;
+    int r = count && !batch->after_known ? count_new(db, batch, rows, count, &found) : 0;
     for (size_t i = 0; i < found && r == 0; i++)
         r = print_tags(&rows[i], &arena);
     if (r == 0 && found && batch->id) {
@@ -314,6 +257,33 @@ int batch_put_new(struct db *db, struct batch *batch, struct batch_row *rows, si
 
 /* --- Somebody who is known ----------------------------------------------------------------------------------- */
 
+static bool is_met(const struct putting *k) {
+    return k->batch->met && id_set_has(k->batch->met, k->base.id);
+}
+
+static int remember(const struct putting *k) {
+    return k->batch->met ? id_set_add(k->batch->met, k->base.id) : 0;
+}
+
+/* What most rows of a list that is imported again are: nothing is to be done, and nothing to be kept. */
+static int is_unchanged(struct putting *k) {
+    struct person change;
+    bool any = true;
+    if (k->brought || k->member_state != SUBSCRIPTION_ACTIVE || k->p->tags || is_met(k))
+        return 0;
+    int r = change_between(&k->base, k->p, k->arena, &change, &any);
+    return r < 0 ? r : !any;
+}
+
+static int keep_base(struct putting *k) {
+    const char **const texts[] = {&k->base.language,    &k->base.form,       &k->base.title,        &k->base.given_name,
+                                  &k->base.family_name, &k->base.salutation, &k->base.organisation, &k->base.timezone,
+                                  &k->base.attributes,  &k->base.tags};
+    for (size_t i = 0; i < COUNT_OF(texts); i++)
+        *texts[i] = arena_strdup(k->arena, *texts[i]);
+    return arena_failed(k->arena) ? -ENOMEM : 0;
+}
+
 /* Reads who has the address. 0: nobody. */
 static int find_person(struct putting *k) {
     struct row *row = NULL;
@@ -325,19 +295,27 @@ static int find_person(struct putting *k) {
         &row, "it", (int64_t)k->batch->list, k->p->address_key);
     if (r < 0 || (r = db_next(row)) <= 0)
         return r;
-    const char **const texts[] = {&k->base.language,     &k->base.form,        &k->base.title,
-                                  &k->base.given_name,   &k->base.family_name, &k->base.salutation,
-                                  &k->base.organisation, &k->base.timezone,    &k->base.attributes};
-    k->base.id = row_int(row, 0);
+    k->base = (struct person){.id = row_int(row, 0),
+                              .language = row_text(row, 2),
+                              .form = row_text(row, 3),
+                              .title = row_text(row, 4),
+                              .given_name = row_text(row, 5),
+                              .family_name = row_text(row, 6),
+                              .salutation = row_text(row, 7),
+                              .organisation = row_text(row, 8),
+                              .timezone = row_text(row, 9),
+                              .attributes = row_text(row, 10),
+                              .tags = row_text(row, 14)};
     k->brought = k->batch->id && row_int(row, 1) == k->batch->id;
-    for (int i = 0; i < (int)(sizeof texts / sizeof *texts); i++)
-        *texts[i] = arena_strdup(k->arena, row_text(row, 2 + i));
-    k->base.tags = arena_strdup(k->arena, row_text(row, 14));
     k->member_state = row_int(row, 11);
     k->since_usec = row_int(row, 12);
     k->was_member = k->member_state == SUBSCRIPTION_ACTIVE && row_int(row, 13) != k->batch->id;
-    db_end(row);
-    return arena_failed(k->arena) ? -ENOMEM : 1;
+    r = is_unchanged(k);
+    k->unchanged = r == 1;
+    if (r == 0)
+        r = keep_base(k);
+    db_end(row); /* base's texts were its */
+    return r < 0 ? r : 1;
 }
 
 /* What the names of a second row make of somebody met before; *ret_joined where they are a couple now. */
@@ -374,8 +352,10 @@ static int keep_change(const struct putting *k, const struct person *change) {
     AUTOBUF struct buf text = BUF_INIT(CHANGE_MAX_BYTES);
     int r = print_change(change, &text);
     return r < 0 ? r
-                 : db_run(k->db, "UPDATE import_change SET fields = ? WHERE import = ? AND subscriber = ?", NULL, "vii",
-                          buf_view(&text), k->batch->id, k->base.id);
+                 : db_run(k->db,
+                          "INSERT INTO import_change (import, subscriber, returns, fields) VALUES (?, ?, 0, ?) ON "
+                          "CONFLICT DO UPDATE SET fields = excluded.fields",
+                          NULL, "iiv", k->batch->id, k->base.id, buf_view(&text));
 }
 
 /* 1, or 0 where there would be too many with this change, which is to be told. */
@@ -431,8 +411,8 @@ static int first_known(struct putting *k) {
         return r;
     bool returns = k->member_state == SUBSCRIPTION_REMOVED || k->member_state == SUBSCRIPTION_PENDING;
     k->result = k->member_state == 0 || returns ? BATCH_NEW : any ? BATCH_CHANGED : BATCH_KNOWN;
-    if (!k->batch->id)
-        return 0;
+    if (!k->batch->id || k->result == BATCH_KNOWN)
+        return remember(k);
     AUTOBUF struct buf text = BUF_INIT(CHANGE_MAX_BYTES);
     r = print_change(&change, &text);
     if (r == 0)
@@ -440,19 +420,22 @@ static int first_known(struct putting *k) {
                    (int)returns, buf_view(&text));
     if (r == 0 && k->member_state == 0)
         r = add_member(k, k->base.id, "");
-    return r < 0 || k->result != BATCH_NEW ? r : add_consent(k->db, k->batch, k->row, k->base.id);
+    if (r == 0 && k->result == BATCH_NEW)
+        r = add_consent(k->db, k->batch, k->row, k->base.id);
+    return r < 0 ? r : remember(k);
 }
 
-/* 1 and the change noted for somebody met before in this batch. */
+/* The change noted for somebody met before in this batch, which may be none. */
 static int find_change(struct putting *k, struct person *ret) {
     struct row *row = NULL;
+    *ret = (struct person){0};
     int r = db_query(k->db, "SELECT fields FROM import_change WHERE import = ? AND subscriber = ?", &row, "ii",
                      k->batch->id, k->base.id);
     if (r < 0 || (r = db_next(row)) <= 0)
         return r;
     r = change_read(row_view(row, 0), k->arena, ret);
     db_end(row);
-    return r < 0 ? r : 1;
+    return r;
 }
 
 static int put_known(struct putting *k) {
@@ -462,9 +445,11 @@ static int put_known(struct putting *k) {
         k->result = BATCH_LEFT;
         return 0;
     }
+    if (!is_met(k))
+        return first_known(k);
     struct person change;
-    int r = k->batch->id ? find_change(k, &change) : 0;
-    return r < 0 ? r : r == 1 ? again_known(k, &change) : first_known(k);
+    int r = find_change(k, &change);
+    return r < 0 ? r : again_known(k, &change);
 }
 
 static int put(struct putting *k) {
@@ -473,12 +458,25 @@ static int put(struct putting *k) {
         k->result = BATCH_SUPPRESSED;
         return r < 0 ? r : 0;
     }
+    struct batch *b = k->batch;
+    bool is_known = b->after_known || (b->has_gap && strcmp(k->p->address_key, b->gap_end) == 0);
     k->result = BATCH_NEW;
-    bool is_known = k->batch->has_gap && strcmp(k->p->address_key, k->batch->gap_end) == 0;
-    if (k->batch->id && !is_known && (r = add_person(k)) != 0)
-        return r < 0 ? r : 0;
-    r = find_person(k);
-    return r == 1 ? put_known(k) : r;
+    if (is_known || !b->id)
+        r = find_person(k);
+    if (r == 0 && b->id) {
+        b->after_known = false;
+        if ((r = add_person(k)) == 0)
+            r = find_person(k);
+        else
+            return r < 0 ? r : 0;
+    }
+    b->after_known = r == 1 && !k->brought;
+    if (r <= 0)
+        return r;
+    if (!k->unchanged)
+        return put_known(k);
+    k->result = BATCH_KNOWN;
+    return remember(k);
 }
 
 int batch_put(struct db *db, struct batch *batch, const struct batch_row *row, int64_t now_usec,

@@ -14,15 +14,20 @@
 #include "store/person.h"
 
 struct db;
+struct id_set;
 
 enum { BATCH_KEY_MAX = ADDRESS_MAX_BYTES * 3 + 1 }; /* of address_key, as in mail/address.h */
 
 struct batch {
     int64_t id; /* 0 for a trial run, which writes nothing */
     uint32_t list;
+    struct id_set
+        *met; /* who was known before and is in it; batch_close() frees it. Of those whom it changes, brings back or
+                           adds to the list there is a row of import_change as well */
     /* the batch's own: between two calls of batch_flush() */
     int64_t next_id;     /* for the next new person, or 0 */
     bool any_new;        /* next_id - 1 is one */
+    bool after_known;    /* the last row's person was known: then the next one's is as well, most often */
     int8_t suppressions; /* whether anybody is suppressed: 1 yes, -1 no, 0 not known */
     bool has_gap;        /* nobody is known between these two addresses; gap_end "": nor behind */
     char gap_start[BATCH_KEY_MAX], gap_end[BATCH_KEY_MAX];
@@ -36,6 +41,8 @@ struct batch_about {
 /* -EBUSY with the reason where another is not over yet; a trial run too. */
 int batch_open(struct db *db, const struct batch_about *about, bool trial, int64_t now_usec, struct why *why,
                struct batch *ret);
+/* Gives back its memory, whatever becomes of it. */
+void batch_close(struct batch *batch);
 
 /* What became of a row. */
 enum batch_result {

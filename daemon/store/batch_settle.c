@@ -68,27 +68,36 @@ static int change_person(const struct settling *s, struct view fields) {
     return r < 0 ? r : person_save(s->db, &changed, s->now_usec, &id, &is_new);
 }
 
-/* One noted change; 0 where there is none. */
-static int apply_one(struct settling *s) {
+static int apply_one(const struct settling *s, int what, struct view fields) {
+    enum { STAYS, RETURNS, GOES };
+    int r = fields.len ? change_person(s, fields) : 0;
+    return r < 0 || what == STAYS ? r : what == GOES ? take_off(s) : bring_back(s);
+}
+
+/* A page of noted changes, of one import; 0 where there are none. */
+static int apply_page(struct settling *s) {
     struct row *row = NULL;
+    int n = 0;
     int r = db_query(s->db,
-                     "SELECT c.import, c.subscriber, c.returns, c.fields, i.list FROM import_change c CROSS JOIN "
-                     "import i ON i.id = c.import WHERE i.state = 2 LIMIT 1",
-                     &row, "");
-    if (r < 0 || (r = db_next(row)) <= 0)
+                     "SELECT c.subscriber, c.returns, c.fields, c.import, i.list FROM import_change c CROSS JOIN "
+                     "import i ON i.id = c.import WHERE i.state = 2 ORDER BY c.import, c.subscriber LIMIT ?",
+                     &row, "d", PAGE);
+    if (r < 0)
         return r;
-    s->import = row_int(row, 0);
-    s->subscriber = row_int(row, 1);
-    s->list = row_int(row, 4);
-    enum { STAYS, RETURNS, GOES } what = (int)row_int(row, 2);
-    struct view fields = row_view(row, 3);
-    r = fields.len ? change_person(s, fields) : 0;
-    db_end(row);
-    if (r == 0 && what != STAYS)
-        r = what == GOES ? take_off(s) : bring_back(s);
-    if (r == 0)
-        r = db_run(s->db, "DELETE FROM import_change WHERE import = ? AND subscriber = ?", NULL, "ii", s->import,
-                   s->subscriber);
+    while ((r = db_next(row)) == 1 && (n == 0 || row_int(row, 3) == s->import)) {
+        s->subscriber = row_int(row, 0);
+        s->import = row_int(row, 3);
+        s->list = row_int(row, 4);
+        if ((r = apply_one(s, (int)row_int(row, 1), row_view(row, 2))) < 0)
+            break;
+        n++;
+    }
+    if (r != 0) /* left early */
+        db_end(row);
+    if (r < 0 || n == 0)
+        return r;
+    r = db_run(s->db, "DELETE FROM import_change WHERE import = ? AND subscriber <= ?", NULL, "ii", s->import,
+               s->subscriber);
     return r < 0 ? r : 1;
 }
 
@@ -164,10 +173,10 @@ int batch_settle(struct db *db, int64_t now_usec) {
     do
         r = sweep_one(db);
     while (r == 1 && !db_slice_over(db));
-    for (int n = 1; r == 0 && (r = apply_one(&s)) == 1; n++)
-        if (n % PAGE == 0 && db_slice_over(db))
+    if (r != 0)
+        return r < 0 ? r : STORE_MORE;
+    while ((r = apply_page(&s)) == 1)
+        if (db_slice_over(db))
             return STORE_MORE;
-        else
-            r = 0;
-    return r < 0 ? r : r == 1 ? STORE_MORE : STORE_DONE;
+    return r < 0 ? r : STORE_DONE;
 }

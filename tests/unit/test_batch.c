@@ -12,8 +12,9 @@ static const struct batch_about about = {
     .list = LIST, .by = "vera", .file = "people.csv", .basis = "consent", .evidence = "form of 2024"};
 
 static struct batch open_batch(struct db *db, bool trial) {
-    struct batch b;
+    static struct batch b;
     struct why why;
+    batch_close(&b); /* of the one before; no two are open */
     assert_int_equal(batch_open(db, &about, trial, 1000, &why, &b), 0);
     return b;
 }
@@ -100,7 +101,7 @@ static void one_at_a_time(void **state) {
     assert_int_equal(PUT(f->db, &b, .address = "a@town.example"), BATCH_NEW);
     finish(f->db, &b);
     b = open_batch(f->db, false);
-    assert_int_equal(PUT(f->db, &b, .address = "a@town.example"), BATCH_KNOWN);
+    assert_int_equal(PUT(f->db, &b, .address = "a@town.example", .language = "fr"), BATCH_CHANGED);
     assert_int_equal(batch_done(f->db, &b, &(struct batch_counts){0}, 3000), 0);
     assert_int_equal(batch_open(f->db, &about, false, 1000, &why, &second), -EBUSY);
     assert_string_equal(why.what, "another import is being completed");
@@ -183,8 +184,8 @@ static void new_ones_come_in_one(void **state) {
     rows[1].consent = &own;
     rows[1].consent_usec = 700;
     b = open_batch(f->db, false);
-    static const size_t expected[] = {2, 1, 1, 1}; /* in between, batch_put() is asked */
-    static const enum batch_result others[] = {BATCH_REPEATED, BATCH_CHANGED, BATCH_SUPPRESSED};
+    static const size_t expected[] = {2, 1, 0, 0, 1}; /* in between, batch_put() is asked */
+    static const enum batch_result others[] = {BATCH_REPEATED, BATCH_CHANGED, BATCH_NEW, BATCH_SUPPRESSED};
     size_t at = 0;
     for (size_t i = 0; i < COUNT_OF(expected); i++) {
         size_t count = 99;
@@ -334,6 +335,39 @@ static void two_names_are_a_couple(void **state) {
     assert_string_equal(p.given_name, "Ana & Rui");
     assert_string_equal(p.family_name, "Sá & Vaz");
     assert_string_equal(p.salutation, "");
+}
+
+/* Who is known and stays as they are costs no row, and is not forgotten either. */
+static void unchanged_ones_are_remembered(void **state) {
+    struct fixture *f = *state;
+    AUTOARENA struct arena arena = {0};
+    char address[64];
+    struct batch b = {0};
+    for (int round = 0; round < 2; round++) {
+        b = open_batch(f->db, false);
+        for (int i = 0; i < 100; i++) {
+            (void)snprintf(address, sizeof address, "p%d@town.example", i);
+            assert_int_equal(PUT(f->db, &b, .address = address, .given_name = "Vera", .family_name = "Sá"),
+                             round ? BATCH_KNOWN : BATCH_NEW);
+        }
+        if (round == 0)
+            finish(f->db, &b);
+    }
+    assert_int_equal(fixture_int(f->db, "SELECT count(*) FROM import_change"), 0);
+    assert_int_equal(PUT(f->db, &b, .address = "p7@town.example", .given_name = "Vera", .family_name = "Sá"),
+                     BATCH_REPEATED);
+    assert_int_equal(PUT(f->db, &b, .address = "p8@town.example", .given_name = "Rui", .family_name = "Vaz"),
+                     BATCH_COUPLE);
+    assert_int_equal(PUT(f->db, &b, .address = "p8@town.example", .given_name = "Ida", .family_name = "Paz"),
+                     BATCH_CROWD);
+    assert_int_equal(
+        PUT(f->db, &b, .address = "p9@town.example", .given_name = "Vera", .family_name = "Sá", .tags = "+board\n"),
+        BATCH_REPEATED);
+    assert_int_equal(fixture_int(f->db, "SELECT count(*) FROM import_change"), 2);
+    finish(f->db, &b);
+    assert_string_equal(person_of(f->db, "p8@town.example", &arena).given_name, "Vera & Rui");
+    assert_string_equal(tags_of(f->db, "p9@town.example", &arena), "board\n");
+    assert_string_equal(person_of(f->db, "p7@town.example", &arena).given_name, "Vera");
 }
 
 static void a_row_may_carry_its_own_consent(void **state) {
@@ -550,6 +584,7 @@ int main(void) {
         FIXTURE_TEST(tags_are_merged),
         FIXTURE_TEST(too_many_tags_are_told),
         FIXTURE_TEST(two_names_are_a_couple),
+        FIXTURE_TEST(unchanged_ones_are_remembered),
         FIXTURE_TEST(a_row_may_carry_its_own_consent),
         FIXTURE_TEST(a_trial_writes_nothing),
         FIXTURE_TEST(a_failed_one_leaves_no_trace),
