@@ -250,13 +250,21 @@ static void set_report(struct request *q, const struct bounce_report *report) {
     q->value[REQUEST_KEY_SAID] = view_of(report->text);
 }
 
+/* To an opt-out address a person's program may write by itself, at the press of a button (RFC 3834 section 5: generated);
+ * answers and reports of programs go elsewhere. */
+static bool is_opt_out(const struct record *r, const struct bounce_report *report) {
+    return report->reason == BOUNCE_REASON_NO_REPORT ||
+           (report->reason == BOUNCE_REASON_VACATION &&
+            view_eq_nocase(view_trim(record_field(r, "auto-submitted")), "auto-generated"));
+}
+
 /* What is asked for by this mail. Views into the record and the reports. */
 static void understand(const struct mail_door *d, const struct record *r, struct view recipient,
                        const struct bounce *bounce, struct answer *answer, struct request *q) {
     const struct bounce_report *report = bounce_mildest(bounce);
     struct view code = find_code(d, recipient, r);
     bool leaves = code.len > 1 && (code.ptr[0] == 'u' || code.ptr[0] == 'U');
-    if (leaves && report->reason == BOUNCE_REASON_NO_REPORT) {
+    if (leaves && is_opt_out(r, report)) {
         struct view rest = view_slice(code, 1, code.len);
         *q = (struct request){.verb = REQUEST_MAIL_LEAVE};
         (void)view_split(&rest, '-', &q->value[REQUEST_KEY_CODE]); /* there is one */

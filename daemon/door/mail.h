@@ -6,7 +6,7 @@
  *
  *   bounce      a report of a code or token
  *   complaint   the same
- *   mail-leave  a mail to an opt-out address that no machine sent by itself; and one, to whatever address of ours, in
+ *   mail-leave  a mail to an opt-out address that is no answer of a machine; and one, to whatever address of ours, in
  *               which a person says that they want to leave (mail/leaving.h), with what it brings to prove who that is: the
  *               code, a token of a link that it quotes, its sender's address and the Message-IDs that it answers
  *   ignored     everything else; it is counted, and nothing of it kept

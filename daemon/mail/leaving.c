@@ -234,7 +234,7 @@ static struct view address_of(struct view from) {
 static bool is_field_line(const struct buf *names, struct view line, struct view *ret_value) {
     AUTOBUF struct buf label = BUF_INIT(FOLDED_MAX_BYTES);
     size_t colon = view_find(line, ':');
-    if (colon == line.len || colon > LINE_MAX_BYTES)
+    if (colon == line.len || colon > LINE_MAX_BYTES || line.ptr[0] == '>')
         return false;
     normalise(view_slice(line, 0, colon), &label);
     *ret_value = view_trim(view_slice(line, colon + 1, line.len));
@@ -268,6 +268,26 @@ static bool find_inline(const struct leave_words *w, struct view *own, struct le
     ret->text = rest;
     *own = view_slice(*own, 0, (size_t)(block.ptr - own->ptr));
     return true;
+}
+
+/* The same quoted, as some programs forward: without its marks in `copy`, as far as the quotation goes. */
+static bool find_quoted(const struct leave_words *w, struct view text, struct buf *copy, struct letter *ret) {
+    struct view rest = text, line, value;
+    *copy = (struct buf)BUF_INIT(RECORD_TEXT_MAX_BYTES + 1);
+    while (view_line(&rest, &line)) {
+        if (line.len == 0 || line.ptr[0] != '>') {
+            if (copy->len)
+                break;
+            continue;
+        }
+        line = view_slice(line, line.len > 1 && line.ptr[1] == ' ' ? 2 : 1, line.len);
+        if (copy->len == 0 && !(is_field_line(&w->from, line, &value) && address_of(value).len))
+            continue;
+        buf_add_view(copy, line);
+        buf_putc(copy, '\n');
+    }
+    struct view whole = buf_view(copy);
+    return buf_error(copy) == 0 && whole.len && find_inline(w, &whole, ret);
 }
 
 static bool says(const struct leave_words *w, const struct letter *l) {
@@ -365,7 +385,7 @@ bool leaving_read(const struct record *record, const struct leave_words *words, 
                        .in_reply_to = record_field(record, "in-reply-to"),
                        .references = record_field(record, "references"),
                        .text = text_of(record, 0, 0, &ret->memory[1])};
-    bool has_inside = find_inline(words, &l.text, &inside);
+    bool has_inside = find_inline(words, &l.text, &inside) || find_quoted(words, l.text, &ret->memory[2], &inside);
     if (has_inside && says(words, &inside))
         return take(&inside, ret);
     l.forwards = forwards || has_inside;
@@ -375,6 +395,7 @@ bool leaving_read(const struct record *record, const struct leave_words *words, 
 void leaving_done(struct leaving *l) {
     buf_done(&l->memory[0]);
     buf_done(&l->memory[1]);
+    buf_done(&l->memory[2]);
 }
 
 struct view leaving_next_token(const struct record *record, size_t *cursor, struct view *ret_announcement) {

@@ -37,7 +37,7 @@ struct leaving {
     /* Left parts of Message-IDs that it answers and that have the form of ours (trust/code.h), the latest ones. */
     struct view messages[LEAVING_MESSAGES_MAX];
     size_t message_count;
-    struct buf memory[2]; /* what was made of HTML */
+    struct buf memory[3]; /* what was made of HTML, and of what was quoted */
 };
 /* Whether it says so. Release *ret in both cases. */
 bool leaving_read(const struct record *record, const struct leave_words *words, struct leaving *ret);

@@ -147,6 +147,17 @@ static void mails_say_who(void **state) {
          {{0, "text/plain", "Objet : désabonnement\nDate : hier\n*De :* anna@stadt.example\n\nMerci\n"}},
          "anna@stadt.example",
          0},
+        {{{"from", "vera@o.example"}, {"subject", "Fwd: Hallo"}},
+         {{0, "text/plain",
+           "Anfang der weitergeleiteten Nachricht:\n\n> Von: Anna <anna@stadt.example>\n> Betreff: Aw: Hallo\n> Datum: "
+           "gestern\n"
+           ">\n> Bitte abmelden\n> \n>> Liebe Anna\n\nVera\n"}},
+         "anna@stadt.example",
+         0},
+        {{{"from", "vera@o.example"}, {"subject", "Re: Hallo"}},
+         {{0, "text/plain", "Gern!\n\n> Bitte abmelden steht darin.\n> Von: heute an\n> abmelden\n"}},
+         NULL,
+         0},
         /* An answer above our own mail is theirs. */
         {{FROM, RE},
          {{0, "text/plain",
