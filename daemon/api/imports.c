@@ -160,6 +160,11 @@ void route_import(struct call *c) {
         .keys = c->parts.keys,
     };
     http_pause_body(c->http);
+    r = http_end_with_client(c->http);
+    if (r < 0) {
+        call_refuse(c, 500, strerror(-r), NULL);
+        return;
+    }
     r = import_new(c->parts.store, &options, &handlers, m, &why, &m->import);
     if (r < 0)
         call_fail(c, r == -EINVAL ? 400 : 500, &why);

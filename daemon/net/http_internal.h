@@ -12,10 +12,12 @@
 #include "net/http_server.h"
 #include "net/remote.h"
 
+struct loop;
 struct loop_source;
 
 struct http_server {
     struct MHD_Daemon *mhd;
+    struct loop *loop;
     struct http_handlers handlers;
     void *user;
     struct loop_source *io, *again, *timer, *drained;
@@ -55,6 +57,7 @@ struct http_request {
     const char *path;
     struct form query, form;
     bool query_read, form_read;
+    struct loop_source *hangup; /* of the client, where that is of interest */
 
     /* Where the exchange stands. */
     bool head_seen, announced, whole, suspended, paused, stream, aborted;

@@ -2,6 +2,7 @@
 #include <ctype.h>
 #include <errno.h>
 #include <stdlib.h>
+#include <sys/epoll.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -35,6 +36,17 @@ void http_abort(struct http_request *r) {
     resume(r);
 }
 
+static void on_hangup(void *user, int fd, uint32_t epoll_events) {
+    struct http_request *r = user;
+    (void)fd, (void)epoll_events;
+    r->hangup = loop_remove(r->hangup);
+    http_abort(r);
+}
+
+int http_end_with_client(struct http_request *r) {
+    return loop_add_io(r->connection->server->loop, r->connection->fd, EPOLLHUP, on_hangup, r, &r->hangup);
+}
+
 /* ---- birth and death ---- */
 
 void *http_on_uri(void *cls, const char *uri, struct MHD_Connection *mhd) {
@@ -61,6 +73,7 @@ void http_on_completed(void *cls, struct MHD_Connection *mhd, void **request, en
         return;
     *request = NULL;
     r->connection->request = NULL;
+    r->hangup = loop_remove(r->hangup);
     if (r->announced)
         s->handlers.on_end(s->user, r);
     if (r->response && !r->queued)
@@ -86,6 +99,7 @@ void http_add_header(struct http_request *r, const char *name, const char *value
 static void set_answer(struct http_request *r, unsigned status, const char *content_type,
                        struct MHD_Response *response) {
     assert(!r->response);
+    r->hangup = loop_remove(r->hangup);
     r->status = status;
     r->response = response;
     if (content_type)

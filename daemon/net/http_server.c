@@ -229,6 +229,7 @@ int http_server_new(struct loop *loop, int listen_fd, const struct http_limits *
     struct http_server *s = calloc(1, sizeof *s);
     if (!s)
         return -ENOMEM;
+    s->loop = loop;
     s->handlers = *handlers;
     s->user = user;
     s->connections_per_source = limits->connections_per_source;

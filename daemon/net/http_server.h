@@ -81,6 +81,9 @@ void http_remote(const struct http_request *r, char *to, size_t size);
 
 /* Replaces the request's deadline: that long from now, or 0: none. For uploads and downloads that take their time. */
 void http_set_deadline(struct http_request *r, int64_t usec);
+/* Ends the request, on_end and all, when its client goes away before it was answered: for long work that nobody wants any
+ * more then. A connection that waits is not looked at otherwise. -ENOMEM and the like. */
+int http_end_with_client(struct http_request *r);
 void http_set_user(struct http_request *r, void *data); /* the handler's own pointer */
 void *http_user(const struct http_request *r);
 void http_pause_body(struct http_request *r);
