@@ -13,6 +13,7 @@
 #include "spool/request.h"
 #include "spool/spool.h"
 #include "store/db.h"
+#include "trust/code.h"
 #include "trust/token.h"
 
 enum { LIST = 7, PERSON = 1 };
@@ -228,6 +229,80 @@ static void a_number_of_something_else_leaves_nothing_more(void **state) {
     (void)hand_over(h, q);
     assert_int_equal(state_of(h, 8), 3);
     assert_int_equal(state_of(h, 9), 3);
+}
+
+/* ---- By mail ---- */
+
+enum proof { NO_PROOF, LEAVE_CODE, BOUNCE_CODE, CODE_OF_NOTHING, MESSAGE, MESSAGE_OF_ANOTHER, TOKEN, TOKEN_OF_ANOTHER };
+
+static struct requests ask_by_mail(struct house *h, uint8_t id, enum proof proof, const char *address,
+                                   const char *announcement) {
+    AUTOBUF struct buf text = BUF_INIT(1000);
+    struct request q = {
+        .id = {id}, .at_usec = clock_now_usec() / USEC_PER_SEC * USEC_PER_SEC, .verb = REQUEST_MAIL_LEAVE};
+    enum request_key key = REQUEST_KEY_CODE;
+    switch (proof) {
+    case NO_PROOF: break;
+    case LEAVE_CODE: code_make(h->keys, CODE_LEAVE, LIST, PERSON, &text); break;
+    case BOUNCE_CODE: code_make(h->keys, CODE_BOUNCE, 40, PERSON, &text); break;
+    case CODE_OF_NOTHING: code_make(h->keys, CODE_BOUNCE, 44, PERSON, &text); break;
+    case MESSAGE:
+    case MESSAGE_OF_ANOTHER:
+        key = REQUEST_KEY_MESSAGES;
+        buf_puts(&text, "aaaaaaaaaaaaaaaaaaaaaaaaaa,");
+        code_message_id(h->keys, 40, proof == MESSAGE ? PERSON : PERSON + 1, &text);
+        break;
+    case TOKEN:
+    case TOKEN_OF_ANOTHER:
+        key = REQUEST_KEY_TOKEN;
+        buf_add_view(&text, token(h, TOKEN_RECIPIENT, LIST, proof == TOKEN ? PERSON : PERSON + 1));
+        break;
+    }
+    q.value[key] = buf_view(&text);
+    q.value[REQUEST_KEY_ADDRESS] = view_of(address);
+    q.value[REQUEST_KEY_ANNOUNCEMENT] = view_of(announcement);
+    assert_int_equal(hand_over_all(h->mail, &q, 1), 0);
+    return run(h);
+}
+
+static void a_mail_proves_who_leaves(void **state) {
+    struct house *h = *state;
+    static const struct {
+        enum proof proof;
+        const char *address, *announcement;
+        int left[3]; /* of the lists 7, 8, 9 */
+    } cases[] = {
+        {LEAVE_CODE, "", "", {1, 0, 0}},
+        {LEAVE_CODE, "", "40", {1, 1, 0}},
+        {LEAVE_CODE, "", "41", {1, 0, 0}},
+        {BOUNCE_CODE, "", "", {1, 1, 0}},
+        {BOUNCE_CODE, "other@town.example", "", {1, 1, 0}},
+        {CODE_OF_NOTHING, "a@town.example", "", {0, 0, 0}},
+        {MESSAGE, "A@TOWN.example", "", {1, 1, 0}},
+        {MESSAGE, "other@town.example", "", {0, 0, 0}},
+        {MESSAGE_OF_ANOTHER, "a@town.example", "", {0, 0, 0}},
+        {TOKEN, "a@town.example", "40", {1, 1, 0}},
+        {TOKEN, "alias@else.example", "", {1, 0, 0}},
+        {TOKEN, "b@town.example", "40", {0, 0, 0}},
+        {TOKEN_OF_ANOTHER, "a@town.example", "40", {0, 0, 0}},
+        {NO_PROOF, "a@town.example", "40", {0, 0, 0}},
+    };
+    (void)query(h, "INSERT INTO subscriber (id, address_key, address, created, changed) VALUES (2, 'b@town.example', "
+                   "'b@town.example', 1, 1) RETURNING 1");
+    /* The one that is meant, and many later ones. */
+    (void)query(h,
+                "WITH RECURSIVE n (i) AS (VALUES (40) UNION ALL SELECT i + 1 FROM n WHERE i < 1000) "
+                "INSERT INTO announcement (id, name, list, list_name, subject, state, identity, by, created, send_at, "
+                "send_until) SELECT i, 'x', 8, 'b', 'x', 7, x'00', 'x', 1, 0, 0 FROM n RETURNING 1");
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        (void)query(h, "UPDATE subscription SET state = 2 RETURNING 1");
+        (void)ask_by_mail(h, (uint8_t)(i + 1), cases[i].proof, cases[i].address, cases[i].announcement);
+        for (int list = 0; list < 3; list++)
+            if (state_of(h, LIST + list) != (cases[i].left[list] ? 3 : 2))
+                fail_msg("case %zu: list %d", i, LIST + list);
+    }
+    assert_int_equal(query(h, "SELECT count(*) FROM consent WHERE how <> 'mail' OR origin <> 'mail'"), 0);
+    assert_int_equal(query(h, "SELECT count FROM returned_count WHERE kind = 'mail-leave'"), 8);
 }
 
 /* What was left by another mail before stays left. */
@@ -563,6 +638,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         HOUSE_TEST(a_leave_takes_effect_once),
         HOUSE_TEST(all_lists_of_the_announcement_are_left),
+        HOUSE_TEST(a_mail_proves_who_leaves),
         HOUSE_TEST(a_number_of_something_else_leaves_nothing_more),
         HOUSE_TEST(an_undo_takes_back_one_leave),
         HOUSE_TEST(tokens_are_verified_again),
