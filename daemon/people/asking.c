@@ -48,6 +48,9 @@ int asking_admit(struct request_act *a, const char *what, const struct address *
     int r = asking_blocked(a, address->key);
     if (r != 0)
         return r < 0 ? r : 0;
+    *ret_due_usec = a->at_usec;
+    if (a->replayed)
+        return 1;
     code_address_hash(a->keys, view_of(address->key), hash);
     asking_network(source, &network);
     struct asked asked = {

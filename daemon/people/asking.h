@@ -16,7 +16,7 @@
 enum { ASKING_CONFIRMATIONS_A_DAY = 3, ASKING_LINKS_A_DAY = 1 };
 
 /* 1: it may be sent, at *ret_due_usec, and is counted; 0: not, and *ret_result says why ("limited", "blocked"). what:
- * "confirm" or "link". */
+ * "confirm" or "link". What a restore repeats is within the limits, and no mail (letters.h). */
 int asking_admit(struct request_act *a, const char *what, const struct address *address, uint32_t list,
                  struct view source, int64_t *ret_due_usec, const char **ret_result);
 /* Whether the address is blocked: 1 or 0. */

@@ -12,6 +12,7 @@ struct conf_list;
 
 /* Strings are never NULL. */
 struct joining {
+    const uint8_t *request;               /* its id: a restore, which repeats it, asks for the same answer */
     const struct conf_list *const *lists; /* of one sender; the first is that of the token */
     size_t count;                         /* 1 or more */
     bool moves;                           /* no list is joined: the address is to be the subscriber's */

@@ -45,12 +45,13 @@ static int words_of(const struct letters *l, const char *language, struct words 
 }
 
 static int add(const struct letters *l, const char *kind, const struct conf_list *list, const struct words *words,
-               const char *recipient, const char *subject, struct view text, int64_t due_usec,
+               const char *recipient, const char *subject, struct view text, int64_t due_usec, const uint8_t nonce[16],
                struct buf *ret_message_id) {
     AUTOBUF struct buf mail = BUF_INIT(MAIL_MAX_BYTES), id = BUF_INIT(64), relays = BUF_INIT(4096);
     uint8_t random[16] = {0};
-    (void)!getrandom(random, sizeof random, 0); /* 16 bytes always come at once */
-    encode_base32(&id, random, sizeof random);
+    if (!nonce)
+        (void)!getrandom(random, sizeof random, 0); /* 16 bytes always come at once */
+    encode_base32(&id, nonce ? nonce : random, sizeof random);
     for (size_t i = 0; i < list->relays.count; i++)
         buf_printf(&relays, "%s%s", i ? "," : "", list->relays.items[i]);
     const struct notice_mail n = {.sender = list->sender,
@@ -71,6 +72,8 @@ static int add(const struct letters *l, const char *kind, const struct conf_list
     const char *at = strrchr(list->sender->address, '@');
     if (ret_message_id)
         buf_printf(ret_message_id, "%s@%s", buf_str(&id), at ? at + 1 : "localhost");
+    if (l->mute)
+        return 0;
     r = notice_add(l->db, kind, 0, list->sender->id, buf_str(&relays), recipient, buf_view(&mail), l->now_usec);
     return r == 0 && due_usec > l->now_usec ? notice_wait(l->db, due_usec) : r;
 }
@@ -83,7 +86,8 @@ static int add_link(const struct letters *l, const struct conf_list *list, const
 }
 
 int letters_confirm(const struct letters *l, const struct conf_list *list, const char *language, const char *recipient,
-                    struct view titles, struct view token, int64_t due_usec, struct buf *ret_message_id) {
+                    struct view titles, struct view token, int64_t due_usec, const uint8_t nonce[16],
+                    struct buf *ret_message_id) {
     struct words *words = NULL;
     int r = words_of(l, language, &words);
     if (!words)
@@ -97,7 +101,7 @@ int letters_confirm(const struct letters *l, const struct conf_list *list, const
                  NULL, NULL, &subject);
     words_format(words, kind, titles.len ? buf_str(&names) : organisation(list->sender), organisation(list->sender),
                  buf_str(&link), &text);
-    r = add(l, "confirm", list, words, recipient, buf_str(&subject), buf_view(&text), due_usec, ret_message_id);
+    r = add(l, "confirm", list, words, recipient, buf_str(&subject), buf_view(&text), due_usec, nonce, ret_message_id);
     (void)words_free(words);
     return r;
 }
@@ -121,7 +125,7 @@ int letters_links(const struct letters *l, const struct conf_list *const lists[]
     words_format(words, "notice.links-subject", organisation(lists[0]->sender), NULL, NULL, &subject);
     words_format(words, "notice.links-text", organisation(lists[0]->sender), buf_str(&lines), NULL, &text);
     if (r == 0)
-        r = add(l, "links", lists[0], words, recipient, buf_str(&subject), buf_view(&text), due_usec, NULL);
+        r = add(l, "links", lists[0], words, recipient, buf_str(&subject), buf_view(&text), due_usec, NULL, NULL);
     (void)words_free(words);
     return r;
 }
@@ -178,7 +182,7 @@ int letters_welcome(const struct letters *l, const struct conf_list *list, int64
         r = render_welcome(l, list, subscriber, words, buf_view(&source), &text);
     if (r == 0) {
         words_format(words, "notice.welcome-subject", letters_title(list, code), NULL, NULL, &subject);
-        r = add(l, "welcome", list, words, recipient, buf_str(&subject), buf_view(&text), l->now_usec, NULL);
+        r = add(l, "welcome", list, words, recipient, buf_str(&subject), buf_view(&text), l->now_usec, NULL, NULL);
         *ret_sent = true;
     }
     (void)words_free(words);
@@ -193,7 +197,7 @@ int letters_moved(const struct letters *l, const struct conf_list *list, const c
     AUTOBUF struct buf subject = BUF_INIT(4096), text = BUF_INIT(TEXT_MAX_BYTES);
     words_format(words, "notice.moved-subject", organisation(list->sender), NULL, NULL, &subject);
     words_format(words, "notice.moved-text", organisation(list->sender), NULL, NULL, &text);
-    r = add(l, "moved", list, words, recipient, buf_str(&subject), buf_view(&text), l->now_usec, NULL);
+    r = add(l, "moved", list, words, recipient, buf_str(&subject), buf_view(&text), l->now_usec, NULL, NULL);
     (void)words_free(words);
     return r;
 }
@@ -213,7 +217,7 @@ int letters_left(const struct letters *l, const struct conf_list *const lists[],
         buf_puts(&text, "\n\n");
         words_format(words, "notice.left-undo", undo_url, NULL, NULL, &text);
     }
-    r = add(l, "left", lists[0], words, recipient, buf_str(&subject), buf_view(&text), l->now_usec, NULL);
+    r = add(l, "left", lists[0], words, recipient, buf_str(&subject), buf_view(&text), l->now_usec, NULL, NULL);
     (void)words_free(words);
     return r;
 }

@@ -4,6 +4,7 @@
  *
  * A mail that cannot be composed is logged and left out; what why_is_trouble() says is returned. */
 #pragma once
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/buf.h"
@@ -20,12 +21,14 @@ struct letters {
     const struct conf *conf;
     const struct keyring *keys;
     int64_t now_usec;
+    bool mute; /* all is done but the sending */
 };
 
 /* Asks to confirm. titles: of the lists that are to be joined, one a line; "" for a new address. *ret_message_id gets the
- * mail's id. Not before due_usec. */
+ * mail's id, which is the nonce's. Not before due_usec. */
 int letters_confirm(const struct letters *l, const struct conf_list *list, const char *language, const char *recipient,
-                    struct view titles, struct view token, int64_t due_usec, struct buf *ret_message_id);
+                    struct view titles, struct view token, int64_t due_usec, const uint8_t nonce[16],
+                    struct buf *ret_message_id);
 /* A person's links for each of these lists of one sender. */
 int letters_links(const struct letters *l, const struct conf_list *const lists[], size_t count, int64_t subscriber,
                   const char *language, const char *recipient, int64_t due_usec);

@@ -53,8 +53,12 @@ static request_do *const acts[REQUEST_VERBS] = {
 
 static int apply(struct requests *r, const struct request *q) {
     int64_t now = clock_now_usec();
-    struct request_act a = {
-        .db = r->db, .keys = r->keys, .conf = r->conf, .now_usec = now, .at_usec = q->at_usec < now ? q->at_usec : now};
+    struct request_act a = {.db = r->db,
+                            .keys = r->keys,
+                            .conf = r->conf,
+                            .now_usec = now,
+                            .at_usec = q->at_usec < now ? q->at_usec : now,
+                            .replayed = strcmp(doors[r->door].folder, REQUESTS_RESTORED) == 0};
     const char *result = REQUEST_REFUSED;
     int error = applied_seen(r->db, q->id);
     if (error != 0)

@@ -24,6 +24,7 @@ struct request_act {
     const struct conf *conf; /* NULL: nothing that needs it is done */
     int64_t now_usec;
     int64_t at_usec;  /* when the door accepted it; one of the future counts as made now */
+    bool replayed;    /* once more, after a restore: it is done, and what it wrote by mail was written then */
     bool notices;     /* out: mails were written (store/notice.h) */
     int64_t released; /* out: an announcement that was held */
     char slow[256];   /* out: a destination that wants fewer mails; "" for none */

@@ -3,7 +3,6 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
 
 #include "base/arena.h"
 #include "base/clock.h"
@@ -18,6 +17,7 @@
 #include "store/sign_up.h"
 #include "store/subscription.h"
 #include "store/suppression.h"
+#include "trust/code.h"
 #include "trust/token.h"
 
 #include "base/banned.h"
@@ -38,18 +38,18 @@ int joining_ask(struct request_act *a, const struct joining *j, const char **ret
     int r = asking_admit(a, "confirm", j->address, j->lists[0]->id, view_of(j->source), &due, ret_result);
     if (r <= 0)
         return r;
-    if (getrandom(nonce, sizeof nonce, 0) != sizeof nonce)
-        return -EIO;
+    code_nonce(a->keys, j->request, j->moves, nonce);
     const int64_t expires = due + (int64_t)a->conf->confirm_days * USEC_PER_DAY;
     struct token t = {.purpose = TOKEN_CONFIRM, .list = j->lists[0]->id, .expires_usec = expires};
     memcpy(t.nonce, nonce, sizeof nonce);
     r = token_sign(a->keys, &t, &token);
     for (size_t i = 0; i < j->count && !j->moves; i++)
         buf_printf(&titles, "%s    %s", i ? "\n" : "", letters_title(j->lists[i], j->language));
-    const struct letters l = {.db = a->db, .conf = a->conf, .keys = a->keys, .now_usec = a->now_usec};
+    const struct letters l = {
+        .db = a->db, .conf = a->conf, .keys = a->keys, .now_usec = a->now_usec, .mute = a->replayed};
     if (r == 0)
         r = letters_confirm(&l, j->lists[0], j->language, j->address->spelled, buf_view(&titles), buf_view(&token), due,
-                            &id);
+                            nonce, &id);
     for (size_t i = 0; r == 0 && i < j->count; i++) {
         const struct sign_up s = {.nonce = nonce,
                                   .list = j->lists[i]->id,
@@ -86,7 +86,8 @@ static int is_active(struct db *db, uint32_t list, int64_t subscriber) {
 /* One who is there already gets the links, not a question. */
 static int remind(struct request_act *a, const struct conf_list *list, const struct person *p,
                   const struct address *address, struct view source, const char **ret_result) {
-    const struct letters l = {.db = a->db, .conf = a->conf, .keys = a->keys, .now_usec = a->now_usec};
+    const struct letters l = {
+        .db = a->db, .conf = a->conf, .keys = a->keys, .now_usec = a->now_usec, .mute = a->replayed};
     int64_t due;
     int r = asking_admit(a, "link", address, list->id, source, &due, ret_result);
     if (r <= 0)
@@ -117,6 +118,7 @@ int requests_sign_up(struct request_act *a, const struct request *q, const char 
     if (r == 1)
         return remind(a, list, &p, &address, source, ret_result);
     const struct joining j = {
+        .request = q->id,
         .lists = &list,
         .count = 1,
         .address = &address,
@@ -189,7 +191,8 @@ static int join(struct request_act *a, const struct request *q, const struct sig
 }
 
 static int welcome(struct request_act *a, const struct sign_up *s, int64_t subscriber) {
-    const struct letters l = {.db = a->db, .conf = a->conf, .keys = a->keys, .now_usec = a->now_usec};
+    const struct letters l = {
+        .db = a->db, .conf = a->conf, .keys = a->keys, .now_usec = a->now_usec, .mute = a->replayed};
     const struct conf_list *list = joining_list(a->conf, s->list);
     bool sent = false;
     int r = list ? letters_welcome(&l, list, subscriber, s->language, s->address, &sent) : 0;
@@ -199,7 +202,8 @@ static int welcome(struct request_act *a, const struct sign_up *s, int64_t subsc
 
 static int move(struct request_act *a, const struct request *q, const struct sign_up *s, struct arena *arena,
                 bool *ret_did) {
-    const struct letters l = {.db = a->db, .conf = a->conf, .keys = a->keys, .now_usec = a->now_usec};
+    const struct letters l = {
+        .db = a->db, .conf = a->conf, .keys = a->keys, .now_usec = a->now_usec, .mute = a->replayed};
     const struct conf_list *list = joining_list(a->conf, s->token_list);
     struct person p;
     int r = person_get(a->db, s->subscriber, arena, &p);

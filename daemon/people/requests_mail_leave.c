@@ -122,7 +122,8 @@ static int print_undo_url(struct request_act *a, const struct conf_list *list, c
 }
 
 static int confirm(struct request_act *a, const struct proved *who, const struct announcement_lists *left) {
-    const struct letters l = {.db = a->db, .conf = a->conf, .keys = a->keys, .now_usec = a->now_usec};
+    const struct letters l = {
+        .db = a->db, .conf = a->conf, .keys = a->keys, .now_usec = a->now_usec, .mute = a->replayed};
     const struct conf_list *lists[ANNOUNCEMENT_LISTS_MAX];
     AUTOARENA struct arena arena = {0};
     AUTOBUF struct buf url = BUF_INIT(URL_MAX_BYTES);

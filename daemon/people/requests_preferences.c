@@ -73,7 +73,8 @@ static int join(struct changing *c, const char **ret_result) {
     const char *spelled = c->person.address[0] ? c->person.address : c->person.address_key;
     if (count == 0 || address_parse(view_of(spelled), &address) != ADDRESS_OK)
         return 0;
-    const struct joining j = {.lists = lists,
+    const struct joining j = {.request = c->q->id,
+                              .lists = lists,
                               .count = count,
                               .subscriber = c->person.id,
                               .address = &address,
@@ -96,7 +97,8 @@ static int move(struct changing *c, const char **ret_result) {
     int r = person_find(c->a->db, address.key, c->arena, &other);
     if (r != 0)
         return r < 0 ? r : 0; /* somebody's already: nobody is told whose */
-    const struct joining j = {.lists = &c->list,
+    const struct joining j = {.request = c->q->id,
+                              .lists = &c->list,
                               .count = 1,
                               .moves = true,
                               .subscriber = c->person.id,
@@ -169,7 +171,8 @@ static int on_subscription(void *user, const struct subscription *s) {
 
 /* One mail from each sender. */
 static int send_links(struct request_act *a, struct gathering *g, const struct person *p, int64_t due) {
-    const struct letters l = {.db = a->db, .conf = a->conf, .keys = a->keys, .now_usec = a->now_usec};
+    const struct letters l = {
+        .db = a->db, .conf = a->conf, .keys = a->keys, .now_usec = a->now_usec, .mute = a->replayed};
     const struct conf_list **of = calloc(g->count, sizeof *of);
     int r = of ? 0 : -ENOMEM;
     for (size_t first = 0; r == 0 && first < g->count; first++) {

@@ -97,6 +97,12 @@ void code_address_hash(const struct keyring *keys, struct view address_key, uint
                              RING_DERIVED_BYTES);
 }
 
+void code_nonce(const struct keyring *keys, const uint8_t request[16], bool what, uint8_t ret[16]) {
+    uint8_t bytes[1 + 16] = {what}; /* no code begins with a version of 0 */
+    memcpy(bytes + 1, request, 16);
+    (void)crypto_generichash(ret, 16, bytes, sizeof bytes, keys->secrets->code, RING_DERIVED_BYTES);
+}
+
 static crypto_generichash_state *inside(struct code_digest *state) {
     return (crypto_generichash_state *)(void *)state->opaque;
 }

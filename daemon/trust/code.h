@@ -1,6 +1,7 @@
 /* Short authenticated codes made with keys derived from the master key. Only the daemon can make or check them. */
 #pragma once
 #include <stdalign.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/buf.h"
@@ -28,6 +29,9 @@ enum { CODE_MESSAGE_ID_LEN = 26 };
 void code_message_id(const struct keyring *keys, uint64_t announcement, uint64_t subscriber, struct buf *to);
 /* Keyed hash of a compared address (address_key of mail/address.h), for suppressions that outlive an erasure. */
 void code_address_hash(const struct keyring *keys, struct view address_key, uint8_t ret[32]);
+
+/* 16 bytes that nobody can choose, the same for the same request and what: two of one request that must differ. */
+void code_nonce(const struct keyring *keys, const uint8_t request[16], bool what, uint8_t ret[16]);
 
 /* Unkeyed BLAKE2b-256; for identities of file sets. In one piece, or in several with a state of the caller's. */
 struct code_digest {
