@@ -1,47 +1,52 @@
-// life.js JOB - what a subscriber does, in a browser without script: JOB is JSON {language, width, url, address, screens, mails}.
-// Mails are files that appear in a folder; their links are read from them by the caller, on standard input and output:
-// "mail KIND" asks for a link, a line answers.
+// life.js JOBS - what subscribers do, in one browser without script: JOBS is JSON {url, screens, lives: [{language, width, scheme,
+// address}]}. On standard output it asks, on standard input a line answers: "mail KIND ADDRESS", a link out of a mail to there;
+// "confirmed ADDRESS", that the daemon knows it. Each page is looked at as it is shown; the first life of a language has
+// everything judged, the others what depends on the size and the colours.
 const readline = require('readline');
 const fs = require('fs');
 const path = require('path');
 const { launch, need } = require('../../tools/browser');
 
-const job = JSON.parse(process.argv[2]);
+const { url, screens, lives } = JSON.parse(process.argv[2]);
 const lines = readline.createInterface({ input: process.stdin })[Symbol.asyncIterator]();
 const ask = async (what) => { console.log(what); return (await lines.next()).value; };
 
-(async () => {
-  const browser = await launch();
-  const settings = { locale: job.language, viewport: { width: job.width, height: 800 } };
+async function live(browser, job, whole) {
+  const settings = { locale: job.language, colorScheme: job.scheme, viewport: { width: job.width, height: 800 } };
   const context = await browser.newContext({ ...settings, javaScriptEnabled: false });
-  const judge = await browser.newContext({ ...settings, bypassCSP: true }); // axe is a script
+  const judges = await browser.newContext({ ...settings, bypassCSP: true }); // axe is a script
   const page = await context.newPage();
+  const judge = await judges.newPage();
+  const rules = whole ? {} : { runOnly: { type: 'rule', values: ['color-contrast', 'target-size', 'scrollable-region-focusable'] } };
   let sent; // the page as it came
-  page.on('response', (response) => { if (response.request().resourceType() === 'document') sent = response.text(); });
   let number = 0;
+  page.on('response', (response) => { if (response.request().resourceType() === 'document') sent = response.text(); });
+  await judge.addInitScript({ content: need('axe-core').source });
+  await judge.route('**/judged', async (route) => route.fulfill({ contentType: 'text/html; charset=utf-8', body: await sent }));
+
   async function look(name) {
-    const base = path.join(job.screens, `life-${job.language}-${job.width}-${++number}-${name}`);
+    const base = path.join(screens, `life-${job.language}-${job.width}-${String(++number).padStart(2, '0')}-${name}`);
+    const where = `${name} (${job.language}, ${job.width}, ${job.scheme})`;
     await page.screenshot({ path: base + '.png', fullPage: true });
-    const html = await sent;
-    fs.writeFileSync(base + '.html', html);
-    if (await page.getAttribute('html', 'lang') !== job.language) throw new Error(`${name}: not in ${job.language}`);
-    const wide = await page.locator('html').evaluate((e) => e.scrollWidth - e.clientWidth).catch(() => 0);
-    if (wide > 0) throw new Error(`${name}: must be scrolled sideways`);
-    for (const scheme of ['light', 'dark']) {
-      const copy = await judge.newPage();
-      await copy.emulateMedia({ colorScheme: scheme });
-      await copy.route('**/judged', (route) => route.fulfill({ contentType: 'text/html; charset=utf-8', body: html }));
-      await copy.goto(new URL('judged', page.url()).href);
-      await copy.addScriptTag({ content: need('axe-core').source });
-      const result = await copy.evaluate(() => window.axe.run(document));
-      for (const v of result.violations) throw new Error(`${name} (${scheme}): ${v.id}: ${v.help}: ${v.nodes[0].html}`);
-      await copy.close();
-    }
+    if (whole) fs.writeFileSync(base + '.html', await sent);
+    if (await page.getAttribute('html', 'lang') !== job.language) throw new Error(`${where}: not in the language`);
+    await judge.goto(new URL('judged', page.url()).href);
+    if (await judge.evaluate(() => document.documentElement.scrollWidth > document.documentElement.clientWidth))
+      throw new Error(`${where}: must be scrolled sideways`);
+    const result = await judge.evaluate((options) => window.axe.run(document, options), rules);
+    for (const v of result.violations) throw new Error(`${where}: ${v.id}: ${v.help}: ${v.nodes[0].html}`);
+    if (result.passes.length === 0) throw new Error(`${where}: nothing was judged`);
+  }
+  async function print(name) {
+    await page.emulateMedia({ media: 'print' });
+    await page.screenshot({ path: path.join(screens, `life-${job.language}-${job.width}-print-${name}.png`), fullPage: true });
+    await page.emulateMedia({ media: 'screen' });
   }
   const submit = () => page.locator('form button').first().click();
 
-  await page.goto(job.url + '/s/workshops');
+  await page.goto(url + '/s/workshops');
   await look('form');
+  if (whole) await print('form');
   await page.fill('#address', 'nobody');
   await submit();
   await look('form-again');
@@ -51,19 +56,20 @@ const ask = async (what) => { console.log(what); return (await lines.next()).val
   await page.check('#agree');
   await submit();
   await look('signed-up');
-  await page.goto(await ask('mail c'));
+  await page.goto(await ask(`mail c ${job.address}`));
   await look('confirm');
   await submit();
   await look('confirmed');
-  await ask('confirmed');
-  await page.goto(job.url + '/l');
+  await ask(`confirmed ${job.address}`);
+  await page.goto(url + '/l');
   await look('link');
   await page.fill('#address', job.address);
   await submit();
   await look('linked');
-  const choose = await ask('mail p');
+  const choose = await ask(`mail p ${job.address}`);
   await page.goto(choose);
   await look('preferences');
+  if (whole) await print('preferences');
   await page.locator('input[type=checkbox]').last().check();
   await submit();
   await look('saved');
@@ -73,8 +79,19 @@ const ask = async (what) => { console.log(what); return (await lines.next()).val
   await look('left');
   await page.locator('form button').first().click(); // undo
   await look('undone');
-  await page.goto(job.url + '/nowhere');
+  await page.goto(url + '/nowhere');
   await look('not-found');
+  await context.close();
+  await judges.close();
+}
+
+(async () => {
+  const browser = await launch();
+  const known = new Set();
+  for (const job of lives) {
+    await live(browser, job, !known.has(job.language));
+    known.add(job.language);
+  }
   await browser.close();
   console.log('done');
   process.exit(0);
