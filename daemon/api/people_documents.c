@@ -1,10 +1,13 @@
 #include "api/people_documents.h"
 
+#include <errno.h>
+
 #include "api/call.h"
 #include "api/json_of.h"
 #include "conf/conf.h"
 #include "mail/attributes.h"
 #include "mail/tags.h"
+#include "store/dossier.h"
 
 static json_t *attributes_document(const char *attributes) {
     json_t *o = json_object();
@@ -82,4 +85,32 @@ json_t *people_record(const struct call *c, const struct member_record *m) {
     (void)json_object_set_new(o, "subscriptions", subscriptions);
     (void)json_object_set_new(o, "record", record);
     return o;
+}
+
+struct signing_up {
+    const struct call *call;
+    json_t *to; /* an array */
+};
+
+static int add_sign_up(void *user, const struct dossier_sign_up *s) {
+    const struct signing_up *u = user;
+    const char *list = s->list || !u->call->rights.all ? people_list(u->call, s->list) : "";
+    if (!list)
+        return 0;
+    json_t *o = json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s}", "list", list, "address", s->address, "language",
+                          s->language, "given_name", s->given_name, "family_name", s->family_name, "source", s->source,
+                          "version", s->version, "wording", s->wording);
+    if (!o)
+        return -ENOMEM;
+    json_set_moment(o, "at", s->at_usec);
+    json_set_moment(o, "expires", s->expires_usec);
+    return json_array_append_new(u->to, o) < 0 ? -ENOMEM : 0;
+}
+
+json_t *people_sign_ups(const struct call *c, struct db *db, const char *address_key, int64_t subscriber) {
+    struct signing_up u = {c, json_array()};
+    if (u.to && dossier_sign_ups(db, address_key, subscriber, add_sign_up, &u) == 0)
+        return u.to;
+    json_decref(u.to);
+    return NULL;
 }

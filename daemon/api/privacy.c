@@ -89,6 +89,7 @@ static int add_address(struct call *c, struct db *db, const char *key) {
 
 static bool holds_anything(const json_t *document) {
     return json_array_size(json_object_get(document, "notices")) ||
+           json_array_size(json_object_get(document, "sign_ups")) ||
            json_is_object(json_object_get(document, "suppression")) ||
            json_is_object(json_object_get(document, "erased"));
 }
@@ -114,12 +115,15 @@ static int step_export(struct store_job *job, struct db *db) {
     bool found = r == 0;
     if (r < 0 && r != -ENOENT)
         return r;
-    if (!c->rights.all && (!found || !people_may_see(c, &m)))
-        return nobody(&job->why);
     c->result = json_pack("{s:i, s:n}", "format", EXPORT_FORMAT, "person");
     if (!c->result || address_parse_mailbox(view_of(c->argument), &a, NULL) != ADDRESS_OK)
         return -ENOMEM; /* it was read once already */
     json_set_moment(c->result, "made", clock_now_usec());
+    found = found && people_may_see(c, &m);
+    json_t *sign_ups = people_sign_ups(c, db, a.key, found ? m.person.id : 0);
+    if (!sign_ups)
+        return -EIO;
+    (void)json_object_set_new(c->result, "sign_ups", sign_ups);
     r = found ? add_person(c, db, &m) : 0;
     if (r == 0 && c->rights.all)
         r = add_address(c, db, a.key);

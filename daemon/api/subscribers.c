@@ -11,6 +11,7 @@
 #include "api/route.h"
 #include "base/clock.h"
 #include "conf/conf.h"
+#include "mail/address.h"
 #include "mail/tags.h"
 #include "people/member.h"
 
@@ -89,9 +90,32 @@ static int show(struct call *c, struct db *db, struct view address) {
     return r;
 }
 
+/* Nobody yet, but somebody asked to be: that is said, and where it stands. */
+static int say_sign_up(struct call *c, struct db *db, const char *address_key) {
+    json_t *waiting = people_sign_ups(c, db, address_key, 0), *first = json_array_get(waiting, 0);
+    if (first) {
+        (void)why_set(&c->job.why, -ENOENT,
+                      "nobody has this address yet: it was to join %s at %s, which is not confirmed",
+                      json_text(first, "list"), json_text(first, "at"));
+        why_todo(&c->job.why, "`rundbrief subscriber export` prints what is held until %s",
+                 json_text(first, "expires"));
+    }
+    json_decref(waiting);
+    return -ENOENT;
+}
+
 static int step_show(struct store_job *job, struct db *db) {
     struct call *c = (struct call *)job;
-    return show(c, db, view_of(c->argument));
+    struct address a;
+    int r = show(c, db, view_of(c->argument));
+    if (address_parse_mailbox(view_of(c->argument), &a, NULL) != ADDRESS_OK)
+        return r;
+    if (r == -ENOENT)
+        return say_sign_up(c, db, a.key);
+    json_t *waiting = r == 0 ? people_sign_ups(c, db, a.key, (int64_t)json_number(c->result, "id", 0)) : NULL;
+    if (r == 0 && (!waiting || json_object_set_new(c->result, "sign_ups", waiting) < 0))
+        return -ENOMEM;
+    return r;
 }
 
 void route_subscriber(struct call *c) {

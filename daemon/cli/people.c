@@ -268,6 +268,11 @@ static void print_record(FILE *out, const json_t *p) {
                       json_text(row, "since"));
         print_tags(out, json_object_get(row, "tags"));
     }
+    json_array_foreach(json_object_get(p, "sign_ups"), i, row) {
+        const char *list = json_text(row, "list");
+        (void)fprintf(out, "  %-20s waits    since %s, until it is confirmed\n", list[0] ? list : "(a new address)",
+                      json_text(row, "at"));
+    }
     (void)fputs("  record:\n", out);
     json_array_foreach(json_object_get(p, "record"), i, row) {
         (void)fprintf(out, "    %s  %s %s by %s", json_text(row, "at"), json_text(row, "list"), json_text(row, "what"),

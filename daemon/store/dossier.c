@@ -85,6 +85,35 @@ int dossier_imports(struct db *db, int64_t subscriber, dossier_on_import *on_row
     return r;
 }
 
+int dossier_sign_ups(struct db *db, const char *address_key, int64_t subscriber, dossier_on_sign_up *on_row,
+                     void *user) {
+    struct row *row = NULL;
+    int r = db_query(db,
+                     "SELECT list, at, expires, address, given_name, family_name, language, version, wording, source "
+                     "FROM sign_up WHERE address_key = ?1 OR (subscriber = ?2 AND ?2 <> 0) ORDER BY at, list",
+                     &row, "ti", address_key, subscriber);
+    while (r >= 0 && (r = db_next(row)) == 1) {
+        const struct dossier_sign_up one = {
+            .list = (uint32_t)row_int(row, 0),
+            .at_usec = row_int(row, 1),
+            .expires_usec = row_int(row, 2),
+            .address = row_text(row, 3),
+            .given_name = row_text(row, 4),
+            .family_name = row_text(row, 5),
+            .language = row_text(row, 6),
+            .version = row_text(row, 7),
+            .wording = row_text(row, 8),
+            .source = row_text(row, 9),
+        };
+        r = on_row(user, &one);
+        if (r != 0) {
+            db_end(row);
+            return r;
+        }
+    }
+    return r;
+}
+
 int dossier_notices(struct db *db, const char *address_key, dossier_on_notice *on_row, void *user) {
     struct row *row = NULL;
     int r = db_query(db,

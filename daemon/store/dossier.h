@@ -24,6 +24,17 @@ struct dossier_import {
 typedef int dossier_on_import(void *user, const struct dossier_import *row);
 int dossier_imports(struct db *db, int64_t subscriber, dossier_on_import *on_row, void *user);
 
+/* What waits to be confirmed by mail: asked for by the person, or by whoever typed the address in. */
+struct dossier_sign_up {
+    uint32_t list; /* to join; 0: to move the person's mails to the address */
+    int64_t at_usec, expires_usec;
+    const char *address, *given_name, *family_name, *language, *version, *wording, *source;
+};
+typedef int dossier_on_sign_up(void *user, const struct dossier_sign_up *row);
+/* subscriber 0: nobody has the address. */
+int dossier_sign_ups(struct db *db, const char *address_key, int64_t subscriber, dossier_on_sign_up *on_row,
+                     void *user);
+
 /* System mail to an address. */
 struct dossier_notice {
     int64_t announcement, created_usec, at_usec;

@@ -34,6 +34,8 @@ int erasure_person(struct db *db, int64_t subscriber) {
     if (r == 0)
         r = returned_erase(db, subscriber);
     if (r == 0)
+        r = db_run(db, "DELETE FROM sign_up WHERE subscriber = ?", NULL, "i", subscriber);
+    if (r == 0)
         r = db_run(db, "DELETE FROM consent WHERE subscriber = ?", NULL, "i", subscriber);
     if (r == 0)
         r = db_run(db,
