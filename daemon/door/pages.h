@@ -43,6 +43,8 @@ enum page_kind {
     PAGE_KINDS,
 };
 
+/* Hidden in a form. */
+enum { PAGE_FIELDS_MAX = 64 };
 struct page_field {
     const char *name, *value;
 };
@@ -63,14 +65,14 @@ struct page_input {
 
 struct page {
     enum page_kind kind;
-    const char *language;           /* of pages_language() */
-    const struct public_list *list; /* NULL: a text without its name, no footer */
-    const char *lists;              /* titles of all lists that are meant, where they are several; or NULL */
-    const char *root;               /* from the page to the door's root: "./", "../", "../../" … */
-    const struct release *release;  /* of PAGE_RELEASE */
-    const char *action;             /* where a form posts to, below the root */
-    const char *also;               /* of PAGE_DONE: where leaving all posts to */
-    struct page_field fields[3];    /* of the form; name NULL ends them */
+    const char *language;                      /* of pages_language() */
+    const struct public_list *list;            /* NULL: a text without its name, no footer */
+    const char *lists;                         /* titles of all lists that are meant, where they are several; or NULL */
+    const char *root;                          /* from the page to the door's root: "./", "../", "../../" … */
+    const struct release *release;             /* of PAGE_RELEASE */
+    const char *action;                        /* where a form posts to, below the root */
+    const char *also;                          /* of PAGE_DONE: where leaving all posts to */
+    struct page_field fields[PAGE_FIELDS_MAX]; /* of the form; name NULL ends them */
     struct page_input input;
     const struct page_choice *choices; /* of the preferences */
     size_t choice_count;

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/arena.h"
 #include "base/clock.h"
 #include "base/number.h"
 
@@ -55,15 +56,40 @@ static void answer_kind(struct web *w, struct http_request *r, unsigned status, 
     web_answer(w, r, status, &page);
 }
 
-/* What could not be written: the reader goes back and sends the form again, which we do not hold. */
-static void answer_not_stored(struct web *w, struct http_request *r, const struct public_list *list) {
+static void carry(struct http_request *r, const char *name, struct arena *arena, struct page *page, size_t *count) {
+    struct view v = http_form(r, name);
+    const char *value = v.len && *count < COUNT_OF(page->fields) ? arena_dup(arena, v) : NULL;
+    if (value)
+        page->fields[(*count)++] = (struct page_field){name, value};
+}
+
+/* What could not be written: the page holds the whole form, for the button that tries it again. */
+static void answer_not_stored(struct web *w, struct http_request *r, const struct public_list *own) {
+    static const char *const names[] = {"action", "address", "given-name", "family-name",
+                                        "agree",  "was",     "language",   "new-address"};
+    AUTOARENA struct arena arena = {0};
     struct path path;
-    AUTOBUF struct buf action = BUF_INIT(1024);
     path_read(http_path(r), &path);
-    struct page page = {.list = list, .action = buf_str(&action)};
-    buf_printf(&action, "c/%.*s", (int)path.token.len, path.token.ptr);
-    if (path.place == PATH_CONFIRM)
-        page.fields[0] = (struct page_field){"action", "confirm"};
+    AUTOBUF struct buf action = BUF_INIT(1024);
+    buf_puts(&action, path.place == PATH_SIGN_UP       ? "s/"
+                      : path.place == PATH_CONFIRM     ? "c/"
+                      : path.place == PATH_PREFERENCES ? "p/"
+                                                       : "l");
+    buf_add_view(&action, path.token);
+    if (path.language.len)
+        buf_printf(&action, "/%.*s", (int)path.language.len, path.language.ptr);
+    struct page page = {.list = own, .action = buf_str(&action)};
+    size_t count = 0;
+    for (size_t i = 0; i < COUNT_OF(names); i++)
+        carry(r, names[i], &arena, &page, &count);
+    const struct public_list *list;
+    for (size_t i = 0; path.place == PATH_PREFERENCES && (list = public_lists_at(web_lists(w), i)); i++) {
+        const char *name = arena_printf(&arena, "list-%u", list->id);
+        if (name)
+            carry(r, name, &arena, &page, &count);
+    }
+    if (arena_failed(&arena))
+        page.fields[0].name = NULL; /* half a form is none */
     web_answer_unavailable(w, r, &page);
 }
 
