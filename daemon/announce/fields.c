@@ -193,6 +193,12 @@ static struct value archive_map(const struct words *words, struct arena *a) {
     return map;
 }
 
+/* "" where nobody signs up by themselves. */
+static const char *sign_up_url(const struct conf_list *list, struct arena *a) {
+    bool open = list->open == CONF_YES && list->sender->public_url[0];
+    return open ? arena_printf(a, "%s/s/%s", list->sender->public_url, list->name) : "";
+}
+
 int fields_tree(const struct fields_given *g, struct arena *a, struct value *ret) {
     const struct draft *d = g->draft;
     struct value root = value_map(), url = value_map(), none = {.kind = VALUE_NULL};
@@ -202,7 +208,10 @@ int fields_tree(const struct fields_given *g, struct arena *a, struct value *ret
         if (names[i][0] != '@' && !strchr(names[i], '.'))
             (void)value_set(a, &root, names[i], value_field(i));
     (void)value_set(a, &url, "unsubscribe", value_field(FIELD_URL_UNSUBSCRIBE));
-    (void)value_set(a, &url, "preferences", value_field(FIELD_URL_PREFERENCES));
+    (void)value_set(a, &url, "preferences",
+                    g->list->sender->public_url[0] && !g->archive ? value_field(FIELD_URL_PREFERENCES)
+                                                                  : value_text(""));
+    set_text(a, &url, "sign_up", sign_up_url(g->list, a));
     (void)value_set(a, &url, "archive", g->has_page ? value_field(FIELD_URL_ARCHIVE) : value_text(""));
     (void)value_set(a, &root, "url", url);
     (void)value_set(a, &root, "attr", *g->attr);

@@ -38,6 +38,7 @@ static const struct kind {
     const char *title, *text, *plain, *more, *button;
     bool second;                         /* the button is not what most readers want */
     bool offers_link;                    /* a way on for whoever has no link */
+    bool offers_return;                  /* and to the form of an open list */
     const char *also_more, *also_button; /* a second form */
     const char *several;
 } kinds[PAGE_KINDS] = {
@@ -45,7 +46,8 @@ static const struct kind {
                   .text = "page.ask",
                   .plain = "page.ask-plain",
                   .button = "page.button",
-                  .several = "page.ask-several"},
+                  .several = "page.ask-several",
+                  .offers_return = true},
     [PAGE_DONE] = {.title = "page.done-title",
                    .text = "page.done",
                    .plain = "page.done-plain",
@@ -54,19 +56,21 @@ static const struct kind {
                    .second = true,
                    .also_more = "page.leave-all",
                    .also_button = "page.leave-all-button",
-                   .several = "page.done-several"},
+                   .several = "page.done-several",
+                   .offers_return = true},
     [PAGE_DONE_ALL] = {.title = "page.done-title",
                        .text = "page.done-all",
                        .more = "page.undo",
                        .button = "page.undo-button",
-                       .second = true},
+                       .second = true,
+                       .offers_return = true},
     [PAGE_UNDONE] = {.title = "page.undone-title",
                      .text = "page.undone",
                      .plain = "page.undone-plain",
                      .several = "page.undone-several"},
     [PAGE_UNDONE_ALL] = {.title = "page.undone-title", .text = "page.undone-all"},
-    [PAGE_LATE] = {.title = "page.late-title", .text = "page.late"},
-    [PAGE_TEST] = {.title = "page.test-title", .text = "page.test"},
+    [PAGE_LATE] = {.title = "page.late-title", .text = "page.late", .offers_return = true},
+    [PAGE_TEST] = {.title = "page.test-title", .text = "page.test", .offers_return = true},
     [PAGE_INVALID] = {.title = "page.invalid-title", .text = "page.invalid", .offers_link = true},
     [PAGE_UNAVAILABLE] = {.title = "page.unavailable-title", .text = "page.unavailable", .button = "page.retry-button"},
     [PAGE_NOT_FOUND] = {.title = "page.not-found-title", .text = "page.not-found", .offers_link = true},
@@ -221,7 +225,7 @@ bool pages_shows_logo(const struct public_list *list) {
 }
 
 /* link: whether it leads on to whoever has no link. */
-static struct value footer_of(const struct page *page, bool link, struct arena *arena) {
+static struct value footer_of(const struct page *page, const struct words *words, bool link, struct arena *arena) {
     static const struct public_list nobody = {.organisation = "", .imprint_url = "", .privacy_url = ""};
     const struct public_list *list = page->list ? page->list : &nobody;
     struct value footer = value_map();
@@ -231,6 +235,10 @@ static struct value footer_of(const struct page *page, bool link, struct arena *
     set(arena, &footer, "imprint_url", value_text(list->imprint_url));
     set(arena, &footer, "privacy_url", value_text(list->privacy_url));
     set(arena, &footer, "link_url", link ? below_root(page, "l", arena) : value_text(""));
+    bool opens = list->open && kinds[page->kind].offers_return;
+    const char *form = opens ? arena_printf(arena, "s/%s", list->name) : NULL;
+    set(arena, &footer, "sign_up_url", form ? below_root(page, form, arena) : value_text(""));
+    set(arena, &footer, "sign_up", opens ? say(words, "page.sign-up-title", page, arena) : value_text(""));
     return footer;
 }
 
@@ -287,7 +295,7 @@ static struct value tree_of(const struct pages *p, const struct language *langua
     set(arena, &root, "ask_link", page->kind == PAGE_LINK ? input : none);
     set(arena, &root, "preferences", page->kind == PAGE_PREFERENCES ? input : none);
     set(arena, &root, "logo", logo_of(page->list, arena));
-    set(arena, &root, "footer", footer_of(page, kind->offers_link || page->list, arena));
+    set(arena, &root, "footer", footer_of(page, words, kind->offers_link || page->list, arena));
     set(arena, &root, "words", all);
     return root;
 }
@@ -339,6 +347,7 @@ static int try_every_page(const struct pages *p, const struct language *language
                                      .logo = "https://trial.invalid/logo.png",
                                      .colour = "#123456",
                                      .sender = "trial",
+                                     .open = true,
                                      .title_count = 1};
     static const struct page_choice choice = {.id = 1, .title = "Trial", .on = true};
     AUTOBUF struct buf to = BUF_INIT(PAGE_MAX_BYTES);
