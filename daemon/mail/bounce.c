@@ -177,7 +177,8 @@ static bool is_sent_by_mailer(const struct record *r) {
 
 static bool is_from_nobody(const struct record *r) {
     struct view from = view_trim(record_field(r, "from"));
-    return from.len == 0 || view_eq_str(from, "<>");
+    /* Reports have a null return path (RFC 5321 §4.5.5). */
+    return from.len == 0 || view_eq_str(from, "<>") || view_eq_str(view_trim(record_field(r, "return-path")), "<>");
 }
 
 /* ---- the fields of reports ---- */

@@ -28,6 +28,11 @@ int bounce_phrase(struct view folded, bool of_recipient);
 /* The same with words that say little, for where neither those nor a status code said more. */
 int bounce_weak_phrase(struct view folded, bool of_recipient);
 
+/* The same for things and states that stand beside each other (bounce_combinations.c). */
+int bounce_combination(struct view folded, bool of_recipient);
+/* Whether a reply may mean what its status code says: one that calls people gone must speak of them, if it says anything. */
+bool bounce_fits_status(struct view folded, enum bounce_reason reason);
+
 /* Reports in a text that is none of RFC 3464. said: what comes with it (known recipients). Appends to *ret. */
 void bounce_read_text(const struct record *record, struct view text, bool sure, struct bounce *ret);
 /* The text before the returned message, whose beginning is in *ret_returned. */

@@ -350,6 +350,24 @@ static int by_phrase(const struct bounce_said *said, struct view text, enum boun
     return refine(said, phrase(buf_view(&folded), !early), command, status);
 }
 
+/* What the status code says, if the reply that was given does not speak of something else. */
+static int by_status(const struct bounce_said *said, struct view status) {
+    AUTOBUF struct buf folded = BUF_INIT(4 * SAID_MAX_BYTES), reply = BUF_INIT(SAID_MAX_BYTES);
+    int reason = reason_of_status(status);
+    struct view rest = view_slice(said->diagnostic, 0, SAID_MAX_BYTES), address;
+    if (reason != R(USER_UNKNOWN) && reason != R(HOST_UNKNOWN))
+        return reason;
+    for (size_t at = 0, from = 0; from < rest.len; from = at) { /* addresses say nothing */
+        bool more = bounce_next_address(rest, &at, &address);
+        size_t to = more ? (size_t)(address.ptr - rest.ptr) : rest.len;
+        buf_add_view(&reply, view_slice(rest, from, to));
+        if (!more)
+            break;
+    }
+    bounce_fold(buf_view(&reply), &folded);
+    return bounce_fits_status(buf_view(&folded), (enum bounce_reason)reason) ? reason : -1;
+}
+
 static enum bounce_command command_of(const struct bounce_said *said) {
     const struct view texts[] = {said->diagnostic, said->segment, said->whole, said->transcript};
     for (size_t i = 0; i < COUNT_OF(texts); i++) {
@@ -373,6 +391,13 @@ static struct view best_status(const struct bounce_said *said) {
     return status_in(said->whole);
 }
 
+/* By the reply that was given, or else by the status. */
+static bool is_temporary(struct view diagnostic, struct view status) {
+    struct view v = view_trim(diagnostic);
+    bool replied = v.len > 3 && is_digit(v.ptr[1]) && is_digit(v.ptr[2]) && strchr(" -", v.ptr[3]);
+    return (status.len && status.ptr[0] == '4') || (replied && v.ptr[0] == '4');
+}
+
 void bounce_judge(const struct bounce_said *said, struct bounce_report *report) {
     struct view status = best_status(said);
     enum bounce_command command = command_of(said);
@@ -385,20 +410,22 @@ void bounce_judge(const struct bounce_said *said, struct bounce_report *report) 
     int reason = -1;
     for (size_t i = 0; reason < 0 && i < COUNT_OF(texts); i++) {
         if (i == 2 && !is_vague(status))
-            reason = reason_of_status(status);
+            reason = by_status(said, status);
         if (reason < 0)
             reason = by_phrase(said, texts[i], command, status, bounce_phrase);
+        if (reason < 0 && i < 2) /* a whole text is for people, and speaks of much */
+            reason = by_phrase(said, texts[i], command, status, bounce_combination);
     }
     for (size_t i = 0; reason < 0 && i < COUNT_OF(texts); i++)
         reason = by_phrase(said, texts[i], command, status, bounce_weak_phrase);
     if (reason < 0)
         reason = reason_of_code(said->diagnostic);
     if (reason < 0 && status.len)
-        reason = reason_of_status(status);
+        reason = by_status(said, status);
     if (early && (reason == R(USER_UNKNOWN) || reason == R(HOST_UNKNOWN)))
         reason = R(REJECTED);
     /* What is temporary is never the end of an address, whatever is said. */
-    if (reason == R(USER_UNKNOWN) && status.len && status.ptr[0] == '4')
+    if (reason == R(USER_UNKNOWN) && is_temporary(said->diagnostic, status))
         reason = R(ON_HOLD);
     bounce_set_reason(report, reason < 0 ? R(UNDEFINED) : (enum bounce_reason)reason);
 }
