@@ -98,9 +98,11 @@ static int tell(struct request_act *a, const char *key, const char *a1, const ch
     return inform_alert(&i, key, a1, a2);
 }
 
-/* At most once a day for each destination. */
+/* At most once a day of each kind for each destination. */
 static int tell_of_destination(struct request_act *a, const char *key, const char *domain, const char *said) {
-    int r = returned_tell(a->db, domain, a->now_usec);
+    char about[320];
+    (void)snprintf(about, sizeof about, "%s %s", domain, key); /* a domain fits */
+    int r = returned_tell(a->db, about, a->now_usec);
     return r <= 0 ? r : tell(a, key, domain, said);
 }
 
@@ -195,7 +197,7 @@ static int follow(struct request_act *a, const struct request *q, const struct a
         return action == BOUNCE_SLOW ? 0 : tell_of_destination(a, "alert-destination-paused", who->domain, said);
     case BOUNCE_STOP:
         *ret_result = "told";
-        return tell_of_destination(a, "alert-destination-paused", who->domain, said);
+        return tell_of_destination(a, "alert-sender-refused", who->domain, said);
     case BOUNCE_HOLD: return hold(a, who, said, ret_result);
     }
     return 0;

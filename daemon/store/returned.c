@@ -233,13 +233,13 @@ int returned_each_held(struct db *db, returned_on_held *on_held, void *user) {
 
 /* ---- what is told, and counted ---- */
 
-int returned_tell(struct db *db, const char *domain, int64_t now_usec) {
+int returned_tell(struct db *db, const char *about, int64_t now_usec) {
     int64_t changed = 0;
     int r =
         db_run(db,
                "INSERT INTO returned_told VALUES (?1, ?2) ON CONFLICT (domain) DO UPDATE SET at = ?2 WHERE at <= ?2 "
                "- ?3",
-               &changed, "tii", domain, now_usec, USEC_PER_DAY);
+               &changed, "tii", about, now_usec, USEC_PER_DAY);
     return r < 0 ? r : changed > 0;
 }
 

@@ -51,8 +51,8 @@ int returned_let_go(struct db *db, const char *domain, bool forget, int64_t now_
 typedef int returned_on_held(void *user, int64_t announcement, const char *domain, int64_t hard, int64_t since_usec);
 int returned_each_held(struct db *db, returned_on_held *on_held, void *user);
 
-/* Whether the admin is to be told of the destination: not if that was less than a day ago. 1, 0. */
-int returned_tell(struct db *db, const char *domain, int64_t now_usec);
+/* Whether the admin is to be told of this (a destination and what of it): not if that was less than a day ago. 1, 0. */
+int returned_tell(struct db *db, const char *about, int64_t now_usec);
 
 int returned_count(struct db *db, const char *kind);
 typedef void returned_on_count(void *user, const char *kind, uint64_t count);
