@@ -267,6 +267,14 @@ void call_finish(struct call *c, int result) {
         call_free(c);
 }
 
+bool call_go_on(struct call *c) {
+    c->in_store = false;
+    bool goes_on = c->http;
+    if (!goes_on)
+        call_free(c);
+    return goes_on;
+}
+
 static void on_done(struct store_job *job, int result) {
     call_finish((struct call *)job, result);
 }

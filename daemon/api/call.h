@@ -35,6 +35,8 @@ void call_run_with(struct call *c, enum store_lane lane, int (*step)(struct stor
                    void (*done)(struct store_job *, int));
 /* From an own done: answers as call_run() does, unless answered already. */
 void call_finish(struct call *c, int result);
+/* From an own done that answers later: false where the client has gone meanwhile, and with it the call. */
+bool call_go_on(struct call *c);
 
 /* The status that tells a negative errno. */
 unsigned call_status_of(int error);

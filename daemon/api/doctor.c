@@ -30,7 +30,7 @@ static const int64_t requests_wait_usec = 5 * USEC_PER_MIN;
 struct doctor {
     struct call *call;
     struct checkup checkup;
-    json_t *rows;
+    json_t *rows, *sources;
     struct connector *connector;
     struct relay_check *relays[CONF_RELAYS_MAX];
     struct copying *copying;
@@ -44,6 +44,7 @@ static void doctor_free(void *state) {
     (void)connector_free(d->connector);
     (void)copying_free(d->copying);
     json_decref(d->rows);
+    json_decref(d->sources);
     free(d);
 }
 
@@ -182,6 +183,50 @@ static void look_at_store(struct doctor *d, bool quick) {
                     why.todo, "%s", why.what);
 }
 
+/* ---- files that lists follow ---- */
+
+/* What the daemon saw when it looked last, which is at each change: the file may lie on a mount that does not answer. */
+static void say_source(struct doctor *d, const json_t *source) {
+    const char *state = json_text(source, "state"), *list = json_text(source, "list"),
+               *taken = json_text(source, "taken");
+    char about[PATH_MAX + 128], todo[256];
+    (void)snprintf(about, sizeof about, "list %.80s, %s", list, json_text(source, "file")); /* fits */
+    if (strcmp(state, "broken") == 0)
+        checkup_say(
+            &d->checkup, CHECKUP_WRONG, "sources", about,
+            "Who joined or left there is not followed: the list stays as it is",
+            "Mend the file or the way to it, or take source out of the list's section; it is looked at again by itself",
+            "%s", json_text(source, "why"));
+    else if (strcmp(state, "waits") == 0) {
+        (void)snprintf(todo, sizeof todo, "If that is meant, run: rundbrief import --accept %.80s", list); /* fits */
+        checkup_say(&d->checkup, CHECKUP_WARNING, "sources", about, "Nothing of the file is followed until then", todo,
+                    "its content would remove %lld of %lld people, and waits",
+                    (long long)json_number(source, "would_remove", 0), (long long)json_number(source, "of", 0));
+    } else if (strcmp(state, "unread") == 0)
+        checkup_say(&d->checkup, CHECKUP_WARNING, "sources", about, "Nobody of it is on the list yet",
+                    "Look again in a minute; a file that is being written is left alone until it rests",
+                    "has not been read yet");
+    else
+        checkup_say(&d->checkup, CHECKUP_OK, "sources", about, "", "", "is followed; its content was taken over on %s",
+                    taken);
+}
+
+static void look_at_sources(struct doctor *d, int result) {
+    size_t i;
+    json_t *source;
+    if (result < 0)
+        checkup_say(&d->checkup, CHECKUP_WARNING, "sources", "", "Whether the files are followed was not seen",
+                    "Try again later", "the store does not say how the lists follow their files: %s",
+                    store_reason(result));
+    json_array_foreach(d->sources, i, source) say_source(d, source);
+}
+
+static int step_sources(struct store_job *job, struct db *db) {
+    struct call *c = (struct call *)job;
+    struct doctor *d = c->state;
+    return lists_add_sources(c, db, d->sources);
+}
+
 /* ---- relays ---- */
 
 static bool is_local(const struct conf_relay *relay) {
@@ -235,28 +280,38 @@ static void look_at_relays(struct doctor *d) {
                     "there is none");
 }
 
+static void on_sources(struct store_job *job, int result) {
+    struct call *c = (struct call *)job;
+    struct doctor *d = c->state;
+    if (!call_go_on(c))
+        return;
+    look_around(d);
+    look_at_requests(d);
+    look_at_sources(d, result);
+    look_at_store(d, call_flag(c, "quick"));
+    look_at_relays(d);
+    if (d->waiting == 0)
+        answer(d);
+}
+
 void route_doctor(struct call *c) {
     if (!c->rights.all) {
         call_refuse(c, 403, "this looks at everything, and so is for admins", "Ask root or a member of [daemon] group");
         return;
     }
     struct doctor *d = calloc(1, sizeof *d);
-    json_t *rows = json_array();
-    if (!d || !rows) {
+    json_t *rows = json_array(), *sources = json_array();
+    if (!d || !rows || !sources) {
         json_decref(rows);
+        json_decref(sources);
         free(d);
         call_refuse(c, 500, "out of memory", NULL);
         return;
     }
-    *d = (struct doctor){.call = c, .rows = rows};
+    *d = (struct doctor){.call = c, .rows = rows, .sources = sources};
     d->checkup = (struct checkup){.on_finding = on_finding, .user = d, .running = true};
     c->state = d;
     c->free_state = doctor_free;
     http_set_deadline(c->http, 0); /* a big store takes the time it takes; relays have their own */
-    look_around(d);
-    look_at_requests(d);
-    look_at_store(d, call_flag(c, "quick"));
-    look_at_relays(d);
-    if (d->waiting == 0)
-        answer(d);
+    call_run_with(c, STORE_NORMAL, step_sources, on_sources);
 }
