@@ -1,0 +1,309 @@
+/* The web door's requests about joining, as functions over the store: requests_join.c and requests_preferences.c, with the
+ * limits of asking.c and the mails of letters.c. */
+#include "conf_unit.h"
+#include "fixed_keys.h"
+#include "store_helper.h"
+
+#include "base/number.h"
+#include "people/asking.h"
+#include "people/joining.h"
+#include "people/requests_act.h"
+#include "store/consent.h"
+#include "store/subscription.h"
+#include "store/suppression.h"
+#include "trust/token.h"
+
+#define NOW (20000 * USEC_PER_DAY)
+#define MINUTE (60 * INT64_C(1000000))
+enum { OPEN = 7, ALSO_OPEN = 8, CLOSED = 9, OTHERS = 10 };
+
+struct joined {
+    struct fixture *f;
+    struct keyring *keys;
+    struct conf *conf;
+    struct request_act act;
+};
+
+static int open_all(void **state) {
+    void *f;
+    if (fixture_setup(&f) < 0)
+        return -1;
+    struct joined *j = calloc(1, sizeof *j);
+    j->f = f;
+    j->keys = fixed_keys();
+    AUTOFREE char *here = realpath("templates", NULL);
+    AUTOBUF struct buf text = BUF_INIT(1 << 16);
+    buf_printf(&text,
+               "[daemon]\ntemplates = %s\n" MINIMAL
+               "[sender other]\nname = Other\naddress = news@other.example\npublic-url = https://other.example\n"
+               "[web]\nsign-ups-source = 4/h\nsign-ups-list = 5/h\n"
+               "[list workshops]\nsender = office\ntitle = Workshops\nlanguages = de\nopen = yes\n"
+               "[list news]\nsender = office\ntitle = News\nlanguages = de\nopen = yes\n"
+               "[list board]\nsender = office\ntitle = Board\nlanguages = de\n"
+               "[list others]\nsender = other\ntitle = Others\nlanguages = de\nopen = yes\n",
+               here ? here : "");
+    j->conf = conf_unit_read(buf_view(&text), NULL);
+    for (size_t i = 0; i < j->conf->list_count; i++)
+        j->conf->lists[i].id = OPEN + (uint32_t)i;
+    j->act = (struct request_act){.db = j->f->db, .keys = j->keys, .conf = j->conf, .now_usec = NOW, .at_usec = NOW};
+    *state = j;
+    return 0;
+}
+
+static int close_all(void **state) {
+    struct joined *j = *state;
+    void *f = j->f;
+    (void)conf_unref(j->conf);
+    j->keys = keyring_free(j->keys);
+    free(j);
+    return fixture_teardown(&f);
+}
+
+static const char *sign_up(struct joined *j, uint32_t list, const char *address, const char *source) {
+    char id[16];
+    const char *result = NULL;
+    (void)snprintf(id, sizeof id, "%u", list); /* fits */
+    static uint8_t number;
+    const struct request q = {.id = {++number},
+                              .at_usec = j->act.at_usec,
+                              .verb = REQUEST_SIGN_UP,
+                              .value = {[REQUEST_KEY_LIST] = view_of(id),
+                                        [REQUEST_KEY_ADDRESS] = view_of(address),
+                                        [REQUEST_KEY_LANGUAGE] = VIEW("de"),
+                                        [REQUEST_KEY_CONSENT] = VIEW("1"),
+                                        [REQUEST_KEY_WORDING] = VIEW("Ja"),
+                                        [REQUEST_KEY_SOURCE] = view_of(source)}};
+    int r = requests_sign_up(&j->act, &q, &result);
+    if (r < 0)
+        fail_msg("%s: %s", address, strerror(-r));
+    return result;
+}
+
+static int64_t count(struct joined *j, const char *sql) {
+    return fixture_int(j->f->db, sql);
+}
+
+/* The token in the last mail. */
+static const char *mailed(struct joined *j, const char *path) {
+    static char token[TOKEN_TEXT_MAX + 1];
+    struct row *row = NULL;
+    token[0] = '\0';
+    assert_int_equal(db_query(j->f->db, "SELECT message FROM notice ORDER BY id DESC LIMIT 1", &row, ""), 0);
+    assert_int_equal(db_next(row), 1);
+    struct view v = row_view(row, 0);
+    AUTOBUF struct buf text = BUF_INIT(1 << 20);
+    /* Quoted-printable: soft line ends are taken out. */
+    for (size_t i = 0; i < v.len; i++)
+        if (v.ptr[i] == '=' && i + 2 < v.len && v.ptr[i + 1] == '\r')
+            i += 2;
+        else
+            buf_putc(&text, v.ptr[i]);
+    db_end(row);
+    const char *at = strstr(buf_str(&text), path);
+    assert_non_null(at);
+    at += strlen(path);
+    (void)snprintf(token, sizeof token, "%.*s",
+                   (int)strspn(at, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"),
+                   at); /* a longer one is none */
+    return token;
+}
+
+static const char *confirm(struct joined *j, const char *token) {
+    const char *result = NULL;
+    const struct request q = {
+        .id = {2}, .at_usec = j->act.at_usec, .verb = REQUEST_CONFIRM, .value = {[REQUEST_KEY_TOKEN] = view_of(token)}};
+    assert_int_equal(requests_confirm(&j->act, &q, &result), 0);
+    return result;
+}
+
+static void who_may_ask_for_what(void **state) {
+    struct joined *j = *state;
+    (void)fixture_member(j->f->db, OPEN, 1, "de", 1);
+    static const char *const reasons[] = {"complaint", "command", "hard-bounce"};
+    for (size_t i = 0; i < COUNT_OF(reasons); i++) {
+        char key[64];
+        (void)snprintf(key, sizeof key, "s%zu@town.example", i); /* fits */
+        assert_int_equal(db_run(j->f->db,
+                                "INSERT INTO suppression (address_key, reason, detail, since) VALUES (?, ?, '', 1)",
+                                NULL, "tt", key, reasons[i]),
+                         0);
+    }
+    static const struct {
+        uint32_t list;
+        const char *address, *want;
+        int mails;
+    } cases[] = {
+        {OPEN, "new@town.example", "asked", 1},        {CLOSED, "new2@town.example", REQUEST_REFUSED, 0},
+        {99, "new2@town.example", REQUEST_REFUSED, 0}, {OPEN, "no address", "nothing", 0},
+        {OPEN, "person1@town.example", "reminded", 1}, {ALSO_OPEN, "person1@town.example", "asked", 1},
+        {OPEN, "s0@town.example", "blocked", 0},       {OPEN, "s1@town.example", "blocked", 0},
+        {OPEN, "s2@town.example", "asked", 1}, /* what came back may live again */
+    };
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        int64_t before = count(j, "SELECT count(*) FROM notice");
+        const char *result = sign_up(j, cases[i].list, cases[i].address, "");
+        if (strcmp(result, cases[i].want) != 0 || count(j, "SELECT count(*) FROM notice") - before != cases[i].mails)
+            fail_msg("case %zu: %s", i, result);
+    }
+    assert_int_equal(count(j, "SELECT count(*) FROM subscriber"), 1);
+}
+
+static void limits_hold(void **state) {
+    struct joined *j = *state;
+    static const struct {
+        int64_t minute;
+        uint32_t list;
+        const char *address, *source, *want;
+        int64_t waits; /* minutes until the mail goes */
+    } cases[] = {
+        /* one address: one confirmation for a list in an hour, ten minutes between mails, three in a day */
+        {0, OPEN, "a@town.example", "", "asked", 0},
+        {1, OPEN, "A@town.example", "", "limited", 0},
+        {1, ALSO_OPEN, "a@town.example", "", "asked", 9},
+        {60, OPEN, "a@town.example", "", "asked", 0},
+        {125, ALSO_OPEN, "a@town.example", "", "limited", 0},
+        {24 * 60 + 1, ALSO_OPEN, "a@town.example", "", "asked", 0},
+        /* one network: four in an hour */
+        {3000, OPEN, "b1@town.example", "192.0.2.1", "asked", 0},
+        {3000, OPEN, "b2@town.example", "192.0.2.2", "asked", 0},
+        {3000, ALSO_OPEN, "b3@town.example", "192.0.2.3", "asked", 0},
+        {3000, ALSO_OPEN, "b4@town.example", "192.0.2.4", "asked", 0},
+        {3001, ALSO_OPEN, "b5@town.example", "192.0.2.5", "limited", 0},
+        {3001, ALSO_OPEN, "b6@town.example", "192.0.3.5", "asked", 0},
+        {3061, ALSO_OPEN, "b5@town.example", "192.0.2.5", "asked", 0},
+        /* one list: five in an hour */
+        {5000, OTHERS, "c1@town.example", "198.51.100.1", "asked", 0},
+        {5000, OTHERS, "c2@town.example", "2001:db8:1::1", "asked", 0},
+        {5000, OTHERS, "c3@town.example", "2001:db8:2::1", "asked", 0},
+        {5000, OTHERS, "c4@town.example", "2001:db8:3::1", "asked", 0},
+        {5000, OTHERS, "c5@town.example", "2001:db8:4::1", "asked", 0},
+        {5001, OTHERS, "c6@town.example", "2001:db8:5::1", "limited", 0},
+        {5001, OPEN, "c6@town.example", "2001:db8:5::1", "asked", 0},
+        {5061, OTHERS, "c6@town.example", "2001:db8:5::1", "asked", 0},
+    };
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        j->act.now_usec = j->act.at_usec = NOW + cases[i].minute * MINUTE;
+        const char *result = sign_up(j, cases[i].list, cases[i].address, cases[i].source);
+        int64_t waits = strcmp(result, "asked") == 0
+                            ? (count(j, "SELECT due FROM asked ORDER BY id DESC LIMIT 1") - j->act.now_usec) / MINUTE
+                            : 0;
+        if (strcmp(result, cases[i].want) != 0 || waits != cases[i].waits)
+            fail_msg("case %zu: %s, waits %lld minutes", i, result, (long long)waits);
+    }
+}
+
+static void who_confirms_joins_once(void **state) {
+    struct joined *j = *state;
+    char token[TOKEN_TEXT_MAX + 1], other[TOKEN_TEXT_MAX + 1];
+    assert_string_equal(sign_up(j, OPEN, "Vera@town.example", "192.0.2.1"), "asked");
+    (void)snprintf(token, sizeof token, "%s", mailed(j, "/c/")); /* fits: the same size */
+    assert_int_equal(count(j, "SELECT count(*) FROM subscriber"), 0);
+    assert_string_equal(confirm(j, "x"), REQUEST_REFUSED);
+    assert_string_equal(confirm(j, token), "confirmed");
+    assert_int_equal(count(j, "SELECT state FROM subscription WHERE list = 7"), SUBSCRIPTION_ACTIVE);
+    assert_int_equal(count(j, "SELECT count(*) FROM consent WHERE what IN ('asked', 'subscribed')"), 2);
+    assert_string_equal(confirm(j, token), "nothing");
+    /* Too late is never. */
+    assert_string_equal(sign_up(j, ALSO_OPEN, "late@town.example", ""), "asked");
+    (void)snprintf(other, sizeof other, "%s", mailed(j, "/c/")); /* fits: the same size */
+    j->act.at_usec += 8 * USEC_PER_DAY;
+    assert_string_equal(confirm(j, other), "nothing");
+    assert_int_equal(count(j, "SELECT count(*) FROM subscriber"), 1);
+}
+
+static void a_block_counts_when_it_is_confirmed(void **state) {
+    struct joined *j = *state;
+    assert_string_equal(sign_up(j, OPEN, "vera@town.example", ""), "asked");
+    assert_int_equal(db_run(j->f->db,
+                            "INSERT INTO suppression (address_key, reason, detail, since) VALUES "
+                            "('vera@town.example', 'complaint', '', 1)",
+                            NULL, ""),
+                     0);
+    assert_string_equal(confirm(j, mailed(j, "/c/")), "nothing");
+    assert_int_equal(count(j, "SELECT count(*) FROM subscriber"), 0);
+}
+
+static const char *prefer(struct joined *j, uint64_t person, struct request *q) {
+    AUTOBUF struct buf text = BUF_INIT(TOKEN_TEXT_MAX);
+    struct token t = {.purpose = TOKEN_RECIPIENT, .list = OPEN, .subscriber = person};
+    const char *result = NULL;
+    assert_int_equal(token_sign(j->keys, &t, &text), 0);
+    q->verb = REQUEST_PREFERENCES;
+    q->value[REQUEST_KEY_TOKEN] = buf_view(&text);
+    assert_int_equal(requests_preferences(&j->act, q, &result), 0);
+    return result;
+}
+
+static void preferences_reach_the_senders_lists_alone(void **state) {
+    struct joined *j = *state;
+    int64_t person = fixture_member(j->f->db, OPEN, 1, "de", 1);
+    (void)fixture_member(j->f->db, OPEN, 2, "de", 1);
+    assert_int_equal(db_run(j->f->db, "INSERT INTO subscription (list, subscriber, state, since) VALUES (10, ?, 2, 1)",
+                            NULL, "i", person),
+                     0);
+    static const struct {
+        const char *leave, *join, *language, *address, *want;
+    } cases[] = {
+        {"10", "", "", "", "nothing"},                   /* another sender's */
+        {"", "9", "", "", "nothing"},                    /* not open */
+        {"", "10", "", "", "nothing"},                   /* another sender's */
+        {"", "7", "", "", "nothing"},                    /* on it already */
+        {"", "", "", "person2@town.example", "nothing"}, /* somebody's */
+        {"", "", "", "person1@town.example", "nothing"},
+        {"", "", "fr", "", "changed"},
+        {"", "", "fr", "", "nothing"},
+        {"", "8", "", "", "asked"},
+        {"", "", "", "new@town.example", "asked"},
+        {"7", "", "", "", "changed"},
+        {"7", "", "", "", "nothing"},
+    };
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        struct request q = {.id = {(uint8_t)i}, .at_usec = NOW};
+        q.value[REQUEST_KEY_LEAVE] = view_of(cases[i].leave);
+        q.value[REQUEST_KEY_JOIN] = view_of(cases[i].join);
+        q.value[REQUEST_KEY_NEW_LANGUAGE] = view_of(cases[i].language);
+        q.value[REQUEST_KEY_NEW_ADDRESS] = view_of(cases[i].address);
+        const char *result = prefer(j, (uint64_t)person, &q);
+        if (strcmp(result, cases[i].want) != 0)
+            fail_msg("case %zu: %s", i, result);
+    }
+    assert_int_equal(count(j, "SELECT state FROM subscription WHERE list = 10"), SUBSCRIPTION_ACTIVE);
+    assert_string_equal(confirm(j, mailed(j, "/c/")), "confirmed");
+    assert_int_equal(count(j, "SELECT count(*) FROM subscriber WHERE address_key = 'new@town.example'"), 1);
+    struct request nobody = {.value = {[REQUEST_KEY_NEW_LANGUAGE] = VIEW("fr")}};
+    assert_string_equal(prefer(j, 99, &nobody), "nothing");
+}
+
+static void networks(void **state) {
+    (void)state;
+    static const struct {
+        const char *source, *want;
+    } cases[] = {
+        {"192.0.2.7", "192.0.2"},
+        {"2001:db8:1:2::3", "2001:0db8:0001"},
+        {"::1", "0000:0000:0000"},
+        {"unix", ""},
+        {"", ""},
+        {"192.0.2", ""},
+        {"2001:0db8:0000:0000:0000:0000:0000:0000:0000:0000:0000:0001", ""},
+    };
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        AUTOBUF struct buf to = BUF_INIT(64);
+        asking_network(view_of(cases[i].source), &to);
+        assert_string_equal(buf_str(&to), cases[i].want);
+    }
+}
+
+#define JOIN_TEST(name) cmocka_unit_test_setup_teardown(name, open_all, close_all)
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        JOIN_TEST(who_may_ask_for_what),
+        JOIN_TEST(limits_hold),
+        JOIN_TEST(who_confirms_joins_once),
+        JOIN_TEST(a_block_counts_when_it_is_confirmed),
+        JOIN_TEST(preferences_reach_the_senders_lists_alone),
+        cmocka_unit_test(networks),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
