@@ -124,19 +124,22 @@ static int suppress(struct request_act *a, const struct request *q, const struct
 
 /* The breaker, which may open now. *ret_held: it is open. */
 static int breaker(struct request_act *a, const struct about *who, const char *said, bool *ret_held) {
-    int64_t hard, size, held = 0;
+    int64_t held = 0;
+    struct returned_run run = {0};
     char counts[64];
-    int r = returned_run_add(a->db, who->announcement, who->domain, &hard, ret_held);
-    if (r < 0 || *ret_held || hard < RETURNS_HARD_MIN)
+    int r = returned_run_add(a->db, who->announcement, who->domain, &run);
+    *ret_held = run.held;
+    if (r < 0 || run.held || run.hard < RETURNS_HARD_MIN)
         return r;
-    r = returned_run_size(a->db, who->announcement, who->domain, &size);
-    if (r < 0 || hard * 100 <= size * RETURNS_HARD_PERCENT)
+    if (run.hard * 100 > run.size * RETURNS_HARD_PERCENT) /* by now it may be larger */
+        r = returned_run_size(a->db, who->announcement, who->domain, &run.size);
+    if (r < 0 || run.hard * 100 <= run.size * RETURNS_HARD_PERCENT)
         return r;
     *ret_held = true;
     r = returned_hold(a->db, who->announcement, who->domain, a->now_usec, &held);
     if (r < 0)
         return r;
-    (void)snprintf(counts, sizeof counts, "%lld / %lld: ", (long long)hard, (long long)size); /* fits */
+    (void)snprintf(counts, sizeof counts, "%lld / %lld: ", (long long)run.hard, (long long)run.size); /* fits */
     AUTOBUF struct buf text = BUF_INIT(SAID_MAX_BYTES + sizeof counts);
     buf_puts(&text, counts);
     buf_puts(&text, said);

@@ -11,6 +11,8 @@
 
 #include "base/banned.h"
 
+enum { PAGE = 500 };
+
 int returned_delivery(struct db *db, int64_t announcement, int64_t subscriber, struct returned_delivery *ret) {
     struct row *row = NULL;
     /* Delivered, refused later by somebody else, deferred after a first try, in doubt: it may have left us. */
@@ -103,7 +105,6 @@ int returned_forget_score(struct db *db, int64_t subscriber) {
 }
 
 int returned_forget_quiet(struct db *db, int64_t before_usec) {
-    enum { PAGE = 500 };
     int64_t changed = 0;
     int r =
         db_run(db,
@@ -115,36 +116,49 @@ int returned_forget_quiet(struct db *db, int64_t before_usec) {
 
 /* ---- the circuit breaker ---- */
 
-int returned_run_add(struct db *db, int64_t announcement, const char *domain, int64_t *ret_hard, bool *ret_held) {
-    int64_t held = 0;
+int returned_run_add(struct db *db, int64_t announcement, const char *domain, struct returned_run *ret) {
+    struct row *row = NULL;
     int r = db_run(db,
                    "INSERT INTO returned_run (announcement, domain, hard) VALUES (?, ?, 1) ON CONFLICT (announcement, "
                    "domain) DO UPDATE SET hard = hard + 1",
                    NULL, "it", announcement, domain);
-    *ret_hard = 0;
     if (r == 0)
-        r = db_get_int(db, "SELECT hard FROM returned_run WHERE announcement = ? AND domain = ?", ret_hard, "it",
-                       announcement, domain);
-    if (r >= 0)
-        r = db_get_int(db, "SELECT held FROM returned_run WHERE announcement = ? AND domain = ?", &held, "it",
-                       announcement, domain);
-    *ret_held = held != 0;
-    return r < 0 ? r : 0;
+        r = db_query(db, "SELECT hard, size, held FROM returned_run WHERE announcement = ? AND domain = ?", &row, "it",
+                     announcement, domain);
+    if (r < 0 || (r = db_next(row)) <= 0)
+        return r;
+    *ret = (struct returned_run){row_int(row, 0), row_int(row, 1), row_int(row, 2) != 0};
+    db_end(row);
+    return 0;
+}
+
+/* Of those tried, the first by subscriber: how many, and how many of them are at the destination. */
+static int look_at_tried(struct db *db, int64_t announcement, const char *domain, int64_t *ret_looked_at,
+                         int64_t *ret_found) {
+    struct row *row = NULL;
+    int r = db_query(db,
+                     "SELECT count(*), count(*) FILTER (WHERE substr(k, instr(k, '@') + 1) = ?) FROM (SELECT "
+                     "s.address_key AS k FROM delivery d LEFT JOIN subscriber s ON s.id = d.subscriber WHERE "
+                     "d.announcement = ? AND d.state IN (2, 3, 4, 5) LIMIT ?)",
+                     &row, "tid", domain, announcement, RETURNED_SAMPLE);
+    if (r < 0 || (r = db_next(row)) <= 0)
+        return r;
+    *ret_looked_at = row_int(row, 0);
+    *ret_found = row_int(row, 1);
+    db_end(row);
+    return 0;
 }
 
 int returned_run_size(struct db *db, int64_t announcement, const char *domain, int64_t *ret) {
-    int64_t found = 0, looked_at = 0, all = 0;
-    int r =
-        db_get_int(db,
-                   "SELECT count(*) FROM (SELECT s.address_key AS k FROM delivery d JOIN subscriber s ON s.id = "
-                   "d.subscriber WHERE d.announcement = ? AND d.state <> 6 LIMIT ?) WHERE substr(k, instr(k, '@') + "
-                   "1) = ?",
-                   &found, "idt", announcement, RETURNED_SAMPLE, domain);
-    if (r >= 0)
-        r = db_get_int(db, "SELECT total - left_out FROM announcement WHERE id = ?", &all, "i", announcement);
-    looked_at = all < RETURNED_SAMPLE ? all : RETURNED_SAMPLE;
-    *ret = looked_at > 0 ? found * all / looked_at : found;
-    return r < 0 ? r : 0;
+    int64_t found = 0, looked_at = 0, tried = 0;
+    int r = look_at_tried(db, announcement, domain, &looked_at, &found);
+    if (r == 0)
+        r = db_get_int(db, "SELECT total - left_out - pending FROM announcement WHERE id = ?", &tried, "i",
+                       announcement);
+    *ret = looked_at == RETURNED_SAMPLE && tried > looked_at ? found * tried / looked_at : found;
+    return r < 0 ? r
+                 : db_run(db, "UPDATE returned_run SET size = ? WHERE announcement = ? AND domain = ?", NULL, "iit",
+                          *ret, announcement, domain);
 }
 
 int returned_hold(struct db *db, int64_t announcement, const char *domain, int64_t now_usec, int64_t *ret_count) {
@@ -262,6 +276,21 @@ int returned_erase(struct db *db, int64_t subscriber) {
 }
 
 int returned_drop(struct db *db, int64_t announcement) {
-    int r = db_run(db, "DELETE FROM returned WHERE announcement = ?", NULL, "i", announcement);
-    return r < 0 ? r : db_run(db, "DELETE FROM returned_run WHERE announcement = ?", NULL, "i", announcement);
+    for (;;) {
+        int64_t reports = 0, runs = 0;
+        int r =
+            db_run(db,
+                   "DELETE FROM returned WHERE announcement = ?1 AND subscriber IN (SELECT subscriber FROM returned "
+                   "WHERE announcement = ?1 ORDER BY subscriber LIMIT ?2)",
+                   &reports, "id", announcement, PAGE);
+        if (r == 0)
+            r = db_run(db,
+                       "DELETE FROM returned_run WHERE announcement = ?1 AND domain IN (SELECT domain FROM "
+                       "returned_run WHERE announcement = ?1 ORDER BY domain LIMIT ?2)",
+                       &runs, "id", announcement, PAGE);
+        if (r < 0 || (reports < PAGE && runs < PAGE))
+            return r;
+        if (db_slice_over(db))
+            return STORE_MORE;
+    }
 }

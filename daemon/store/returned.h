@@ -36,10 +36,16 @@ int returned_forget_score(struct db *db, int64_t subscriber);
 /* Of all whose last is older. Some at a time: STORE_MORE. */
 int returned_forget_quiet(struct db *db, int64_t before_usec);
 
-/* One more hard one of a run at a destination. *ret_held: the breaker is open for it. */
-int returned_run_add(struct db *db, int64_t announcement, const char *domain, int64_t *ret_hard, bool *ret_held);
-/* How many of a run's recipients are at the destination: exact in a run of up to RETURNED_SAMPLE, else estimated from as
- * many. */
+/* A run at a destination. */
+struct returned_run {
+    int64_t hard;
+    int64_t size; /* as returned_run_size() last said, or 0 */
+    bool held;    /* the breaker is open for it */
+};
+/* One more hard one. */
+int returned_run_add(struct db *db, int64_t announcement, const char *domain, struct returned_run *ret);
+/* How many of those whom a run has tried to reach are at the destination: exact up to RETURNED_SAMPLE of them, else
+ * estimated from as many. Takes its time; it is kept with the run. */
 enum { RETURNED_SAMPLE = 20000 };
 int returned_run_size(struct db *db, int64_t announcement, const char *domain, int64_t *ret);
 /* The breaker opens: what was suppressed in this run at the destination is taken back and held. *ret_count of them. */
@@ -60,4 +66,5 @@ int returned_each_count(struct db *db, returned_on_count *on_count, void *user);
 
 /* A person is erased; an announcement's deliveries are. */
 int returned_erase(struct db *db, int64_t subscriber);
+/* STORE_MORE while some remains. */
 int returned_drop(struct db *db, int64_t announcement);

@@ -80,6 +80,7 @@ CREATE TABLE returned_run (
     announcement INTEGER NOT NULL,
     domain TEXT NOT NULL,
     hard INTEGER NOT NULL,
+    size INTEGER NOT NULL DEFAULT 0, -- how many of the run were at the destination, when that was last looked at
     held INTEGER NOT NULL DEFAULT 0, -- when the circuit breaker opened
     PRIMARY KEY (announcement, domain)
 ) STRICT, WITHOUT ROWID;

@@ -78,7 +78,7 @@ static void what_is_held_can_be_let_go(void **state) {
         .at_usec = 5, .class = "hard", .reason = "userunknown", .status = "5.1.1", .text = "no"};
     for (int forget = 0; forget < 2; forget++) {
         int64_t count = 0, people[2];
-        bool held = true;
+        struct returned_run run;
         char text[100] = "";
         const char *reason;
         char keys[2][64];
@@ -86,9 +86,9 @@ static void what_is_held_can_be_let_go(void **state) {
             people[i] = fixture_member(f->db, LIST, 10 * forget + i, "de", 10);
             (void)snprintf(keys[i], sizeof keys[i], "person%d@town.example", 10 * forget + i);
             assert_int_equal(returned_keep(f->db, RUN + forget, people[i], &hard), 1);
-            assert_int_equal(returned_run_add(f->db, RUN + forget, "town.example", &count, &held), 0);
-            assert_int_equal(count, i + 1);
-            assert_false(held);
+            assert_int_equal(returned_run_add(f->db, RUN + forget, "town.example", &run), 0);
+            assert_int_equal(run.hard, i + 1);
+            assert_false(run.held);
             assert_int_equal(suppression_set(f->db, keys[i], i ? "command" : "hard-bounce", "", 6), 0);
         }
         assert_int_equal(returned_hold(f->db, RUN + forget, "town.example", 9, &count), 0);
@@ -96,8 +96,8 @@ static void what_is_held_can_be_let_go(void **state) {
         /* What somebody said himself stays. */
         assert_int_equal(suppression_get(f->db, keys[0], &arena, &reason), 0);
         assert_int_equal(suppression_get(f->db, keys[1], &arena, &reason), 1);
-        assert_int_equal(returned_run_add(f->db, RUN + forget, "town.example", &count, &held), 0);
-        assert_true(held);
+        assert_int_equal(returned_run_add(f->db, RUN + forget, "town.example", &run), 0);
+        assert_true(run.held);
         assert_int_equal(returned_each_held(f->db, on_held, text), 0);
         assert_string_equal(text, forget ? "4 town.example 3" : "3 town.example 3");
         assert_int_equal(returned_let_go(f->db, "else.example", forget, 10, &count), -ENOENT);
@@ -108,8 +108,55 @@ static void what_is_held_can_be_let_go(void **state) {
     }
 }
 
+/* Of those tried, not of those it is for: most of them have nothing to come back yet. */
+static void a_run_is_as_large_as_it_has_gone(void **state) {
+    struct fixture *f = *state;
+    int64_t id = fixture_announcement(f->db, LIST, 100), size = 0;
+    struct returned_run run;
+    for (int i = 0; i < 50; i++) {
+        int64_t p = fixture_member(f->db, LIST, i, "de", 10);
+        assert_int_equal(db_run(f->db,
+                                "INSERT INTO delivery (announcement, subscriber, list, language, state) VALUES (?, ?, "
+                                "7, 'de', ?)",
+                                NULL, "iid", id, p, i < 40 ? 2 : 6),
+                         0);
+    }
+    assert_int_equal(db_run(f->db,
+                            "UPDATE announcement SET total = 1000000, pending = 999950, delivered = 40, left_out = 10 "
+                            "WHERE id = ?",
+                            NULL, "i", id),
+                     0);
+    assert_int_equal(returned_run_add(f->db, id, "town.example", &run), 0);
+    assert_int_equal(run.size, 0);
+    assert_int_equal(returned_run_size(f->db, id, "town.example", &size), 0);
+    assert_int_equal(size, 40);
+    assert_int_equal(returned_run_add(f->db, id, "town.example", &run), 0);
+    assert_int_equal(run.size, 40);
+    assert_int_equal(returned_run_size(f->db, id, "else.example", &size), 0);
+    assert_int_equal(size, 0);
+}
+
+static void many_reports_go_by_and_by(void **state) {
+    struct fixture *f = *state;
+    assert_int_equal(db_run(f->db,
+                            "WITH RECURSIVE n (i) AS (VALUES (1) UNION ALL SELECT i + 1 FROM n WHERE i < 2000) INSERT "
+                            "INTO returned (announcement, subscriber, at, class, reason) SELECT 3, i, 5, 'soft', 'x' "
+                            "FROM n",
+                            NULL, ""),
+                     0);
+    unsigned steps = 0;
+    db_slice_begin(f->db, 0);
+    while (returned_drop(f->db, RUN) == STORE_MORE)
+        steps++;
+    db_slice_begin(f->db, -1);
+    assert_true(steps > 1);
+    assert_int_equal(fixture_int(f->db, "SELECT count(*) FROM returned"), 0);
+}
+
 int main(void) {
-    const struct CMUnitTest tests[] = {FIXTURE_TEST(scores_grow_once_a_day_and_are_forgotten),
+    const struct CMUnitTest tests[] = {FIXTURE_TEST(a_run_is_as_large_as_it_has_gone),
+                                       FIXTURE_TEST(many_reports_go_by_and_by),
+                                       FIXTURE_TEST(scores_grow_once_a_day_and_are_forgotten),
                                        FIXTURE_TEST(the_worst_report_stays), FIXTURE_TEST(what_is_held_can_be_let_go)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
