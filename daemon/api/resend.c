@@ -115,7 +115,7 @@ static int step(struct store_job *job, struct db *db) {
     int64_t now = clock_now_usec();
     int r = s->begun ? 0 : begin(s, db, c);
     if (r == 0)
-        r = resend_step(db, &s->resend, now);
+        r = resend_step(db, &s->resend, now, &job->why);
     if (r != 0)
         return r;
     uint64_t total = 0;

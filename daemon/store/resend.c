@@ -173,7 +173,10 @@ static int look_at(struct db *db, struct resend *r, const struct exception *x, i
     return r->change && told.reason < RESEND_NOT_REFUSED ? again(db, r, x, now_usec) : 0;
 }
 
-int resend_step(struct db *db, struct resend *r, int64_t now_usec) {
+int resend_step(struct db *db, struct resend *r, int64_t now_usec, struct why *why) {
+    int begun = resend_begin(db, r->announcement, INT64_MAX, true, now_usec, why);
+    if (begun < 0)
+        return begun;
     for (;;) {
         struct exception items[PAGE];
         size_t count = 0;

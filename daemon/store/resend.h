@@ -54,8 +54,9 @@ struct resend {
     int64_t cursor;
 };
 /* STORE_MORE until all were looked at, a slice at a time. Those to be written to are deferred and due, in `change`, and
- * nothing of them happens before resend_begin(). */
-int resend_step(struct db *db, struct resend *r, int64_t now_usec);
+ * nothing of them happens before resend_begin(). -ESTALE, and why, where the announcement is done no more: somebody else
+ * was faster, or its rows went. */
+int resend_step(struct db *db, struct resend *r, int64_t now_usec, struct why *why);
 /* The announcement is sending again, until send_until_usec (0: as it was). -ESTALE, and why, where it is not done, its
  * rows are purged, or its time is over. With check alone nothing changes. */
 int resend_begin(struct db *db, int64_t announcement, int64_t send_until_usec, bool check, int64_t now_usec,

@@ -29,7 +29,7 @@ static int64_t over(struct fixture *f, int64_t subscriber, int state, int code, 
 
 static enum resend_reason reason_of(struct fixture *f, int64_t id, const int64_t *named) {
     struct resend r = {.announcement = id, .named = named, .named_count = named != NULL};
-    assert_int_equal(resend_step(f->db, &r, NOW), STORE_DONE);
+    assert_int_equal(resend_step(f->db, &r, NOW, &why), STORE_DONE);
     for (int i = 0; i < RESEND_REASONS; i++)
         if (r.counts[i])
             return (enum resend_reason)i;
@@ -90,12 +90,24 @@ static void only_what_is_over_and_has_time(void **state) {
     assert_int_equal(resend_begin(f->db, id, 0, true, NOW, &why), -ESTALE);
 }
 
+/* Of two at the same time one sends: the other must not touch what is on its way already. */
+static void only_while_it_is_done(void **state) {
+    struct fixture *f = *state;
+    int64_t subscriber = fixture_member(f->db, LIST, 1, "de", 1), id = over(f, subscriber, DELIVERY_IN_DOUBT, 0, "");
+    struct resend r = {.announcement = id, .change = true};
+    assert_int_equal(db_run(f->db, "UPDATE announcement SET state = 5", NULL, ""), 0);
+    assert_int_equal(resend_step(f->db, &r, NOW, &why), -ESTALE);
+    assert_int_equal(fixture_int(f->db, "SELECT state FROM delivery"), DELIVERY_IN_DOUBT);
+    assert_int_equal(db_run(f->db, "UPDATE announcement SET state = 7, purged = 1", NULL, ""), 0);
+    assert_int_equal(resend_step(f->db, &r, NOW, &why), -ESTALE);
+}
+
 static void counters_follow(void **state) {
     struct fixture *f = *state;
     int64_t subscriber = fixture_member(f->db, LIST, 1, "de", 1), id = over(f, subscriber, DELIVERY_IN_DOUBT, 0, "");
     assert_int_equal(db_run(f->db, "UPDATE announcement SET in_doubt = 1", NULL, ""), 0);
     struct resend r = {.announcement = id, .change = true};
-    assert_int_equal(resend_step(f->db, &r, NOW), STORE_DONE);
+    assert_int_equal(resend_step(f->db, &r, NOW, &why), STORE_DONE);
     assert_int_equal(tally_flush(f->db), 0);
     assert_int_equal(fixture_int(f->db, "SELECT deferred - in_doubt FROM announcement"), 1);
     assert_int_equal(fixture_int(f->db, "SELECT due FROM delivery"), NOW);
@@ -106,9 +118,8 @@ static void counters_follow(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        IN_STORE(who_gets_it_again),
-        IN_STORE(who_is_gone_gets_nothing),
-        IN_STORE(only_what_is_over_and_has_time),
+        IN_STORE(who_gets_it_again),     IN_STORE(who_is_gone_gets_nothing),
+        IN_STORE(only_while_it_is_done), IN_STORE(only_what_is_over_and_has_time),
         IN_STORE(counters_follow),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
