@@ -212,7 +212,8 @@ static void end(struct import *im) {
 static void fail(struct import *im, bool store_failed) {
     if (im->phase == OPENING || im->phase == RUNNING || im->phase == FINISHING)
         assemble(im);
-    if (im->failure == -ESHUTDOWN || im->rows.batch.id == 0) { /* the next start sweeps */
+    bool closing = im->failure == -ESHUTDOWN || im->job.result == -ESHUTDOWN; /* the next start sweeps */
+    if (closing || im->rows.batch.id == 0) {
         end(im);
         return;
     }
