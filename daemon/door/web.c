@@ -49,8 +49,6 @@ static int read_keys(struct web *w, struct why *why) {
 }
 
 struct public_lists *web_lists(struct web *w) {
-    if (fresh_changed(&w->lists_fresh, w->lists_path))
-        read_lists(w);
     return w->lists;
 }
 
@@ -478,6 +476,8 @@ static void on_head(void *user, struct http_request *r, uint64_t *ret_body_max, 
     (void)ret_stream;
     struct path path;
     path_read(http_path(r), &path);
+    if (fresh_changed(&w->lists_fresh, w->lists_path)) /* only here: while an answer is made, they stay where they are */
+        read_lists(w);
     enum http_method method = http_method(r);
     bool reads = method == HTTP_GET || method == HTTP_HEAD;
     if (reads && (path.place == PATH_PREFERENCES || path.place == PATH_RELEASE))
@@ -549,7 +549,7 @@ int web_new(struct loop *loop, const struct conf *conf, struct why *why, struct 
     w->ask_path = buf_steal(&ask);
     w->several_path = below(conf->spool_dir, "public/several");
     AUTOFREE char *requests = below(conf->spool_dir, "requests/web");
-    int r = w->keys_path && w->lists_path && w->archive_path && w->ask_path && requests
+    int r = w->keys_path && w->lists_path && w->archive_path && w->ask_path && w->several_path && requests
                 ? 0
                 : why_set(why, -ENOMEM, "memory runs out");
     if (r == 0)

@@ -48,7 +48,7 @@ struct post {
 
 /* ---- web.c ---- */
 
-struct public_lists *web_lists(struct web *w); /* NULL: none */
+struct public_lists *web_lists(struct web *w); /* NULL: none. Until the handler returns */
 const struct public_list *web_find_list(struct web *w, uint32_t id);
 /* -ENOKEY without any key, -EBADMSG. */
 int web_verify(struct web *w, struct view text, struct token *ret);
