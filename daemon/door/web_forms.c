@@ -135,13 +135,14 @@ static void post_sign_up(struct web *w, struct http_request *r, const struct pat
     if (!pages_has(w->pages, view_of(input.language)))
         input.language = shown;
     input.bad_address = !is_address(input.address);
-    input.not_agreed = http_form(r, "agree").len == 0;
+    /* The box has the version of the text that stood beside it: of another one nobody has said anything. */
+    pages_word(w->pages, shown, "page.consent-version", NULL, NULL, &version);
+    input.not_agreed = !view_eq(http_form(r, "agree"), buf_view(&version));
     if (input.bad_address || input.not_agreed) {
         show_sign_up(w, r, 400, list, &input);
         return;
     }
     pages_word(w->pages, shown, "page.consent", public_list_title(list, shown), list->organisation, &wording);
-    pages_word(w->pages, shown, "page.consent-version", NULL, NULL, &version);
     http_remote(r, source, sizeof source);
     buf_printf(&id, "%u", list->id);
     struct request q = {.verb = REQUEST_SIGN_UP};
