@@ -84,7 +84,7 @@ static int join(struct changing *c, const char **ret_result) {
                               .version = joining_text(c->q, REQUEST_KEY_CONSENT, c->arena),
                               .wording = joining_text(c->q, REQUEST_KEY_WORDING, c->arena),
                               .source = joining_text(c->q, REQUEST_KEY_SOURCE, c->arena)};
-    return joining_ask(c->a, &j, ret_result);
+    return arena_failed(c->arena) ? -ENOMEM : joining_ask(c->a, &j, ret_result);
 }
 
 static int move(struct changing *c, const char **ret_result) {
@@ -109,7 +109,7 @@ static int move(struct changing *c, const char **ret_result) {
                               .version = "",
                               .wording = "",
                               .source = joining_text(c->q, REQUEST_KEY_SOURCE, c->arena)};
-    return joining_ask(c->a, &j, ret_result);
+    return arena_failed(c->arena) ? -ENOMEM : joining_ask(c->a, &j, ret_result);
 }
 
 static int speak(struct changing *c) {
@@ -120,6 +120,8 @@ static int speak(struct changing *c) {
         return 0;
     const char *language = joining_text(c->q, REQUEST_KEY_NEW_LANGUAGE, c->arena);
     const struct person p = {.address_key = c->person.address_key, .language = language};
+    if (arena_failed(c->arena))
+        return -ENOMEM;
     const struct consent changed = {
         .what = "changed", .how = "preferences", .origin = "web", .evidence = "language", .request = c->q->id};
     int r = person_save(c->a->db, &p, c->a->at_usec, &id, &is_new);
