@@ -476,7 +476,8 @@ static void on_head(void *user, struct http_request *r, uint64_t *ret_body_max, 
     (void)ret_stream;
     struct path path;
     path_read(http_path(r), &path);
-    if (fresh_changed(&w->lists_fresh, w->lists_path)) /* only here: while an answer is made, they stay where they are */
+    if (fresh_changed(&w->lists_fresh,
+                      w->lists_path)) /* only here: while an answer is made, they stay where they are */
         read_lists(w);
     enum http_method method = http_method(r);
     bool reads = method == HTTP_GET || method == HTTP_HEAD;

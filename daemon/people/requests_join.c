@@ -142,11 +142,17 @@ const char *joining_text(const struct request *q, enum request_key key, struct a
 
 /* ---- confirming ---- */
 
-/* The person that the sign-up is of; made where nobody has the address. Their id. */
+/* The person that the sign-up is of: 1 or 0. */
+static int find(struct request_act *a, const struct sign_up *s, struct arena *arena, struct person *ret) {
+    return s->subscriber ? person_get(a->db, s->subscriber, arena, ret)
+                         : person_find(a->db, s->address_key, arena, ret);
+}
+
+/* Made where nobody has the address. Their id. */
 static int find_or_make(struct request_act *a, const struct sign_up *s, struct arena *arena, int64_t *ret_id) {
     struct person p = {0};
     bool is_new;
-    int r = s->subscriber ? person_get(a->db, s->subscriber, arena, &p) : person_find(a->db, s->address_key, arena, &p);
+    int r = find(a, s, arena, &p);
     if (r < 0)
         return r;
     if (r == 1) {
@@ -255,9 +261,17 @@ int requests_confirm(struct request_act *a, const struct request *q, const char 
     *ret_result = REQUEST_REFUSED;
     if (!a->conf || token_verify(a->keys, request_get(q, REQUEST_KEY_TOKEN), &t) < 0 || t.purpose != TOKEN_CONFIRM)
         return 0;
-    while ((r = sign_up_take(a->db, t.nonce, a->at_usec, &arena, &s)) == 1)
+    *ret_result = "nothing";
+    while ((r = sign_up_take(a->db, t.nonce, a->at_usec, &arena, &s)) == 1) {
+        struct person p;
+        /* Whoever came after the backup would be given another number, and what they asked for since, to leave or to be
+         * erased, and the links in their mails name the one they had: nobody is made, and their own link works again. */
+        if (a->replayed && (r = find(a, &s, &arena, &p)) <= 0)
+            return r < 0 ? r : sign_up_add(a->db, &s);
         if ((r = confirm(a, q, &s, &arena, &did)) < 0)
             return r;
-    *ret_result = did ? "confirmed" : "nothing";
+    }
+    if (did)
+        *ret_result = "confirmed";
     return r;
 }
