@@ -152,7 +152,7 @@ static int listen_on(const char *path, struct why *why) {
 }
 
 static int publish_lists(struct daemon *d, struct why *why) {
-    AUTOBUF struct buf text = BUF_INIT(1 << 20);
+    AUTOBUF struct buf text = BUF_INIT(LISTS_FILE_MAX_BYTES);
     int r = public_lists_print(d->conf, &text);
     if (r == 0)
         r = spool_publish(d->spool, "lists", buf_view(&text));

@@ -1,11 +1,16 @@
 #include "door/lists.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/arena.h"
+#include "base/files.h"
+#include "base/log.h"
 
 #include "conf/conf.h"
+#include "mail/base64.h"
 #include "net/json.h"
 
 #include "base/banned.h"
@@ -48,6 +53,44 @@ static json_t *list_json(const struct conf_list *list) {
     return o;
 }
 
+/* A picture as a web address that holds it; "" where it is none that pages may show. */
+static void add_picture(const char *path, struct buf *to) {
+    static const struct {
+        struct view magic;
+        const char *type;
+    } kinds[] = {{{"\x89PNG\r\n\x1a\n", 8}, "png"}, {{"\xFF\xD8\xFF", 3}, "jpeg"}, {{"GIF8", 4}, "gif"}};
+    AUTOBUF struct buf picture = BUF_INIT(LISTS_LOGO_MAX_BYTES);
+    int r = files_read(AT_FDCWD, path, &picture);
+    struct view v = buf_view(&picture);
+    for (size_t i = 0; r == 0 && i < COUNT_OF(kinds); i++)
+        if (v.len > kinds[i].magic.len && view_eq(view_slice(v, 0, kinds[i].magic.len), kinds[i].magic)) {
+            buf_printf(to, "data:image/%s;base64,", kinds[i].type);
+            base64_digits(to, v.ptr, v.len);
+            return;
+        }
+    log_warning("logo-not-shown", LOG_TEXT("file", path),
+                LOG_TEXT("reason", r < 0 ? strerror(-r) : "neither PNG nor JPEG nor GIF"));
+}
+
+static json_t *logos_json(const struct conf *conf) {
+    json_t *logos = json_object();
+    size_t room = LISTS_LOGOS_MAX_BYTES;
+    for (size_t i = 0; logos && i < conf->sender_count; i++) {
+        const struct conf_sender *sender = &conf->senders[i];
+        AUTOBUF struct buf text = BUF_INIT(2 * LISTS_LOGO_MAX_BYTES);
+        if (sender->logo[0] == '/')
+            add_picture(sender->logo, &text);
+        if (text.len == 0 || text.len > room)
+            continue;
+        room -= text.len;
+        if (buf_error(&text) < 0 || json_object_set_new(logos, sender->id, json_string(buf_str(&text))) < 0) {
+            json_decref(logos);
+            return NULL;
+        }
+    }
+    return logos;
+}
+
 int public_lists_print(const struct conf *conf, struct buf *to) {
     json_t *lists = json_array(), *root = json_object();
     int failed = 0;
@@ -55,6 +98,7 @@ int public_lists_print(const struct conf *conf, struct buf *to) {
         failed |= json_array_append_new(lists, list_json(&conf->lists[i]));
     failed |= json_object_set_new(root, "format", json_integer(FORMAT));
     failed |= json_object_set_new(root, "lists", lists);
+    failed |= json_object_set_new(root, "logos", logos_json(conf));
     int r = failed ? -ENOMEM : json_print(root, to);
     json_decref(root);
     if (r == 0)
@@ -76,7 +120,7 @@ static const char *web_text(const json_t *o, const char *key) {
     return is_web(url) ? url : "";
 }
 
-static int read_list(json_t *o, struct arena *arena, struct public_list *ret) {
+static int read_list(json_t *o, const json_t *logos, struct arena *arena, struct public_list *ret) {
     json_int_t id = json_number(o, "id", -1);
     if (id < 0 || id > UINT32_MAX)
         return -EBADMSG;
@@ -94,6 +138,9 @@ static int read_list(json_t *o, struct arena *arena, struct public_list *ret) {
         .open = json_flag(o, "open"),
         .language = language ? language : "",
     };
+    const char *picture = json_text(logos, list.sender);
+    if (!list.logo[0] && view_starts(view_of(picture), "data:image/"))
+        list.logo = picture;
     json_t *titles = json_object_get(o, "titles"), *title;
     const char *key;
     list.titles = arena_alloc(arena, (json_object_size(titles) + 1) * sizeof *list.titles);
@@ -121,7 +168,7 @@ int public_lists_read(struct view text, struct public_lists **ret) {
     if (r == 0 && !lists->lists)
         r = -ENOMEM;
     for (size_t i = 0; i < count && r == 0; i++) {
-        r = read_list(json_array_get(array, i), &lists->arena, &lists->lists[i]);
+        r = read_list(json_array_get(array, i), json_object_get(lists->root, "logos"), &lists->arena, &lists->lists[i]);
         lists->count++;
     }
     if (r < 0) {

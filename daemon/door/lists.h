@@ -6,7 +6,9 @@
  *         id is the list's number in tokens; title is for languages without one of their own; "" where nothing is set;
  *         sender: its section's name, the same for all lists of one; open: whether people may sign up by themselves.
  *         logo only where it is a web address. Members that a reader does not know it passes over.
- * LIMITS  files of LISTS_FILE_MAX_BYTES. Titles are shown as text; addresses are kept only where they are http(s). */
+ *         Beside "lists" stands "logos":{SENDER:"data:image/png;base64,…"} for those that are files: PNG, JPEG or GIF.
+ * LIMITS  files of LISTS_FILE_MAX_BYTES. A logo's file of LISTS_LOGO_MAX_BYTES, LISTS_LOGOS_MAX_BYTES as text in all:
+ *         beyond, pages go without it. Titles are shown as text; addresses are kept only where they are http(s). */
 #pragma once
 #include <stdbool.h>
 #include <stddef.h>
@@ -18,7 +20,11 @@
 struct conf;
 struct public_lists;
 
-enum { LISTS_FILE_MAX_BYTES = 4 * 1024 * 1024 };
+enum {
+    LISTS_FILE_MAX_BYTES = 4 * 1024 * 1024,
+    LISTS_LOGO_MAX_BYTES = 128 * 1024,
+    LISTS_LOGOS_MAX_BYTES = 2 * 1024 * 1024,
+};
 
 /* Strings belong to the whole. */
 struct public_list {

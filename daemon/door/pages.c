@@ -206,22 +206,33 @@ static struct value input_of(const struct pages *p, const struct page *page, con
     return form;
 }
 
-/* Of the organisation: a logo where it is a plain web address, which the page's policy lets through. */
+#define PICTURE "data:image/"
+
+/* Of the organisation: a logo where it is a plain web address, or the picture itself: the page's policy lets it through. */
 static struct value logo_of(const struct public_list *list, struct arena *arena) {
     struct value logo = value_map();
     if (!list || !pages_shows_logo(list))
         return (struct value){.kind = VALUE_NULL};
-    set(arena, &logo, "url", value_text(list->logo));
+    struct view rest = view_of(list->logo), type;
+    bool is_picture = view_starts(rest, PICTURE) && view_split(&rest, ';', &type);
+    const char *kind = is_picture ? arena_dup(arena, view_slice(type, strlen(PICTURE), type.len)) : "";
+    const char *digits = is_picture ? strchr(list->logo, ',') : NULL;
+    set(arena, &logo, "url", value_text(is_picture ? "" : list->logo));
+    set(arena, &logo, "type", value_text(kind ? kind : ""));
+    set(arena, &logo, "digits", value_text(digits ? digits + 1 : ""));
     set(arena, &logo, "text", value_text(list->organisation));
     return logo;
 }
 
 bool pages_shows_logo(const struct public_list *list) {
+    static const char *const forms[] = {"https://", "data:image/png;base64,", "data:image/jpeg;base64,",
+                                        "data:image/gif;base64,"};
+    static const char rest[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789:/._~%-+=";
     struct view v = view_of(list->logo);
-    for (size_t i = 0; i < v.len; i++)
-        if (!strchr("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789:/._~%-", v.ptr[i]))
-            return false;
-    return view_starts(v, "https://");
+    for (size_t i = 0; i < COUNT_OF(forms); i++)
+        if (view_starts(v, forms[i]))
+            return strspn(list->logo + strlen(forms[i]), rest) == v.len - strlen(forms[i]);
+    return false;
 }
 
 /* link: whether it leads on to whoever has no link. */

@@ -93,7 +93,7 @@ struct view pages_style(const struct pages *p);
 /* A word of [page] with {1} and {2} replaced: what the form showed, for the record. */
 void pages_word(const struct pages *p, const char *language, const char *key, const char *a1, const char *a2,
                 struct buf *to);
-/* Whether its logo may be shown: an https address without anything odd. */
+/* Whether its logo may be shown: an https address without anything odd, or a picture as data. */
 bool pages_shows_logo(const struct public_list *list);
 /* Whether there are pages in that language. */
 bool pages_has(const struct pages *p, struct view language);

@@ -151,7 +151,7 @@ void web_answer(struct web *w, struct http_request *r, unsigned status, struct p
     AUTOBUF struct buf policy = BUF_INIT(4096);
     buf_puts(&policy, POLICY);
     if (page->list && pages_shows_logo(page->list))
-        buf_printf(&policy, "; img-src %s", page->list->logo);
+        buf_printf(&policy, "; img-src %s", page->list->logo[0] == 'd' ? "data:" : page->list->logo);
     add_headers(r, "no-store", buf_str(&policy));
     http_answer(r, status, "text/html; charset=utf-8", buf_view(&html));
 }

@@ -63,7 +63,7 @@ static void what_is_printed_is_read(void **state) {
     assert_string_equal(list->imprint_url, "https://partner.example/impressum");
     assert_string_equal(list->privacy_url, "https://partner.example/datenschutz");
     assert_string_equal(list->colour, "#1d5c8f");
-    assert_string_equal(list->logo, "");
+    assert_string_equal(list->logo, ""); /* there is no such file */
     assert_string_equal(public_lists_find(lists, other_id)->title, "Others");
     assert_null(public_lists_find(lists, 8));
     public_lists_free(lists);
