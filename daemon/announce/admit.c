@@ -93,6 +93,13 @@ static int undo_cut_off(struct admit *a, struct db *db, const struct announcemen
     return -EAGAIN;
 }
 
+/* Of a date of a series, which is made by one at a time: what is there of it failed. */
+static int undo_date(struct admit *a, struct db *db, const char *date) {
+    int64_t id;
+    int r = a->series ? announcement_find_cut_off(db, a->series->announcement, date, &id) : 0;
+    return r == 1 ? undo(a->spool, db, id) : r;
+}
+
 static int find_same(struct admit *a, struct db *db, int64_t *ret_id) {
     int r = 0;
     for (size_t i = 0; r == 0 && i < a->result.list_count; i++)
@@ -205,6 +212,9 @@ static int keep(struct admit *a, struct db *db) {
     AUTOBUF struct buf date = BUF_INIT(64);
     if (a->series)
         occurrence_print(a->occurrence, &date);
+    r = undo_date(a, db, buf_str(&date));
+    if (r < 0)
+        return r;
     for (size_t i = 0; i < a->result.list_count; i++)
         buf_printf(&names, "%s%s", i ? ", " : "", a->result.lists[i]->name);
     struct announcement_row row = {

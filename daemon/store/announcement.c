@@ -212,6 +212,12 @@ int announcement_find_replaceable(struct db *db, uint32_t list, const char *name
         ret_id, "it", (int64_t)list, name);
 }
 
+int announcement_find_cut_off(struct db *db, int64_t series, const char *occurrence, int64_t *ret_id) {
+    return db_get_int(db,
+                      "SELECT id FROM announcement WHERE series = ? AND series <> 0 AND occurrence = ? AND state = 1",
+                      ret_id, "it", series, occurrence);
+}
+
 int announcement_find_recurring(struct db *db, uint32_t list, const char *name, int64_t *ret_id) {
     return db_get_int(
         db,

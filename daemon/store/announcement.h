@@ -83,6 +83,8 @@ int announcement_find_event(struct db *db, uint32_t list, const char *name, int6
 
 /* How often an event of that UID was announced. */
 int announcement_count_uid(struct db *db, const char *uid, unsigned *ret);
+/* A date of a series that is in intake: 1 and its id. */
+int announcement_find_cut_off(struct db *db, int64_t series, const char *occurrence, int64_t *ret_id);
 /* The recurring one of that name and list: 1 and its id. */
 int announcement_find_recurring(struct db *db, uint32_t list, const char *name, int64_t *ret_id);
 

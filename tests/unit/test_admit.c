@@ -3,6 +3,7 @@
 #include "intake_helper.h"
 
 #include "announce/admit.h"
+#include "announce/occur.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "spool/spool.h"
@@ -320,6 +321,29 @@ static void a_test_goes_to_one_address(void **state) {
     assert_int_equal(count(h, "rows"), 0);
 }
 
+/* Its row was durable, then the disk was full: the next try is not in its way. */
+static void a_date_is_made_after_a_failure(void **state) {
+    struct house *h = *state;
+    struct admit a;
+    begin(h, "a.md",
+          "[announcement]\nsubject = Eins\n[event]\nstart = 2.9.2199\nrepeat = yearly\n---\n{{salutation}},\n", &a);
+    assert_int_equal(run(h, &a), 0);
+    assert_int_equal(state_of(h, a.id), ANNOUNCEMENT_RECURRING);
+    admit_done(&a);
+    assert_int_equal(db_run(h->db, "UPDATE series SET due = 1", NULL, ""), 0);
+    struct occurring *o = occurring_new(h->conf, h->spool, h->keys);
+    while (count(h, "rows") == 1)
+        assert_int_equal(step(h, &o->admit), STORE_MORE);
+    (void)occurring_free(o);
+    o = occurring_new(h->conf, h->spool, h->keys);
+    assert_int_equal(run(h, &o->admit), STORE_DONE);
+    assert_true(o->made);
+    assert_int_equal(count(h, "rows"), 2);
+    assert_int_equal(state_of(h, o->admit.id), ANNOUNCEMENT_HELD);
+    assert_true(has_bundle(h, o->admit.id));
+    (void)occurring_free(o);
+}
+
 static void the_same_is_refused(void **state) {
     struct house *h = *state;
     struct admit a;
@@ -534,6 +558,7 @@ int main(void) {
         HOUSE_TEST(what_is_wrong_leaves_nothing),
         HOUSE_TEST(lists_of_others),
         HOUSE_TEST(a_test_goes_to_one_address),
+        HOUSE_TEST(a_date_is_made_after_a_failure),
         HOUSE_TEST(the_same_is_refused),
         HOUSE_TEST(a_later_one_replaces),
         cmocka_unit_test(cut_off),
