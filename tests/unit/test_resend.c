@@ -62,6 +62,22 @@ static void who_gets_it_again(void **state) {
     }
 }
 
+/* By a command, or by themselves at the web door. */
+static void a_new_address_is_tried(void **state) {
+    struct fixture *f = *state;
+    static const char *const evidence[] = {"address: b@town.example, before a@town.example", "address", "language"};
+    for (size_t i = 0; i < COUNT_OF(evidence); i++) {
+        int64_t subscriber = fixture_member(f->db, LIST, (int)i + 1, "de", 1);
+        int64_t id = over(f, subscriber, DELIVERY_REFUSED, 550, "nobody here");
+        assert_int_equal(db_run(f->db,
+                                "INSERT INTO consent (subscriber, list, at, what, how, evidence) VALUES (?, 0, 200, "
+                                "'changed', 'confirmed', ?)",
+                                NULL, "it", subscriber, evidence[i]),
+                         0);
+        unit_int(evidence[i], (int)reason_of(f, id, NULL), i < 2 ? RESEND_CORRECTED : RESEND_NOT_REFUSED);
+    }
+}
+
 static void who_is_gone_gets_nothing(void **state) {
     struct fixture *f = *state;
     int64_t subscriber = fixture_member(f->db, LIST, 1, "de", 1), id = over(f, subscriber, DELIVERY_DEFERRED, 451, "");
@@ -118,9 +134,8 @@ static void counters_follow(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        IN_STORE(who_gets_it_again),     IN_STORE(who_is_gone_gets_nothing),
-        IN_STORE(only_while_it_is_done), IN_STORE(only_what_is_over_and_has_time),
-        IN_STORE(counters_follow),
+        IN_STORE(who_gets_it_again),     IN_STORE(who_is_gone_gets_nothing),       IN_STORE(a_new_address_is_tried),
+        IN_STORE(only_while_it_is_done), IN_STORE(only_what_is_over_and_has_time), IN_STORE(counters_follow),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
