@@ -198,9 +198,7 @@ static int follow(struct request_act *a, const struct request *q, const struct a
         *ret_result = "slowed";
         (void)snprintf(a->slow, sizeof a->slow, "%s", who->domain); /* a domain fits */
         return action == BOUNCE_SLOW ? 0 : tell_of_destination(a, "alert-destination-paused", who->domain, said);
-    case BOUNCE_STOP:
-        *ret_result = "told";
-        return tell_of_destination(a, "alert-sender-refused", who->domain, said);
+    case BOUNCE_STOP: *ret_result = "told"; return tell_of_destination(a, "alert-sender-refused", who->domain, said);
     case BOUNCE_HOLD: return hold(a, who, said, ret_result);
     }
     return 0;

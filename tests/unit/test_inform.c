@@ -247,8 +247,8 @@ static void results(void **state) {
 
 static void alerts(void **state) {
     struct house *h = *state;
-    static const char *const keys[] = {"alert-relay-paused", "alert-destination-paused", "alert-relay-down",
-                                       "alert-store-trouble", "alert-announcement-held", "alert-sender-refused"};
+    static const char *const keys[] = {"alert-relay-paused",  "alert-destination-paused", "alert-relay-down",
+                                       "alert-store-trouble", "alert-announcement-held",  "alert-sender-refused"};
     static const char *admins[] = {"admin@town.example", "other@town.example"};
     AUTOBUF struct buf mail = BUF_INIT(1 << 20), to = BUF_INIT(1000), text = BUF_INIT(1 << 20);
     assert_int_equal(inform_alert(&h->inform, keys[0], "main", "x"), 0); /* nobody is named: nobody is told */
