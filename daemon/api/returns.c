@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "store/returned.h"
+#include "store/store.h"
 
 static int on_held(void *user, int64_t announcement, const char *domain, int64_t hard, int64_t since_usec) {
     json_t *row = json_pack("{s:I, s:s, s:I}", "announcement", (json_int_t)announcement, "domain", domain, "hard",
@@ -44,8 +45,8 @@ static void body_free(void *state) {
 
 static int step_let_go(struct store_job *job, struct db *db) {
     struct call *c = (struct call *)job;
-    const json_t *body = c->state;
-    int64_t count = 0;
+    json_t *body = c->state;
+    int64_t count = json_integer_value(json_object_get(body, "people")); /* of the slices before */
     int r = returned_let_go(db, json_text(body, "domain"), strcmp(json_text(body, "do"), "forget") == 0,
                             clock_now_usec(), &count);
     if (r == -ENOENT) {
@@ -53,7 +54,9 @@ static int step_let_go(struct store_job *job, struct db *db) {
         why_todo(&job->why, "`rundbrief returns` shows what is");
         return r;
     }
-    if (r < 0)
+    if (r == STORE_MORE && json_object_set_new(body, "people", json_integer((json_int_t)count)) < 0)
+        return -ENOMEM;
+    if (r != STORE_DONE)
         return r;
     c->result = json_pack("{s:s, s:I}", "done", json_text(body, "do"), "people", (json_int_t)count);
     return c->result ? 0 : -ENOMEM;
@@ -68,6 +71,8 @@ static void on_let_go(struct store_job *job, int result) {
 
 void route_returns_let_go(struct call *c) {
     json_t *body = json_read(http_body(c->http));
+    if (body)
+        (void)json_object_del(body, "people"); /* ours */
     const char *what = body ? json_text(body, "do") : "";
     c->state = body;
     c->free_state = body_free;

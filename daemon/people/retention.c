@@ -24,7 +24,7 @@
 
 #include "base/banned.h"
 
-enum { NOTICES, SCORES, SIGN_UPS, DELIVERIES, GONE, REJECTED, KEPT, OVER };
+enum { NOTICES, SCORES, TAKE_BACK, SIGN_UPS, DELIVERIES, GONE, REJECTED, KEPT, OVER };
 enum { TIME_LEN = 20 };
 
 /* --- Announcements that are over ----------------------------------------------------------------------------- */
@@ -129,6 +129,7 @@ static int step(struct store_job *job, struct db *db) {
     switch (r->phase) {
     case NOTICES: e = retention_notices(db, now_usec - r->notices_usec, &r->notices); break;
     case SCORES: e = returned_forget_quiet(db, now_usec - RETURNS_QUIET_USEC); break;
+    case TAKE_BACK: e = returned_take_back(db); break; /* what no further report has led to */
     case SIGN_UPS: e = sign_up_purge(db, now_usec, &r->sign_ups); break;
     case DELIVERIES: e = purge_deliveries(r, db, now_usec); break;
     case GONE: e = purge_gone(r, db, now_usec); break;

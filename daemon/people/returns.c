@@ -155,7 +155,10 @@ static int hard(struct request_act *a, const struct request *q, const struct abo
     if (!held)
         return suppress(a, q, who, "hard-bounce", said, ret_result);
     *ret_result = "held";
-    return returned_mark_held(a->db, who->announcement, who->subscriber);
+    r = returned_mark_held(a->db, who->announcement, who->subscriber);
+    if (r == 0)
+        r = returned_take_back(a->db); /* the rest, if any, with the next one */
+    return r < 0 ? r : 0;
 }
 
 static int again(struct request_act *a, const struct request *q, const struct about *who, const char *said,

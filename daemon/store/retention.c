@@ -58,6 +58,8 @@ int retention_deliveries(struct db *db, int64_t announcement, int64_t now_usec, 
         r = audience_drop(db, announcement);
     if (r == 0)
         r = returned_drop(db, announcement);
+    if (r == STORE_MORE)
+        return r;
     while (r == 0) {
         int64_t changed = 0;
         r = db_run(db,

@@ -1,6 +1,7 @@
 #include "store/returned.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/number.h"
@@ -161,22 +162,65 @@ int returned_run_size(struct db *db, int64_t announcement, const char *domain, i
                           *ret, announcement, domain);
 }
 
-int returned_hold(struct db *db, int64_t announcement, const char *domain, int64_t now_usec, int64_t *ret_count) {
-    int r = db_run(db, "UPDATE returned_run SET held = ? WHERE announcement = ? AND domain = ?", NULL, "iit", now_usec,
-                   announcement, domain);
+/* The end of the page of this run's reports behind `from`; INT64_MAX for the last. */
+static int page_end(struct db *db, int64_t announcement, int64_t from, int64_t *ret) {
+    *ret = INT64_MAX;
+    int r = db_get_int(db,
+                       "SELECT subscriber FROM returned WHERE announcement = ? AND subscriber > ? ORDER BY subscriber "
+                       "LIMIT 1 OFFSET ?",
+                       ret, "iid", announcement, from, PAGE - 1);
+    return r < 0 ? r : 0;
+}
+
+/* Takes back a page. */
+static int take_back(struct db *db, int64_t announcement, const char *domain, int64_t *count) {
+    int64_t from = 0, to = 0, changed = 0;
+    int r = db_get_int(db, "SELECT held_to FROM returned_run WHERE announcement = ? AND domain = ?", &from, "it",
+                       announcement, domain);
+    if (r >= 0)
+        r = page_end(db, announcement, from, &to);
     if (r == 0)
         r = db_run(db,
                    "DELETE FROM suppression WHERE reason = 'hard-bounce' AND address_key IN (SELECT s.address_key FROM "
-                   "returned r JOIN subscriber s ON s.id = r.subscriber WHERE r.announcement = ? AND r.class = 'hard' "
-                   "AND substr(s.address_key, instr(s.address_key, '@') + 1) = ?)",
-                   NULL, "it", announcement, domain);
+                   "returned r JOIN subscriber s ON s.id = r.subscriber WHERE r.announcement = ? AND r.subscriber > ? "
+                   "AND r.subscriber <= ? AND r.class = 'hard' AND substr(s.address_key, instr(s.address_key, '@') + "
+                   "1) = ?)",
+                   NULL, "iiit", announcement, from, to, domain);
     if (r == 0)
         r = db_run(db,
-                   "UPDATE returned SET held = 1 WHERE announcement = ? AND class = 'hard' AND subscriber IN (SELECT "
-                   "s.id FROM returned r JOIN subscriber s ON s.id = r.subscriber WHERE r.announcement = ?1 AND "
-                   "substr(s.address_key, instr(s.address_key, '@') + 1) = ?2)",
-                   ret_count, "it", announcement, domain);
-    return r;
+                   "UPDATE returned SET held = 1 WHERE announcement = ?1 AND subscriber > ?2 AND subscriber <= ?3 AND "
+                   "class = 'hard' AND (SELECT substr(address_key, instr(address_key, '@') + 1) FROM subscriber WHERE "
+                   "id = subscriber) = ?4",
+                   &changed, "iiit", announcement, from, to, domain);
+    *count += changed;
+    return r < 0 ? r
+                 : db_run(db, "UPDATE returned_run SET held_to = ? WHERE announcement = ? AND domain = ?", NULL, "iit",
+                          to, announcement, domain);
+}
+
+int returned_hold(struct db *db, int64_t announcement, const char *domain, int64_t now_usec, int64_t *ret_count) {
+    *ret_count = 0;
+    int r = db_run(db, "UPDATE returned_run SET held = ? WHERE announcement = ? AND domain = ?", NULL, "iit", now_usec,
+                   announcement, domain);
+    return r < 0 ? r : take_back(db, announcement, domain, ret_count);
+}
+
+int returned_take_back(struct db *db) {
+    for (;;) {
+        int64_t announcement = 0, count = 0;
+        char domain[256] = "";
+        struct row *row = NULL;
+        int r = db_query(db, "SELECT announcement, domain FROM returned_run WHERE held <> 0 AND held_to < ? LIMIT 1",
+                         &row, "i", INT64_MAX);
+        if (r < 0 || (r = db_next(row)) <= 0)
+            return r < 0 ? r : STORE_DONE;
+        announcement = row_int(row, 0);
+        (void)snprintf(domain, sizeof domain, "%s", row_text(row, 1)); /* a domain fits */
+        db_end(row);
+        r = take_back(db, announcement, domain, &count);
+        if (r < 0 || db_slice_over(db))
+            return r < 0 ? r : STORE_MORE;
+    }
 }
 
 int returned_mark_held(struct db *db, int64_t announcement, int64_t subscriber) {
@@ -184,49 +228,66 @@ int returned_mark_held(struct db *db, int64_t announcement, int64_t subscriber) 
                   announcement, subscriber);
 }
 
-static int suppress_held(struct db *db, int64_t announcement, const char *domain, int64_t now_usec) {
+/* Of those held, behind `from` up to `to`. */
+static int suppress_held(struct db *db, int64_t announcement, const char *domain, int64_t from, int64_t to,
+                         int64_t now_usec) {
     int r =
         db_run(db,
                "INSERT INTO consent (subscriber, list, at, what, how, origin, evidence) SELECT r.subscriber, 0, ?1, "
                "'suppressed', 'mail', 'report', r.status || ' ' || r.text FROM returned r JOIN subscriber s ON s.id "
-               "= r.subscriber WHERE r.announcement = ?2 AND r.held = 1 AND substr(s.address_key, "
-               "instr(s.address_key, '@') + 1) = ?3",
-               NULL, "iit", now_usec, announcement, domain);
+               "= r.subscriber WHERE r.announcement = ?2 AND r.held = 1 AND r.subscriber > ?4 AND r.subscriber <= ?5 "
+               "AND substr(s.address_key, instr(s.address_key, '@') + 1) = ?3",
+               NULL, "iitii", now_usec, announcement, domain, from, to);
     if (r < 0)
         return r;
     return db_run(db,
                   "INSERT INTO suppression SELECT s.address_key, ?1, 'hard-bounce', r.text FROM returned r JOIN "
-                  "subscriber s ON s.id = r.subscriber WHERE r.announcement = ?2 AND r.held = 1 AND "
-                  "substr(s.address_key, instr(s.address_key, '@') + 1) = ?3 ON CONFLICT (address_key) DO NOTHING",
-                  NULL, "iit", now_usec, announcement, domain);
+                  "subscriber s ON s.id = r.subscriber WHERE r.announcement = ?2 AND r.held = 1 AND r.subscriber > ?4 "
+                  "AND r.subscriber <= ?5 AND substr(s.address_key, instr(s.address_key, '@') + 1) = ?3 ON CONFLICT "
+                  "(address_key) DO NOTHING",
+                  NULL, "iitii", now_usec, announcement, domain, from, to);
 }
 
+/* A page of a run; behind the last one the run is forgotten: what comes later of it counts by itself. */
 static int let_go_of(struct db *db, int64_t announcement, const char *domain, bool forget, int64_t now_usec,
                      int64_t *count) {
-    int64_t changed = 0;
-    int r = forget ? 0 : suppress_held(db, announcement, domain, now_usec);
+    int64_t from = 0, to = 0, changed = 0;
+    int r = db_get_int(db, "SELECT let_go_to FROM returned_run WHERE announcement = ? AND domain = ?", &from, "it",
+                       announcement, domain);
+    if (r >= 0)
+        r = page_end(db, announcement, from, &to);
+    if (r == 0 && !forget)
+        r = suppress_held(db, announcement, domain, from, to, now_usec);
     if (r == 0)
         r = db_run(db,
-                   "UPDATE returned SET held = 0 WHERE announcement = ? AND held = 1 AND subscriber IN (SELECT id FROM "
-                   "subscriber WHERE id IN (SELECT subscriber FROM returned WHERE announcement = ?1) AND "
-                   "substr(address_key, instr(address_key, '@') + 1) = ?2)",
-                   &changed, "it", announcement, domain);
+                   "UPDATE returned SET held = 0 WHERE announcement = ?1 AND held = 1 AND subscriber > ?2 AND "
+                   "subscriber <= ?3 AND (SELECT substr(address_key, instr(address_key, '@') + 1) FROM subscriber "
+                   "WHERE id = subscriber) = ?4",
+                   &changed, "iiit", announcement, from, to, domain);
     *count += changed;
-    /* From anew: what comes later of this run counts by itself. */
-    return r < 0 ? r
-                 : db_run(db, "DELETE FROM returned_run WHERE announcement = ? AND domain = ?", NULL, "it",
-                          announcement, domain);
+    if (r == 0 && to == INT64_MAX && from > 0 && changed > 0)
+        to = 0; /* some may have come behind us: once more */
+    if (r < 0)
+        return r;
+    return to < INT64_MAX ? db_run(db, "UPDATE returned_run SET let_go_to = ? WHERE announcement = ? AND domain = ?",
+                                   NULL, "iit", to, announcement, domain)
+                          : db_run(db, "DELETE FROM returned_run WHERE announcement = ? AND domain = ?", NULL, "it",
+                                   announcement, domain);
 }
 
-int returned_let_go(struct db *db, const char *domain, bool forget, int64_t now_usec, int64_t *ret_count) {
+int returned_let_go(struct db *db, const char *domain, bool forget, int64_t now_usec, int64_t *count) {
     int64_t announcement = 0;
-    *ret_count = 0;
+    int r = returned_take_back(db);
+    if (r != STORE_DONE)
+        return r;
     for (bool any = false;; any = true) {
-        int r = db_get_int(db, "SELECT announcement FROM returned_run WHERE domain = ? AND held <> 0", &announcement,
-                           "t", domain);
+        r = db_get_int(db, "SELECT announcement FROM returned_run WHERE domain = ? AND held <> 0", &announcement, "t",
+                       domain);
         if (r <= 0)
-            return r < 0 ? r : any ? 0 : -ENOENT;
-        r = let_go_of(db, announcement, domain, forget, now_usec, ret_count);
+            return r < 0 ? r : any ? STORE_DONE : -ENOENT;
+        if (any && db_slice_over(db))
+            return STORE_MORE;
+        r = let_go_of(db, announcement, domain, forget, now_usec, count);
         if (r < 0)
             return r;
     }

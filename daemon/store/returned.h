@@ -48,12 +48,14 @@ int returned_run_add(struct db *db, int64_t announcement, const char *domain, st
  * estimated from as many. Takes its time; it is kept with the run. */
 enum { RETURNED_SAMPLE = 20000 };
 int returned_run_size(struct db *db, int64_t announcement, const char *domain, int64_t *ret);
-/* The breaker opens: what was suppressed in this run at the destination is taken back and held. *ret_count of them. */
+/* The breaker opens: what was suppressed in this run at the destination is taken back and held; the first of it now
+ * (*ret_count), what is more by returned_take_back(), for one slice: STORE_MORE. */
 int returned_hold(struct db *db, int64_t announcement, const char *domain, int64_t now_usec, int64_t *ret_count);
+int returned_take_back(struct db *db);
 int returned_mark_held(struct db *db, int64_t announcement, int64_t subscriber);
 /* The admin lets go: those held are suppressed (or, with `forget`, are not), and the breaker closes; of all runs.
- * -ENOENT where nothing is held at that destination. */
-int returned_let_go(struct db *db, const char *domain, bool forget, int64_t now_usec, int64_t *ret_count);
+ * -ENOENT where nothing is held at that destination. *count grows by them. STORE_MORE until all is done. */
+int returned_let_go(struct db *db, const char *domain, bool forget, int64_t now_usec, int64_t *count);
 typedef int returned_on_held(void *user, int64_t announcement, const char *domain, int64_t hard, int64_t since_usec);
 int returned_each_held(struct db *db, returned_on_held *on_held, void *user);
 
@@ -64,7 +66,7 @@ int returned_count(struct db *db, const char *kind);
 typedef void returned_on_count(void *user, const char *kind, uint64_t count);
 int returned_each_count(struct db *db, returned_on_count *on_count, void *user);
 
-/* A person is erased; an announcement's deliveries are. */
+/* A person is erased; an announcement's deliveries are (STORE_MORE while some remain). */
 int returned_erase(struct db *db, int64_t subscriber);
 /* STORE_MORE while some remains. */
 int returned_drop(struct db *db, int64_t announcement);

@@ -67,6 +67,7 @@ CREATE TABLE returned (
     PRIMARY KEY (announcement, subscriber)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX returned_subscriber ON returned (subscriber);
+CREATE INDEX returned_held ON returned (announcement, subscriber) WHERE held = 1;
 -- Failures of an address that are not final. Forgotten when nothing more comes.
 CREATE TABLE returned_score (
     subscriber INTEGER PRIMARY KEY,
@@ -82,8 +83,11 @@ CREATE TABLE returned_run (
     hard INTEGER NOT NULL,
     size INTEGER NOT NULL DEFAULT 0, -- how many of the run were at the destination, when that was last looked at
     held INTEGER NOT NULL DEFAULT 0, -- when the circuit breaker opened
+    held_to INTEGER NOT NULL DEFAULT 0,  -- hard ones were taken back and held up to that subscriber
+    let_go_to INTEGER NOT NULL DEFAULT 0, -- the admin's decision was carried out up to that subscriber
     PRIMARY KEY (announcement, domain)
 ) STRICT, WITHOUT ROWID;
+CREATE INDEX returned_run_held ON returned_run (held_to) WHERE held <> 0;
 -- When the admin was last told of a destination.
 CREATE TABLE returned_told (domain TEXT PRIMARY KEY, at INTEGER NOT NULL) STRICT, WITHOUT ROWID;
 CREATE TABLE returned_count (kind TEXT PRIMARY KEY, count INTEGER NOT NULL) STRICT, WITHOUT ROWID;

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 
+#include "base/clock.h"
 #include "base/number.h"
 #include "store/returned.h"
 #include "store/store.h"
@@ -100,6 +101,7 @@ static void what_is_held_can_be_let_go(void **state) {
         assert_true(run.held);
         assert_int_equal(returned_each_held(f->db, on_held, text), 0);
         assert_string_equal(text, forget ? "4 town.example 3" : "3 town.example 3");
+        count = 0;
         assert_int_equal(returned_let_go(f->db, "else.example", forget, 10, &count), -ENOENT);
         assert_int_equal(returned_let_go(f->db, "town.example", forget, 10, &count), 0);
         assert_int_equal(count, 2);
@@ -153,10 +155,112 @@ static void many_reports_go_by_and_by(void **state) {
     assert_int_equal(fixture_int(f->db, "SELECT count(*) FROM returned"), 0);
 }
 
+/* RETURNED_MANY (6000) recipients, every second at the destination, every fourth unknown there. The longest call is shown. */
+static int64_t longest[4];
+enum { COUNT, TAKE, LET_GO, DROP };
+
+/* In a transaction, as jobs are; its end is not the job's. */
+static int64_t begin(struct db *db) {
+    assert_int_equal(db_begin(db), 0);
+    return clock_mono_usec();
+}
+
+static void end(struct db *db, int what, int64_t since) {
+    int64_t took = clock_mono_usec() - since;
+    longest[what] = took > longest[what] ? took : longest[what];
+    assert_int_equal(db_commit(db), 0);
+}
+
+static int64_t count_of(struct db *db, const char *domain) {
+    int64_t count = 0;
+    assert_int_equal(
+        db_get_int(db, "SELECT count(*) FROM suppression WHERE address_key LIKE '%@' || ?", &count, "t", domain), 1);
+    return count;
+}
+
+static void many_are_held_and_let_go_in_slices(void **state) {
+    struct fixture *f = *state;
+    const char *given = getenv("RETURNED_MANY");
+    int64_t many = given ? strtoll(given, NULL, 10) : 6000, begun, size = 0, count = 0;
+    struct returned_run found;
+    int r;
+    int64_t run = fixture_announcement(f->db, LIST, 0);
+    assert_int_equal(db_run(f->db, "UPDATE announcement SET total = ? WHERE id = ?", NULL, "ii", many, run), 0);
+    assert_int_equal(
+        db_run(f->db,
+               "INSERT INTO subscriber (id, address_key, address, created, changed) WITH RECURSIVE n(i) AS "
+               "(SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ?) SELECT i, 'p' || i || "
+               "iif(i % 2, '@big.example', '@small.example'), '', 1, 1 FROM n",
+               NULL, "i", many),
+        0);
+    assert_int_equal(
+        db_run(f->db,
+               "INSERT INTO delivery (announcement, subscriber, list, language, state) SELECT ?, id, 7, 'de', 2 "
+               "FROM subscriber",
+               NULL, "i", run),
+        0);
+    assert_int_equal(
+        db_run(f->db,
+               "INSERT INTO returned (announcement, subscriber, at, class, reason, status, text) SELECT ?, id, "
+               "5, iif(id % 4 = 1, 'hard', 'soft'), 'x', '5.1.1', 'no' FROM subscriber",
+               NULL, "i", run),
+        0);
+    assert_int_equal(
+        db_run(f->db,
+               "INSERT INTO suppression SELECT address_key, 6, 'hard-bounce', '' FROM subscriber WHERE id % 4 = 1",
+               NULL, ""),
+        0);
+    assert_int_equal(returned_run_add(f->db, run, "big.example", &found), 0);
+    begun = begin(f->db);
+    assert_int_equal(returned_run_size(f->db, run, "big.example", &size), 0);
+    end(f->db, COUNT, begun);
+    assert_int_equal(size, many / 2);
+    /* Nothing is left of what was suppressed at the destination; a slice does not wait for all. */
+    begun = begin(f->db);
+    assert_int_equal(returned_hold(f->db, run, "big.example", 9, &count), 0);
+    end(f->db, TAKE, begun);
+    assert_in_range(count, 1, many / 4 - 1);
+    unsigned slices = 1;
+    do {
+        db_slice_begin(f->db, 1);
+        begun = begin(f->db);
+        r = returned_take_back(f->db);
+        end(f->db, TAKE, begun);
+        slices++;
+    } while (r == STORE_MORE);
+    assert_int_equal(r, STORE_DONE);
+    assert_in_range(slices, 2, 1 << 20);
+    assert_int_equal(count_of(f->db, "big.example"), 0);
+    count = 0;
+    do {
+        db_slice_begin(f->db, 1);
+        begun = begin(f->db);
+        r = returned_let_go(f->db, "big.example", false, 10, &count);
+        end(f->db, LET_GO, begun);
+    } while (r == STORE_MORE);
+    assert_int_equal(r, STORE_DONE);
+    assert_int_equal(count, many / 4);
+    assert_int_equal(count_of(f->db, "big.example"), many / 4);
+    do {
+        db_slice_begin(f->db, 1);
+        begun = begin(f->db);
+        r = returned_drop(f->db, run);
+        end(f->db, DROP, begun);
+    } while (r == STORE_MORE);
+    assert_int_equal(db_get_int(f->db, "SELECT count(*) FROM returned", &count, ""), 1);
+    assert_int_equal(count, 0);
+    db_slice_begin(f->db, -1);
+    print_message("%lld recipients; the longest call in us: count %lld, take back %lld, let go %lld, drop %lld\n",
+                  (long long)many, (long long)longest[COUNT], (long long)longest[TAKE], (long long)longest[LET_GO],
+                  (long long)longest[DROP]);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {FIXTURE_TEST(a_run_is_as_large_as_it_has_gone),
                                        FIXTURE_TEST(many_reports_go_by_and_by),
                                        FIXTURE_TEST(scores_grow_once_a_day_and_are_forgotten),
-                                       FIXTURE_TEST(the_worst_report_stays), FIXTURE_TEST(what_is_held_can_be_let_go)};
+                                       FIXTURE_TEST(the_worst_report_stays),
+                                       FIXTURE_TEST(what_is_held_can_be_let_go),
+                                       FIXTURE_TEST(many_are_held_and_let_go_in_slices)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
