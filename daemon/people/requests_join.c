@@ -167,20 +167,28 @@ static int find_or_make(struct request_act *a, const struct sign_up *s, struct a
     return person_save(a->db, &made, a->at_usec, ret_id, &is_new);
 }
 
+static void say_proof(const struct sign_up *s, struct buf *to) {
+    buf_printf(to, "answer to the mail <%s>, which was asked for at ", s->message_id);
+    clock_print_utc(to, s->at_usec);
+}
+
+static void say_origin(const struct request *q, struct buf *to) {
+    struct view source = request_get(q, REQUEST_KEY_SOURCE);
+    buf_printf(to, "web%s%.*s", source.len ? ", " : "", (int)source.len, source.ptr ? source.ptr : "");
+}
+
 /* What the record keeps of a double opt-in: the question with its exact text, and the answer to the mail. */
 static int join(struct request_act *a, const struct request *q, const struct sign_up *s, int64_t subscriber,
                 bool *ret_did) {
     AUTOBUF struct buf wording = BUF_INIT(2 * REQUEST_TEXT_MAX), proof = BUF_INIT(2048), from = BUF_INIT(256),
                        by = BUF_INIT(256);
-    struct view source = request_get(q, REQUEST_KEY_SOURCE);
     int r = is_active(a->db, s->list, subscriber);
     if (r != 0)
         return r < 0 ? r : 0;
     buf_printf(&wording, "%s (%s)", s->wording, s->version);
     buf_printf(&from, "%s%s%s", s->subscriber ? "preferences" : "sign-up form", s->source[0] ? ", " : "", s->source);
-    buf_printf(&proof, "answer to the mail <%s>, which was asked for at ", s->message_id);
-    clock_print_utc(&proof, s->at_usec);
-    buf_printf(&by, "web%s%.*s", source.len ? ", " : "", (int)source.len, source.ptr ? source.ptr : "");
+    say_proof(s, &proof);
+    say_origin(q, &by);
     const struct consent asked = {
         .what = "asked", .how = "form", .origin = buf_str(&from), .basis = "consent", .evidence = buf_str(&wording)};
     const struct consent joined = {.what = "subscribed",
@@ -211,6 +219,7 @@ static int move(struct request_act *a, const struct request *q, const struct sig
     const struct letters l = {
         .db = a->db, .conf = a->conf, .keys = a->keys, .now_usec = a->now_usec, .mute = a->replayed};
     const struct conf_list *list = joining_list(a->conf, s->token_list);
+    AUTOBUF struct buf proof = BUF_INIT(2048), by = BUF_INIT(256);
     struct person p;
     int r = person_get(a->db, s->subscriber, arena, &p);
     if (r <= 0)
@@ -218,9 +227,12 @@ static int move(struct request_act *a, const struct request *q, const struct sig
     r = person_change_address(a->db, p.id, s->address_key, s->address, a->at_usec);
     if (r == -EEXIST || r == -ENOENT)
         return 0;
+    buf_puts(&proof, "address; ");
+    say_proof(s, &proof);
+    say_origin(q, &by);
     /* The old address itself is not kept: it may be somebody else's by now. */
     const struct consent changed = {
-        .what = "changed", .how = "confirmed", .origin = "web", .evidence = "address", .request = q->id};
+        .what = "changed", .how = "confirmed", .origin = buf_str(&by), .evidence = buf_str(&proof), .request = q->id};
     if (r == 0)
         r = consent_add(a->db, p.id, 0, a->at_usec, &changed);
     if (r == 0 && list)
