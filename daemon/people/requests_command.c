@@ -8,6 +8,7 @@
 #include "people/privacy.h"
 #include "people/requests_act.h"
 #include "store/db.h"
+#include "store/sign_up.h"
 #include "store/suppression.h"
 #include "trust/code.h"
 
@@ -57,6 +58,21 @@ static int unsuppress_hash(struct request_act *a, const uint8_t hash[ERASURE_HAS
     return r;
 }
 
+/* What an earlier record asked for to that address, which waits to be confirmed. */
+static int forget_sign_ups(struct request_act *a, const uint8_t hash[ERASURE_HASH_BYTES]) {
+    AUTOARENA struct arena arena = {0};
+    uint8_t other[ERASURE_HASH_BYTES];
+    const char *key = "";
+    bool any = false;
+    int r;
+    while ((r = sign_up_next(a->db, key, &arena, &key)) == 1) {
+        code_address_hash(a->keys, view_of(key), other);
+        if (memcmp(other, hash, sizeof other) == 0)
+            return sign_up_remove(a->db, key, &any);
+    }
+    return r;
+}
+
 int requests_erase(struct request_act *a, const struct request *q, const char **ret_result) {
     AUTOARENA struct arena arena = {0};
     const struct member_act act = act_of(a, q, &arena);
@@ -74,6 +90,8 @@ int requests_erase(struct request_act *a, const struct request *q, const char **
         r = erasure_mark(a->db, hash, &erasure);
         if (r == 0)
             r = unsuppress_hash(a, hash);
+        if (r == 0)
+            r = forget_sign_ups(a, hash);
     }
     return r;
 }

@@ -71,6 +71,17 @@ int sign_up_remove(struct db *db, const char *address_key, bool *ret_any) {
     return r;
 }
 
+int sign_up_next(struct db *db, const char *after, struct arena *arena, const char **ret_address_key) {
+    struct row *row = NULL;
+    int r = db_query(db, "SELECT address_key FROM sign_up WHERE address_key > ? ORDER BY address_key LIMIT 1", &row,
+                     "t", after);
+    if (r < 0 || (r = db_next(row)) <= 0)
+        return r;
+    *ret_address_key = arena_strdup(arena, row_text(row, 0));
+    db_end(row);
+    return *ret_address_key ? 1 : -ENOMEM;
+}
+
 int sign_up_purge(struct db *db, int64_t now_usec, uint64_t *ret_count) {
     int64_t changed = 0;
     int r = db_run(db, "DELETE FROM sign_up WHERE expires < ?", &changed, "i", now_usec);

@@ -29,6 +29,8 @@ int sign_up_take(struct db *db, const uint8_t nonce[SIGN_UP_NONCE_BYTES], int64_
                  struct sign_up *ret);
 /* Those for an address, whoever asked. */
 int sign_up_remove(struct db *db, const char *address_key, bool *ret_any);
+/* The next address behind `after` ("": the first) for which one waits: 1 and its key in the arena; 0 at the end. */
+int sign_up_next(struct db *db, const char *after, struct arena *arena, const char **ret_address_key);
 /* Ends what is over, and forgets what the limits do not count any more. */
 int sign_up_purge(struct db *db, int64_t now_usec, uint64_t *ret_count);
 
