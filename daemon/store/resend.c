@@ -81,7 +81,7 @@ static int address_changed(struct db *db, const struct exception *x) {
     int64_t found;
     return db_get_int(
         db,
-        "SELECT 1 FROM consent WHERE subscriber = ? AND what = 'changed' AND at > ? AND (evidence = 'address' OR "
+        "SELECT 1 FROM consent WHERE subscriber = ? AND what = 'changed' AND at > ? AND (how = 'confirmed' OR "
         "substr(evidence, 1, 9) = 'address: ') LIMIT 1",
         &found, "ii", x->subscriber, x->at_usec);
 }

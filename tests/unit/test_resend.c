@@ -65,16 +65,22 @@ static void who_gets_it_again(void **state) {
 /* By a command, or by themselves at the web door. */
 static void a_new_address_is_tried(void **state) {
     struct fixture *f = *state;
-    static const char *const evidence[] = {"address: b@town.example, before a@town.example", "address", "language"};
-    for (size_t i = 0; i < COUNT_OF(evidence); i++) {
+    static const struct {
+        const char *how, *evidence;
+        enum resend_reason reason;
+    } cases[] = {{"command", "address: b@town.example, before a@town.example", RESEND_CORRECTED},
+                 {"confirmed", "address; answer to the mail <x@office.example>", RESEND_CORRECTED},
+                 {"preferences", "language", RESEND_NOT_REFUSED},
+                 {"command", "tags", RESEND_NOT_REFUSED}};
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
         int64_t subscriber = fixture_member(f->db, LIST, (int)i + 1, "de", 1);
         int64_t id = over(f, subscriber, DELIVERY_REFUSED, 550, "nobody here");
         assert_int_equal(db_run(f->db,
                                 "INSERT INTO consent (subscriber, list, at, what, how, evidence) VALUES (?, 0, 200, "
-                                "'changed', 'confirmed', ?)",
-                                NULL, "it", subscriber, evidence[i]),
+                                "'changed', ?, ?)",
+                                NULL, "itt", subscriber, cases[i].how, cases[i].evidence),
                          0);
-        unit_int(evidence[i], (int)reason_of(f, id, NULL), i < 2 ? RESEND_CORRECTED : RESEND_NOT_REFUSED);
+        unit_int(cases[i].evidence, (int)reason_of(f, id, NULL), (int)cases[i].reason);
     }
 }
 
