@@ -150,8 +150,14 @@ static const struct state in_body = {
     {[FAULT_later] = {"452 4.3.1 full", {"L!"}, OUTCOME_OF_DESTINATION, "full"},
      [FAULT_never] = {"552 5.3.4 too big", {"R!"}, OUTCOME_OF_MESSAGE, "too big"},
      [FAULT_going] = {NULL, {"L!"}, CONNECTION, "going down"},
-     ALL_LOST("L!", "L!", "L!"),
-     [FAULT_stall] = LOST("X!", "X!", "X!"), /* it reads on */
+     [FAULT_close] = LOST("L!", "L!", "L!"),
+     [FAULT_reset] = LOST("L!", "L!", "L!"),
+     [FAULT_garbage] = LOST("L!", "L!", "L!"),
+     [FAULT_huge] = LOST("L!", "L!", "L!"),
+     [FAULT_endless] = LOST("L!", "L!", "L!"),
+     [FAULT_orders] = LOST("L!", "L!", "L!"),
+     [FAULT_half_close] = LOST("?!", "?!", "?!"), /* it reads on, and may have it all before its end is seen */
+     [FAULT_stall] = LOST("X!", "X!", "X!"),      /* it reads on */
      [FAULT_escapes] = {"say 550 5.1.1 a\\x00b\\x1b[31m\\x9b2J\\r\\n", {"R!"}, ANY, "a?b?[31m"},
      [FAULT_order] = {"354 go on", {"L!"}, CONNECTION, "protocol"},
      [FAULT_early] = {"say 250 2.0.0 early\\r\\n", {"L!"}, CONNECTION, "before"},
