@@ -43,16 +43,6 @@ static int words_of(const struct conf *conf, const char *language, struct words 
     return r;
 }
 
-static void language_name(const struct words *words, const char *code, struct buf *to) {
-    AUTOBUF struct buf key = BUF_INIT(64);
-    buf_printf(&key, "language-names.%s", code);
-    if (words_has(words, buf_str(&key))) {
-        struct view names = view_of(words_get(words, buf_str(&key)));
-        buf_add_view(to, view_trim(view_slice(names, 0, view_find(names, ';'))));
-    } else
-        buf_puts(to, code[0] ? code : "–");
-}
-
 static bool is_in(const struct intake_result *r, const char *code) {
     for (size_t i = 0; i < r->head.language_count; i++)
         if (strcmp(r->head.languages[i], code) == 0)
@@ -79,13 +69,13 @@ static void say_audience(const struct intake_result *r, const struct reach *reac
         words_plural(words, "notice.fact-several", reach->several, to);
         buf_putc(to, '\n');
     }
-    language_name(words, r->head.languages[0], &fallback);
+    words_say_language(words, r->head.languages[0], &fallback);
     for (size_t i = 0; i < census->language_count; i++) {
         buf_clear(&name);
         buf_clear(&number);
         print_count(&number, census->languages[i].count);
         bool without = census->languages[i].code[0] == '\0';
-        language_name(words, census->languages[i].code, &name);
+        words_say_language(words, census->languages[i].code, &name);
         if (is_in(r, census->languages[i].code))
             words_format(words, "notice.fact-language", buf_str(&number), buf_str(&name), NULL, to);
         else if (without)

@@ -46,16 +46,6 @@ int release_read(struct view answer, struct release *ret) {
     return r;
 }
 
-static void say_language(const struct words *words, const char *code, struct buf *to) {
-    AUTOBUF struct buf key = BUF_INIT(64);
-    buf_printf(&key, "language-names.%s", code);
-    if (code[0] && words_has(words, buf_str(&key))) {
-        struct view names = view_of(words_get(words, buf_str(&key)));
-        buf_add_view(to, view_trim(view_slice(names, 0, view_find(names, ';'))));
-    } else
-        buf_puts(to, code[0] ? code : "–");
-}
-
 void release_say(const struct release *release, const struct words *words, struct buf *to) {
     AUTOBUF struct buf text = BUF_INIT(256);
     struct when at;
@@ -74,7 +64,7 @@ void release_say(const struct release *release, const struct words *words, struc
         buf_puts(to, words_get(words, "notice.fact-nobody"));
     for (size_t i = 0; i < release->language_count; i++) {
         buf_puts(to, i ? ", " : " (");
-        say_language(words, release->languages[i].code, to);
+        words_say_language(words, release->languages[i].code, to);
         buf_putc(to, ' ');
         buf_put_i64(to, (int64_t)release->languages[i].people);
     }

@@ -497,3 +497,13 @@ int words_languages(const char *local_dir, const char *shipped_dir, char ***ret,
     *ret_count = count;
     return 0;
 }
+
+void words_say_language(const struct words *w, const char *code, struct buf *to) {
+    AUTOBUF struct buf key = BUF_INIT(64);
+    buf_printf(&key, "language-names.%s", code);
+    if (words_has(w, buf_str(&key))) {
+        struct view names = view_of(words_get(w, buf_str(&key)));
+        buf_add_view(to, view_trim(view_slice(names, 0, view_find(names, ';'))));
+    } else
+        buf_puts(to, code[0] ? code : "–");
+}

@@ -62,6 +62,9 @@ void words_format(const struct words *w, const char *key, const char *a1, const 
 void words_plural(const struct words *w, const char *key, uint64_t n, struct buf *to);
 /* The form that the rule picks: "zero", "one", "two", "few", "many" or "other". */
 const char *words_plural_form(const struct words *w, uint64_t n);
+/* What a language is called in the words' own: the first of its [language-names]. The code where they have none, a dash
+ * for "". */
+void words_say_language(const struct words *w, const char *code, struct buf *to);
 /* Walks all pairs of a section, the language's own before the fallback's. */
 typedef void words_on_pair(void *user, const char *key, const char *value);
 void words_each(const struct words *w, const char *section, words_on_pair *on_pair, void *user);
