@@ -105,8 +105,8 @@ static int answer_release(struct asked_job *j) {
     json_t *counts = j->answer && j->counting ? counts_of(&j->reach.census) : NULL;
     if (!j->answer || (j->counting && !counts))
         return -ENOMEM;
-    if (j->counting && (json_object_set_new(j->answer, "total", json_integer((json_int_t)j->reach.census.active)) < 0 ||
-                        json_object_set_new(j->answer, "languages", counts) < 0))
+    if (j->counting && (json_object_set_new(j->answer, "languages", counts) < 0 || /* takes counts, also in vain */
+                        json_object_set_new(j->answer, "total", json_integer((json_int_t)j->reach.census.active)) < 0))
         return -ENOMEM;
     return STORE_DONE;
 }
