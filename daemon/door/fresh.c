@@ -11,16 +11,13 @@ static bool is_same(const struct stat *a, const struct stat *b) {
 
 bool fresh_changed(struct fresh *f, const char *path) {
     int64_t now = clock_mono_usec();
-    if (f->looked && now - f->looked_mono_usec < USEC_PER_SEC)
-        return false;
     struct stat st = {0};
     bool exists = stat(path, &st) == 0;
-    bool changed = !f->looked || f->unsettled || exists != f->exists || (exists && !is_same(&st, &f->st));
+    bool again = f->unsettled && now - f->read_mono_usec >= USEC_PER_SEC;
+    if (f->looked && !again && exists == f->exists && (!exists || is_same(&st, &f->st)))
+        return false;
     int64_t written = (int64_t)st.st_ctim.tv_sec * USEC_PER_SEC;
-    f->looked = true;
-    f->looked_mono_usec = now;
-    f->exists = exists;
+    *f = (struct fresh){.read_mono_usec = now, .looked = true, .exists = exists, .st = st};
     f->unsettled = exists && clock_now_usec() - written < 2 * USEC_PER_SEC;
-    f->st = st;
-    return changed;
+    return true;
 }

@@ -621,7 +621,7 @@ static void many_at_once_share_files(void **state) {
     assert_in_range(stored.files, 1, MANY);
 }
 
-/* Until the door has looked again; it looks once a second at most. */
+/* In the end: what is written in several steps may be seen half-way. */
 static bool becomes(struct fixture *f, const char *rest, int status, const char *text) {
     AUTOANSWER struct answer a = {0};
     for (int i = 0; i < 100; i++) {
