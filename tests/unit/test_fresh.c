@@ -21,7 +21,7 @@ static void a_change_is_told_once_when_it_has_settled(void **state) {
     assert_int_equal(files_write_new(AT_FDCWD, path, VIEW("a"), 0600), 0);
     assert_true(fresh_changed(&f, path)); /* at once */
     assert_false(fresh_changed(&f, path));
-    assert_true(later_changed(&f, path)); /* so young that a second write could bear the same time */
+    assert_true(later_changed(&f, path));  /* so young that a second write could bear the same time */
     assert_false(fresh_changed(&f, path)); /* read again once a second, not for everybody who asks */
     clock_start_at(clock_now_usec() + USEC_PER_HOUR);
     assert_true(later_changed(&f, path)); /* what the young one may have missed */
