@@ -10,7 +10,6 @@
 #include "announce/series.h"
 #include "base/clock.h"
 #include "base/files.h"
-#include "base/log.h"
 #include "base/number.h"
 #include "base/text.h"
 #include "conf/conf.h"
@@ -75,19 +74,11 @@ static int check(struct admit *a, struct db *db) {
     return r == 0 ? check_rights(a) : r;
 }
 
-/* The bundle first: a row without one is undone at the next start. */
-static int undo(struct spool *spool, struct db *db, int64_t id) {
-    char path[64];
-    (void)snprintf(path, sizeof path, "announcements/%lld", (long long)id); /* always fits */
-    int r = files_remove_tree(spool->dirfd, path);
-    return r == 0 ? announcement_delete_intake(db, id) : r;
-}
-
 /* The remains of an admission that failed half-way while the daemon ran on; or one that runs just now. */
 static int undo_cut_off(struct admit *a, struct db *db, const struct announcement_row *row) {
     int64_t age = clock_now_usec() - row->created_usec;
     if (age < 0 || age >= under_way_usec)
-        return undo(a->spool, db, row->id);
+        return admit_undo(a->spool, db, row->id);
     (void)why_set(&a->job.why, -EAGAIN, "this announcement is being taken in just now");
     why_todo(&a->job.why, "Try again in half a minute");
     return -EAGAIN;
@@ -97,7 +88,7 @@ static int undo_cut_off(struct admit *a, struct db *db, const struct announcemen
 static int undo_date(struct admit *a, struct db *db, const char *date) {
     int64_t id;
     int r = a->series ? announcement_find_cut_off(db, a->series->announcement, date, &id) : 0;
-    return r == 1 ? undo(a->spool, db, id) : r;
+    return r == 1 ? admit_undo(a->spool, db, id) : r;
 }
 
 static int find_same(struct admit *a, struct db *db, int64_t *ret_id) {
@@ -354,7 +345,7 @@ static int step(struct store_job *job, struct db *db) {
         break;
     case PHASE_PUBLISH: a->phase = PHASE_END; return publish(a, db);
     case PHASE_UNDO:
-        r = undo(a->spool, db, a->id);
+        r = admit_undo(a->spool, db, a->id);
         a->phase = PHASE_UNDONE;
         break;
     case PHASE_UNDONE: return a->failure;
@@ -378,60 +369,4 @@ void admit_done(struct admit *a) {
     intake_result_done(&a->result);
     source_done(&a->source);
     a->conf = conf_unref(a->conf);
-}
-
-enum { RECOVERED_MAX = 1000 };
-
-struct recovery {
-    struct spool *spool;
-    struct db *db;
-    int64_t rows[RECOVERED_MAX]; /* their ids */
-    size_t count;
-};
-
-static int on_cut_off(void *user, const struct announcement_row *row) {
-    struct recovery *v = user;
-    if (row->state != ANNOUNCEMENT_INTAKE || v->count == RECOVERED_MAX)
-        return 0;
-    v->rows[v->count++] = row->id;
-    return 0;
-}
-
-static int remove_orphans(struct recovery *v) {
-    char **names;
-    size_t count;
-    int r = files_list(v->spool->dirfd, "announcements", 1000000, &names, &count);
-    for (size_t i = 0; r == 0 && i < count; i++) {
-        struct arena arena AUTOARENA = {0};
-        struct announcement_row row;
-        int64_t id;
-        char path[512];
-        if (number_parse_i64(view_of(names[i]), &id) < 0)
-            continue;
-        int found = announcement_get(v->db, id, &arena, &row);
-        if (found < 0)
-            r = found;
-        else if (found == 0 && snprintf(path, sizeof path, "announcements/%s", names[i]) < (int)sizeof path)
-            r = files_remove_tree(v->spool->dirfd, path);
-    }
-    if (r == 0)
-        files_free_names(names, count);
-    return r;
-}
-
-int admit_recover(struct db *db, struct spool *spool) {
-    struct recovery *v = calloc(1, sizeof *v);
-    if (!v)
-        return -ENOMEM;
-    v->spool = spool;
-    v->db = db;
-    int r = announcement_each(db, true, RECOVERED_MAX, on_cut_off, v);
-    for (size_t i = 0; r == 0 && i < v->count; i++) {
-        log_info("admission-undone", LOG_NUM("announcement", v->rows[i]));
-        r = undo(v->spool, v->db, v->rows[i]);
-    }
-    if (r == 0)
-        r = remove_orphans(v);
-    free(v);
-    return r;
 }

@@ -66,6 +66,10 @@ struct admit {
 void admit_init(struct admit *a);
 void admit_done(struct admit *a);
 
-/* At start: undoes what was cut off; removes bundles without a row. On the store's thread or before it
- * runs. */
+/* On the store's thread, or before it runs: admit_recover.c. */
+/* At start: undoes what was cut off; puts bundles aside that have no row: the store is an older one than they. */
 int admit_recover(struct db *db, struct spool *spool);
+/* Takes back one in state intake, its bundle and its row. */
+int admit_undo(struct spool *spool, struct db *db, int64_t id);
+/* The bundle of an announcement that a restored store does not know goes to rejected/, with the reason. */
+int admit_put_aside(struct spool *spool, int64_t id);

@@ -12,6 +12,7 @@
 #include <sysexits.h>
 #include <unistd.h>
 
+#include "announce/admit.h"
 #include "base/clock.h"
 #include "base/files.h"
 #include "base/log.h"
@@ -29,7 +30,13 @@
 
 #include "base/banned.h"
 
-enum { NAMES_MAX = 1000000, IDS_MAX = 1000, PIECE_BYTES = 1 << 16, RETRIES = 100 };
+enum { NAMES_MAX = 1000000, PIECE_BYTES = 1 << 16, RETRIES = 100, SAID_MAX = 20, SAID_BYTES = 64 << 20 };
+
+/* Of announcements, as many as there are. */
+struct numbers {
+    int64_t *items;
+    size_t count, room;
+};
 
 struct restore {
     const struct conf *conf;
@@ -43,8 +50,7 @@ struct restore {
     int64_t made_usec, people, epoch;
     uint64_t paused, dropped, requests;
     /* what the spool has, and has not */
-    int64_t unknown[IDS_MAX], missing[IDS_MAX];
-    size_t unknown_count, missing_count;
+    struct numbers unknown, missing;
     struct why why;
 };
 
@@ -152,38 +158,50 @@ static int make_copy(struct restore *r) {
 
 /* --- What the spool has -------------------------------------------------------------------------------------- */
 
+static int numbers_add(struct numbers *n, int64_t number) {
+    if (n->count == n->room) {
+        size_t room = n->room ? 2 * n->room : 64;
+        int64_t *more = reallocarray(n->items, room, sizeof *more);
+        if (!more)
+            return -ENOMEM;
+        n->items = more;
+        n->room = room;
+    }
+    n->items[n->count++] = number;
+    return 0;
+}
+
 static bool id_of(const char *name, int64_t *ret) {
     return number_parse_i64(view_of(name), ret) == 0 && *ret > 0;
 }
 
 static int look_at_bundles(struct restore *r, int64_t *ret_epoch) {
-    AUTOARENA struct arena arena = {0};
     char **names = NULL;
     size_t count = 0;
     int error = files_list(r->spool->dirfd, "announcements", NAMES_MAX, &names, &count);
     for (size_t i = 0; i < count && error >= 0; i++) {
-        struct announcement_row row;
+        struct announcement_lists lists;
         int64_t id;
         if (!id_of(names[i], &id))
             continue;
         if (id >> EPOCH_SHIFT > *ret_epoch)
             *ret_epoch = id >> EPOCH_SHIFT;
-        error = announcement_get(r->db, id, &arena, &row);
-        if (error == 0 && r->unknown_count < IDS_MAX)
-            r->unknown[r->unknown_count++] = id;
+        error = announcement_get_lists(r->db, id, &lists);
+        if (error == 0)
+            error = numbers_add(&r->unknown, id);
     }
     files_free_names(names, count);
     return error < 0 ? fail(r, error, r->spool->path, "cannot look at the announcements' bundles") : 0;
 }
 
+/* Of what is over nobody is written to any more. */
 static int look_for_bundle(void *user, const struct announcement_row *row) {
     struct restore *r = user;
     char path[64];
     (void)snprintf(path, sizeof path, "announcements/%lld", (long long)row->id); /* fits: a number */
-    if (row->state != ANNOUNCEMENT_INTAKE && faccessat(r->spool->dirfd, path, F_OK, 0) < 0 &&
-        r->missing_count < IDS_MAX)
-        r->missing[r->missing_count++] = row->id;
-    return 0;
+    bool needed =
+        row->state != ANNOUNCEMENT_INTAKE && row->state != ANNOUNCEMENT_DONE && row->state != ANNOUNCEMENT_STOPPED;
+    return needed && faccessat(r->spool->dirfd, path, F_OK, 0) < 0 ? numbers_add(&r->missing, row->id) : 0;
 }
 
 /* The highest epoch that a restore here has begun: it may be beyond that of the backup. */
@@ -220,7 +238,7 @@ static int change_copy(struct restore *r) {
         r->made_usec ? " of " : "", r->made_usec ? buf_str(&made) : "");
     int error = look_at_bundles(r, &known);
     if (error == 0)
-        error = announcement_each(r->db, true, IDS_MAX, look_for_bundle, r);
+        error = announcement_each(r->db, false, UINT_MAX, look_for_bundle, r);
     if (error == 0)
         error = db_begin(r->db);
     if (error < 0)
@@ -268,19 +286,14 @@ static int move_requests(struct restore *r) {
     return error < 0 ? fail(r, error, r->spool->path, "cannot take the requests out of applied/ again") : 0;
 }
 
+/* The store is in place, and knows nothing of them: where this is cut off, the daemon's next start does the rest. */
 static int put_aside_bundles(struct restore *r) {
-    for (size_t i = 0; i < r->unknown_count; i++) {
-        AUTOBUF struct buf reason = BUF_INIT(1024);
-        char path[64];
-        (void)snprintf(path, sizeof path, "announcements/%lld", (long long)r->unknown[i]); /* fits: a number */
-        buf_printf(&reason, "Announcement %lld was taken in after the backup that was restored on ",
-                   (long long)r->unknown[i]);
-        clock_print_utc(&reason, clock_now_usec());
-        buf_puts(&reason, ". It may have been sent already: look at the relay's log before you queue what is in files/ "
-                          "again.\n");
-        int error = spool_reject(r->spool, path, buf_view(&reason));
+    for (size_t i = 0; i < r->unknown.count; i++) {
+        int error = admit_put_aside(r->spool, r->unknown.items[i]);
         if (error < 0)
-            return fail(r, error, path, "cannot put a bundle aside");
+            return fail(r, error, r->spool->path,
+                        "the store is restored, but bundles that it does not know could not be put aside; the daemon's "
+                        "next start tries it again");
     }
     return 0;
 }
@@ -371,33 +384,36 @@ static int ask(const struct restore *r) {
     return EX_TEMPFAIL;
 }
 
-static json_t *ids(const int64_t *items, size_t count) {
+static json_t *ids(const struct numbers *n) {
     json_t *array = json_array();
-    for (size_t i = 0; i < count; i++)
-        (void)json_array_append_new(array, json_integer((json_int_t)items[i])); /* what is missing is not printed */
+    for (size_t i = 0; i < n->count; i++)
+        (void)json_array_append_new(array, json_integer((json_int_t)n->items[i])); /* what is missing is not printed */
     return array;
 }
 
-static void say_ids(const char *what, const int64_t *items, size_t count) {
-    if (!count)
+/* On a terminal's line or two; --json has them all. */
+static void say_ids(const char *what, const struct numbers *n) {
+    if (!n->count)
         return;
     (void)printf("%s:", what);
-    for (size_t i = 0; i < count; i++)
-        (void)printf(" %lld", (long long)items[i]);
+    for (size_t i = 0; i < n->count && i < SAID_MAX; i++)
+        (void)printf(" %lld", (long long)n->items[i]);
+    if (n->count > SAID_MAX)
+        (void)printf(" and %zu more", n->count - SAID_MAX);
     (void)printf("\n");
 }
 
 static int report(const struct restore *r) {
-    AUTOBUF struct buf made = BUF_INIT(64), text = BUF_INIT(1 << 20);
+    AUTOBUF struct buf made = BUF_INIT(64), text = BUF_INIT(SAID_BYTES);
     print_made(r, &made);
     log_info("restored", LOG_NUM("people", r->people), LOG_NUM("paused", r->paused), LOG_NUM("requests", r->requests),
              LOG_NUM("epoch", r->epoch));
     if (r->wish->json) {
-        json_t *document = json_pack(
-            "{s:s, s:I, s:I, s:I, s:I, s:I, s:o, s:o, s:s}", "made", r->made_usec ? buf_str(&made) : "", "people",
-            (json_int_t)r->people, "paused", (json_int_t)r->paused, "notices_dropped", (json_int_t)r->dropped,
-            "requests", (json_int_t)r->requests, "epoch", (json_int_t)r->epoch, "unknown",
-            ids(r->unknown, r->unknown_count), "missing", ids(r->missing, r->missing_count), "kept", r->kept);
+        json_t *document =
+            json_pack("{s:s, s:I, s:I, s:I, s:I, s:I, s:o, s:o, s:s}", "made", r->made_usec ? buf_str(&made) : "",
+                      "people", (json_int_t)r->people, "paused", (json_int_t)r->paused, "notices_dropped",
+                      (json_int_t)r->dropped, "requests", (json_int_t)r->requests, "epoch", (json_int_t)r->epoch,
+                      "unknown", ids(&r->unknown), "missing", ids(&r->missing), "kept", r->kept);
         int error = document ? json_print(document, &text) : -ENOMEM;
         json_decref(document);
         return error == 0 && printf("%s\n", buf_str(&text)) > 0 ? EX_OK : EX_IOERR;
@@ -413,9 +429,9 @@ static int report(const struct restore *r) {
             "Unfinished announcements are paused: %llu. Who was written to after the backup would be written to once "
             "more:\nlook at each (rundbrief status ID) before you resume or stop it.\n",
             (unsigned long long)r->paused);
-    say_ids("Taken in after the backup, and put aside in the spool's rejected/", r->unknown, r->unknown_count);
+    say_ids("Taken in after the backup, and put aside in the spool's rejected/", &r->unknown);
     say_ids("Their bundles are missing; copy spool/announcements from the old machine before you resume them",
-            r->missing, r->missing_count);
+            &r->missing);
     (void)printf("People who were imported, added or changed after the backup are as they were then: do that again.\n"
                  "Now: systemctl start rundbriefd\n");
     return ferror(stdout) ? EX_IOERR : EX_OK;
@@ -467,8 +483,8 @@ static int change(struct restore *r) {
     if (error == 0)
         error = move_requests(r);
     if (error == 0)
-        error = put_aside_bundles(r);
-    return error < 0 ? error : put_in_place(r);
+        error = put_in_place(r);
+    return error < 0 ? error : put_aside_bundles(r);
 }
 
 static int code_of(int error) {
@@ -505,6 +521,8 @@ int restore_run(const struct conf *conf, const struct restore_wish *wish) {
     if (r->lock >= 0 && r->folder[0])
         (void)files_remove_tree(AT_FDCWD, r->folder); /* else the next restore does */
     (void)spool_close(r->spool);
+    free(r->unknown.items);
+    free(r->missing.items);
     for (size_t i = 0; i < 3; i++) {
         int fd = i == 0 ? r->from : i == 1 ? r->from_wal : r->lock;
         if (fd >= 0)

@@ -538,13 +538,19 @@ static void one_that_failed_half_way_is_undone_later(void **state) {
     admit_done(&a);
 }
 
-static void orphans_are_removed(void **state) {
+static void what_the_store_does_not_know_is_put_aside(void **state) {
     struct house *h = *state;
+    char **names;
+    size_t count;
     assert_int_equal(files_make_dir(h->spool->dirfd, "announcements/7", 0700), 0);
     assert_int_equal(files_write_new(h->spool->dirfd, "announcements/7/bundle.ini", VIEW("x"), 0600), 0);
     assert_int_equal(files_make_dir(h->spool->dirfd, "announcements/notes", 0700), 0);
     restart(h);
     assert_false(has_bundle(h, 7));
+    assert_int_equal(files_list(h->spool->dirfd, "rejected", 10, &names, &count), 0);
+    assert_int_equal(count, 2);
+    assert_true(view_ends(view_of(names[0]), "-7") && view_ends(view_of(names[1]), "-7.why"));
+    files_free_names(names, count);
     assert_int_equal(faccessat(h->spool->dirfd, "announcements/notes", F_OK, 0), 0); /* not ours */
 }
 
@@ -567,7 +573,7 @@ int main(void) {
         HOUSE_TEST(two_at_once),
         HOUSE_TEST(one_that_failed_half_way_is_undone_later),
         HOUSE_TEST(what_cannot_be_moved_is_undone),
-        HOUSE_TEST(orphans_are_removed),
+        HOUSE_TEST(what_the_store_does_not_know_is_put_aside),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
