@@ -11,6 +11,7 @@
 #include "base/number.h"
 #include "conf/conf.h"
 #include "net/loop.h"
+#include "people/joining.h"
 #include "people/requests.h"
 #include "send/dispatch.h"
 #include "spool/spool.h"
@@ -37,6 +38,20 @@ struct applying {
 
 static void run(struct requests_watch *w);
 
+static void log_missed(const struct requests *r, const struct conf *conf) {
+    for (unsigned i = 0; i < r->missed_count; i++) {
+        const struct requests_missed *missed = &r->missed[i];
+        const struct conf_list *list = joining_list(conf, missed->list);
+        char number[16];
+        (void)snprintf(number, sizeof number, "%u", (unsigned)missed->list); /* fits */
+        log_warning("restored-not-repeated",
+                    LOG_TEXT("list", list           ? list->name
+                                     : missed->list ? number
+                                                    : "-"),
+                    LOG_NUM("confirmations", missed->confirmations), LOG_NUM("opt-outs", missed->opt_outs));
+    }
+}
+
 static void on_applied(struct store_job *job, int result) {
     struct applying *a = (struct applying *)job;
     struct requests_watch *w = a->watch;
@@ -46,6 +61,7 @@ static void on_applied(struct store_job *job, int result) {
     if (r->files || r->rejected || r->skipped)
         log_info("requests-applied", LOG_NUM("files", r->files), LOG_NUM("applied", r->applied),
                  LOG_NUM("refused", r->refused), LOG_NUM("rejected", r->rejected), LOG_NUM("skipped", r->skipped));
+    log_missed(r, a->conf);
     if (result < 0)
         log_error("requests-not-applied", LOG_TEXT("reason", strerror(-result)));
     if (r->purge && result == 0)

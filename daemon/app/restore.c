@@ -422,7 +422,8 @@ static int report(const struct restore *r) {
     if (r->had_store)
         (void)printf("What was there before is kept for %d days: %s/%s\n", (int)KEPT_DAYS, r->conf->state_dir, r->kept);
     (void)printf(
-        "Opt-outs, erasures and suppressions of the last 90 days (%llu files) are applied when the daemon starts.\n",
+        "Opt-outs, confirmed sign-ups, erasures and suppressions of the last 90 days (%llu files) are applied when the "
+        "daemon starts.\n",
         (unsigned long long)r->requests);
     if (r->paused)
         (void)printf(
@@ -432,8 +433,10 @@ static int report(const struct restore *r) {
     say_ids("Taken in after the backup, and put aside in the spool's rejected/", &r->unknown);
     say_ids("Their bundles are missing; copy spool/announcements from the old machine before you resume them",
             &r->missing);
-    (void)printf("People who were imported, added or changed after the backup are as they were then: do that again.\n"
-                 "Now: systemctl start rundbriefd\n");
+    (void)printf(
+        "People who were imported, added or changed after the backup are as they were then: do that again. Who of them "
+        "left\nsince, nobody knows; the journal says how many (restored-not-repeated).\n"
+        "Now: systemctl start rundbriefd\n");
     return ferror(stdout) ? EX_IOERR : EX_OK;
 }
 

@@ -19,6 +19,9 @@
 #include "spool/spool.h"
 #include "store/applied.h"
 #include "store/db.h"
+#include "store/person.h"
+#include "store/sign_up.h"
+#include "trust/token.h"
 
 #include "base/banned.h"
 
@@ -45,15 +48,56 @@ static request_do *const acts[REQUEST_VERBS] = {
     [REQUEST_SUPPRESS] = requests_suppress,
     [REQUEST_UNSUPPRESS] = requests_unsuppress,
     [REQUEST_COMMAND_LEAVE] = requests_command_leave,
+    [REQUEST_JOINED] = requests_joined,
     [REQUEST_BOUNCE] = requests_bounce,
     [REQUEST_COMPLAINT] = requests_complaint,
     [REQUEST_MAIL_LEAVE] = requests_mail_leave,
     [REQUEST_IGNORED] = requests_ignored,
 };
 
+/* NULL beyond so many lists. */
+static struct requests_missed *missed_of(struct requests *r, uint32_t list) {
+    for (unsigned i = 0; i < r->missed_count; i++)
+        if (r->missed[i].list == list)
+            return &r->missed[i];
+    if (r->missed_count == REQUESTS_MISSED_MAX)
+        return NULL;
+    r->missed[r->missed_count] = (struct requests_missed){.list = list};
+    return &r->missed[r->missed_count++];
+}
+
+/* An opt-out of somebody whom the backup does not know: whoever imports them again should know. */
+static int note_opt_out(struct requests *r, const struct request *q) {
+    AUTOARENA struct arena arena = {0};
+    struct requests_missed *missed;
+    struct person p;
+    struct token t;
+    bool leaves = q->verb == REQUEST_LEAVE || q->verb == REQUEST_LEAVE_ALL || q->verb == REQUEST_MAIL_LEAVE ||
+                  (q->verb == REQUEST_PREFERENCES && request_get(q, REQUEST_KEY_LEAVE).len);
+    if (!leaves || token_verify(r->keys, request_get(q, REQUEST_KEY_TOKEN), &t) < 0 || t.purpose != TOKEN_RECIPIENT)
+        return 0;
+    int found = person_get(r->db, (int64_t)t.subscriber, &arena, &p);
+    if (found == 0 && (missed = missed_of(r, t.list)))
+        missed->opt_outs++;
+    return found < 0 ? found : 0;
+}
+
+/* When all that was to be repeated is. */
+static int count_confirmations(struct requests *r) {
+    int64_t list = -1, count;
+    int found;
+    while ((found = sign_up_next_answered(r->db, list, &list, &count)) == 1) {
+        struct requests_missed *missed = missed_of(r, (uint32_t)list);
+        if (missed)
+            missed->confirmations = (uint64_t)count;
+    }
+    return found;
+}
+
 static int apply(struct requests *r, const struct request *q) {
     int64_t now = clock_now_usec();
     struct request_act a = {.db = r->db,
+                            .spool = r->spool,
                             .keys = r->keys,
                             .conf = r->conf,
                             .now_usec = now,
@@ -65,6 +109,8 @@ static int apply(struct requests *r, const struct request *q) {
         return error < 0 ? error : 0;
     if (acts[q->verb])
         error = acts[q->verb](&a, q, &result);
+    if (error == 0 && a.replayed)
+        error = note_opt_out(r, q);
     if (error < 0)
         return error;
     r->notices |= a.notices;
@@ -189,6 +235,8 @@ static int apply_folder(struct requests *r) {
         if (error != 0)
             return error;
     }
+    if (error == 0 && r->next && strcmp(folder, REQUESTS_RESTORED) == 0)
+        error = count_confirmations(r);
     if (error == 0)
         close_folder(r);
     return error;

@@ -24,7 +24,13 @@ struct spool;
 #define REQUESTS_KEEP_USEC (INT64_C(90) * 24 * 3600 * 1000000)
 /* What was in applied/ when a backup was restored: requests of every door, and commands (people/command_record.h). */
 #define REQUESTS_RESTORED "requests/restored"
-enum { REQUESTS_BATCH = 256, REQUESTS_SLOW_MAX = 8 };
+enum { REQUESTS_BATCH = 256, REQUESTS_SLOW_MAX = 8, REQUESTS_MISSED_MAX = 256 };
+
+/* What a restore could not repeat, as it is of people whom the backup does not know. list 0: changes of addresses. */
+struct requests_missed {
+    uint32_t list;
+    uint64_t confirmations, opt_outs;
+};
 
 struct requests {
     struct store_job job; /* job.done by the caller; job.step by requests_init() */
@@ -39,6 +45,8 @@ struct requests {
     int trouble;                       /* 0, or why a file was skipped that the disk did not give: to be tried again */
     char slow[REQUESTS_SLOW_MAX][256]; /* destinations that want fewer mails, the first few of them */
     unsigned slow_count;
+    struct requests_missed missed[REQUESTS_MISSED_MAX]; /* of the first so many lists */
+    unsigned missed_count;
     /* its own */
     int phase;
     unsigned door; /* whose folder is being read */

@@ -14,12 +14,14 @@ struct announcement_lists;
 struct conf;
 struct db;
 struct keyring;
+struct spool;
 struct token;
 
 #define REQUEST_REFUSED "refused"
 
 struct request_act {
     struct db *db;
+    struct spool *spool; /* for what a restore is to know (command_record.h); NULL: nothing is kept for it */
     const struct keyring *keys;
     const struct conf *conf; /* NULL: nothing that needs it is done */
     int64_t now_usec;
@@ -44,6 +46,8 @@ request_do requests_leave_all, requests_undo_all;
  * sign-up  to an open list; who is on it already gets their links
  * confirm  what was asked for joins, or moves, once, until it expires; who was erased is taken in anew */
 request_do requests_sign_up, requests_confirm;
+/* joined  for a restore: what a confirmation brought about, with the number that the person had */
+request_do requests_joined;
 /* requests_preferences.c: of the token's person, in the lists of the token's sender.
  * preferences  leaves at once, sets the language; joining and a new address are asked for by mail
  * link         to a known address, one a day */

@@ -1,6 +1,7 @@
 #include "people/requests_act.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -10,9 +11,11 @@
 #include "base/text.h"
 #include "conf/conf.h"
 #include "people/asking.h"
+#include "people/command_record.h"
 #include "people/joining.h"
 #include "people/letters.h"
 #include "people/privacy.h"
+#include "store/epoch.h"
 #include "store/person.h"
 #include "store/sign_up.h"
 #include "store/subscription.h"
@@ -148,8 +151,9 @@ static int find(struct request_act *a, const struct sign_up *s, struct arena *ar
                          : person_find(a->db, s->address_key, arena, ret);
 }
 
-/* Made where nobody has the address. Their id. */
-static int find_or_make(struct request_act *a, const struct sign_up *s, struct arena *arena, int64_t *ret_id) {
+/* Made where nobody has the address, with that number if there is one. Their id. */
+static int find_or_make(struct request_act *a, const struct sign_up *s, int64_t number, struct arena *arena,
+                        int64_t *ret_id) {
     struct person p = {0};
     bool is_new;
     int r = find(a, s, arena, &p);
@@ -159,12 +163,16 @@ static int find_or_make(struct request_act *a, const struct sign_up *s, struct a
         *ret_id = p.id;
         return 0;
     }
-    const struct person made = {.address_key = s->address_key,
+    const struct person made = {.id = number,
+                                .address_key = s->address_key,
                                 .address = s->address,
                                 .language = s->language,
                                 .given_name = s->given_name,
                                 .family_name = s->family_name};
-    return person_save(a->db, &made, a->at_usec, ret_id, &is_new);
+    if (!number)
+        return person_save(a->db, &made, a->at_usec, ret_id, &is_new);
+    *ret_id = number;
+    return person_bring_back(a->db, &made, a->at_usec);
 }
 
 static void say_proof(const struct sign_up *s, struct buf *to) {
@@ -242,8 +250,20 @@ static int move(struct request_act *a, const struct request *q, const struct sig
     return r;
 }
 
-static int confirm(struct request_act *a, const struct request *q, const struct sign_up *s, struct arena *arena,
-                   bool *ret_did) {
+/* Links in mails name the number: a restore, which makes people anew, must give them the same. */
+static int keep_number(struct request_act *a, const struct request *q, int64_t subscriber) {
+    char text[24];
+    (void)snprintf(text, sizeof text, "%lld", (long long)subscriber); /* fits */
+    struct request joined = {.verb = REQUEST_JOINED};
+    joined.value[REQUEST_KEY_TOKEN] = request_get(q, REQUEST_KEY_TOKEN);
+    joined.value[REQUEST_KEY_SOURCE] = request_get(q, REQUEST_KEY_SOURCE);
+    joined.value[REQUEST_KEY_SUBSCRIBER] = view_of(text);
+    return command_record_keep(a->db, a->spool, &joined, a->at_usec);
+}
+
+/* number: of whom a restore brings back, or 0. */
+static int confirm(struct request_act *a, const struct request *q, const struct sign_up *s, int64_t number,
+                   struct arena *arena, bool *ret_did) {
     int64_t subscriber = 0;
     bool was, did = false;
     int r = asking_blocked(a, s->address_key);
@@ -255,35 +275,60 @@ static int confirm(struct request_act *a, const struct request *q, const struct 
     if (r == 0 && s->moves)
         return move(a, q, s, arena, ret_did);
     if (r == 0)
-        r = find_or_make(a, s, arena, &subscriber);
+        r = find_or_make(a, s, number, arena, &subscriber);
     if (r == 0)
         r = join(a, q, s, subscriber, &did);
+    if (r == 0 && did && !s->subscriber && !a->replayed)
+        r = keep_number(a, q, subscriber);
     if (r == 0 && did)
         r = welcome(a, s, subscriber);
     *ret_did |= did;
     return r;
 }
 
-int requests_confirm(struct request_act *a, const struct request *q, const char **ret_result) {
+/* Whoever came after the backup would be given another number, and what they asked for since, to leave or to be erased,
+ * and the links in their mails name the one they had: nobody is made without it. 1: they may join, 0: it waits, in case
+ * that they follow their link once more, and for `joined`. */
+static int may_repeat(struct request_act *a, struct sign_up *s, int64_t number, struct arena *arena) {
+    struct person p;
+    int r = find(a, s, arena, &p);
+    if (r == 0 && number && number >> EPOCH_SHIFT <= EPOCH_MAX) {
+        r = person_get(a->db, number, arena, &p); /* with another address, which was changed since */
+        r = r < 0 ? r : r == 0;
+    }
+    if (r != 0)
+        return r;
+    s->answered_usec = a->at_usec;
+    return sign_up_add(a->db, s);
+}
+
+static int answer(struct request_act *a, const struct request *q, int64_t number, const char **ret_result) {
     AUTOARENA struct arena arena = {0};
     struct sign_up s;
     struct token t;
-    bool did = false;
-    int r;
+    bool did = false, waits = false;
+    int r = 0;
     *ret_result = REQUEST_REFUSED;
     if (!a->conf || token_verify(a->keys, request_get(q, REQUEST_KEY_TOKEN), &t) < 0 || t.purpose != TOKEN_CONFIRM)
         return 0;
-    *ret_result = "nothing";
-    while ((r = sign_up_take(a->db, t.nonce, a->at_usec, &arena, &s)) == 1) {
-        struct person p;
-        /* Whoever came after the backup would be given another number, and what they asked for since, to leave or to be
-         * erased, and the links in their mails name the one they had: nobody is made, and their own link works again. */
-        if (a->replayed && (r = find(a, &s, &arena, &p)) <= 0)
-            return r < 0 ? r : sign_up_add(a->db, &s);
-        if ((r = confirm(a, q, &s, &arena, &did)) < 0)
+    while (!waits && (r = sign_up_take(a->db, t.nonce, a->at_usec, &arena, &s)) == 1) {
+        if (a->replayed) {
+            r = may_repeat(a, &s, number, &arena);
+            waits = r == 0;
+        }
+        if (r == 1)
+            r = confirm(a, q, &s, number, &arena, &did);
+        if (r < 0)
             return r;
     }
-    if (did)
-        *ret_result = "confirmed";
+    *ret_result = did ? "confirmed" : waits ? "waits" : "nothing";
     return r;
+}
+
+int requests_confirm(struct request_act *a, const struct request *q, const char **ret_result) {
+    return answer(a, q, 0, ret_result);
+}
+
+int requests_joined(struct request_act *a, const struct request *q, const char **ret_result) {
+    return answer(a, q, request_number(q, REQUEST_KEY_SUBSCRIBER), ret_result);
 }

@@ -53,7 +53,8 @@ int request_print_new(struct buf *to, struct request *r) {
         return -EINVAL;
     if (getrandom(r->id, sizeof r->id, 0) != sizeof r->id)
         return -EIO;
-    r->at_usec = clock_now_usec();
+    if (!r->at_usec)
+        r->at_usec = clock_now_usec();
     request_print(to, r);
     if (buf_error(to) < 0)
         buf_truncate(to, before);

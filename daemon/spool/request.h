@@ -48,11 +48,12 @@ enum request_verb {
     REQUEST_COMPLAINT,
     REQUEST_MAIL_LEAVE,
     REQUEST_IGNORED,
-    /* commands, for a restore */
+    /* for a restore: commands; as whom somebody joined */
     REQUEST_ERASE,
     REQUEST_SUPPRESS,
     REQUEST_UNSUPPRESS,
     REQUEST_COMMAND_LEAVE,
+    REQUEST_JOINED,
     REQUEST_VERBS,
 };
 
@@ -127,7 +128,7 @@ bool request_is_whole(const struct request *r);
 
 /* One record's line, which must be whole. */
 void request_print(struct buf *to, const struct request *r);
-/* The same with an id and time of its own: what a door does. -EIO without random bits, -EINVAL where it is not whole,
+/* The same with an id of its own, and where it has no time the time of now: what a door does. -EIO without random bits, -EINVAL where it is not whole,
  * or the buffer's error; no part of it is added then. */
 int request_print_new(struct buf *to, struct request *r);
 

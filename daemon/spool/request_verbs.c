@@ -178,6 +178,7 @@ static const struct verb {
     [REQUEST_UNSUPPRESS] = {"unsuppress", REQUEST_COMMAND, K(ADDRESS) | K(BY) | K(REASON), 0, 0},
     [REQUEST_COMMAND_LEAVE] = {"command-leave", REQUEST_COMMAND, K(BY) | K(REASON) | K(HOW), K(ADDRESS) | K(SUBSCRIBER),
                                K(LIST)},
+    [REQUEST_JOINED] = {"joined", REQUEST_COMMAND, K(TOKEN) | K(SUBSCRIBER), 0, K(SOURCE)},
 };
 
 const char *request_verb_name(enum request_verb verb) {

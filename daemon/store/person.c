@@ -113,18 +113,25 @@ int person_ids_used(struct db *db, int64_t last) {
     return r < 0 || changed ? r : db_run(db, "INSERT INTO sqlite_sequence VALUES ('subscriber', ?)", NULL, "i", last);
 }
 
+static int insert_as(struct db *db, int64_t id, const struct person *p, int64_t now_usec) {
+    return db_run(db,
+                  "INSERT INTO subscriber (id, address_key, address, language, form, title, given_name, family_name, "
+                  "salutation, organisation, timezone, attributes, created, changed) VALUES (?, ?, ?, coalesce(?, ''), "
+                  "coalesce(?, ''), coalesce(?, ''), coalesce(?, ''), coalesce(?, ''), coalesce(?, ''), "
+                  "coalesce(?, ''), coalesce(?, ''), coalesce(?, ''), ?, 0)",
+                  NULL, "ittttttttttti", id, p->address_key, p->address, p->language, p->form, p->title, p->given_name,
+                  p->family_name, p->salutation, p->organisation, p->timezone, p->attributes, now_usec);
+}
+
 static int insert(struct db *db, const struct person *p, int64_t now_usec, int64_t *ret_id) {
     int r = person_next_id(db, ret_id);
-    if (r < 0)
-        return r;
-    r = db_run(db,
-               "INSERT INTO subscriber (id, address_key, address, language, form, title, given_name, family_name, "
-               "salutation, organisation, timezone, attributes, created, changed) VALUES (?, ?, ?, coalesce(?, ''), "
-               "coalesce(?, ''), coalesce(?, ''), coalesce(?, ''), coalesce(?, ''), coalesce(?, ''), "
-               "coalesce(?, ''), coalesce(?, ''), coalesce(?, ''), ?, 0)",
-               NULL, "ittttttttttti", *ret_id, p->address_key, p->address, p->language, p->form, p->title,
-               p->given_name, p->family_name, p->salutation, p->organisation, p->timezone, p->attributes, now_usec);
+    if (r == 0)
+        r = insert_as(db, *ret_id, p, now_usec);
     return r < 0 ? r : person_ids_used(db, *ret_id);
+}
+
+int person_bring_back(struct db *db, const struct person *p, int64_t now_usec) {
+    return insert_as(db, p->id, p, now_usec); /* an id that was used is behind the sequence, or moves it on */
 }
 
 static int update(struct db *db, int64_t id, const struct person *p, int64_t now_usec) {

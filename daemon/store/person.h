@@ -32,6 +32,8 @@ int person_next_id(struct db *db, int64_t *ret);
 int person_ids_used(struct db *db, int64_t last);
 /* Inserts or updates (by address_key); fields that are NULL stay as they are. *ret_id; *ret_new. */
 int person_save(struct db *db, const struct person *p, int64_t now_usec, int64_t *ret_id, bool *ret_new);
+/* For a restore: somebody new who had that id (p->id) before. -EEXIST where it, or the address, is somebody's. */
+int person_bring_back(struct db *db, const struct person *p, int64_t now_usec);
 /* -EEXIST where the new address is another person's, -ENOENT where there is no such person. */
 int person_change_address(struct db *db, int64_t id, const char *address_key, const char *address, int64_t now_usec);
 

@@ -138,3 +138,6 @@ CREATE INDEX asked_at ON asked (at);
 CREATE INDEX asked_address ON asked (address, at);
 CREATE INDEX asked_network ON asked (network, at);
 CREATE INDEX asked_list ON asked (list, at);
+
+-- When it was answered, where a restore could not repeat what followed; else 0.
+ALTER TABLE sign_up ADD COLUMN answered INTEGER NOT NULL DEFAULT 0;

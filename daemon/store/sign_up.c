@@ -11,14 +11,15 @@
 int sign_up_add(struct db *db, const struct sign_up *s) {
     return db_run(db,
                   "INSERT INTO sign_up (nonce, list, token_list, subscriber, address_key, address, given_name, "
-                  "family_name, language, version, wording, source, at, expires, message_id) "
-                  "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                  "family_name, language, version, wording, source, at, expires, message_id, answered) "
+                  "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                   NULL,
                   "biiitttttttt"
-                  "iit",
+                  "iiti",
                   view_make(s->nonce, SIGN_UP_NONCE_BYTES), s->moves ? INT64_C(0) : (int64_t)s->list,
                   (int64_t)s->token_list, s->subscriber, s->address_key, s->address, s->given_name, s->family_name,
-                  s->language, s->version, s->wording, s->source, s->at_usec, s->expires_usec, s->message_id);
+                  s->language, s->version, s->wording, s->source, s->at_usec, s->expires_usec, s->message_id,
+                  s->answered_usec);
 }
 
 static int next_of(struct db *db, struct view nonce, int64_t at_usec, struct arena *arena, struct sign_up *ret) {
@@ -80,6 +81,20 @@ int sign_up_next(struct db *db, const char *after, struct arena *arena, const ch
     *ret_address_key = arena_strdup(arena, row_text(row, 0));
     db_end(row);
     return *ret_address_key ? 1 : -ENOMEM;
+}
+
+int sign_up_next_answered(struct db *db, int64_t after, int64_t *ret_list, int64_t *ret_count) {
+    struct row *row = NULL;
+    int r = db_query(db,
+                     "SELECT list, count(*) FROM sign_up WHERE answered > 0 AND list > ? GROUP BY list ORDER BY list "
+                     "LIMIT 1",
+                     &row, "i", after);
+    if (r < 0 || (r = db_next(row)) <= 0)
+        return r;
+    *ret_list = row_int(row, 0);
+    *ret_count = row_int(row, 1);
+    db_end(row);
+    return 1;
 }
 
 int sign_up_purge(struct db *db, int64_t now_usec, uint64_t *ret_count) {

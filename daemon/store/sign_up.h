@@ -21,6 +21,7 @@ struct sign_up {
     int64_t subscriber;  /* who asked from their preferences; 0: whoever has the address */
     const char *address_key, *address, *given_name, *family_name, *language, *version, *wording, *source, *message_id;
     int64_t at_usec, expires_usec;
+    int64_t answered_usec; /* a restore could not repeat what followed the answer; else 0 */
 };
 int sign_up_add(struct db *db, const struct sign_up *s);
 /* Takes one of that nonce out: 1 and the sign-up, its strings in the arena; 0 where there is none (any more). One that
@@ -31,6 +32,9 @@ int sign_up_take(struct db *db, const uint8_t nonce[SIGN_UP_NONCE_BYTES], int64_
 int sign_up_remove(struct db *db, const char *address_key, bool *ret_any);
 /* The next address behind `after` ("": the first) for which one waits: 1 and its key in the arena; 0 at the end. */
 int sign_up_next(struct db *db, const char *after, struct arena *arena, const char **ret_address_key);
+/* The list behind `after` (-1: the first) for which some wait that were answered: 1, the list and how many; 0 at the end.
+ * A change of address counts for list 0. */
+int sign_up_next_answered(struct db *db, int64_t after, int64_t *ret_list, int64_t *ret_count);
 /* Ends what is over, and forgets what the limits do not count any more. */
 int sign_up_purge(struct db *db, int64_t now_usec, uint64_t *ret_count);
 

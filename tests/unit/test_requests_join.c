@@ -9,6 +9,7 @@
 #include "people/joining.h"
 #include "people/requests_act.h"
 #include "store/consent.h"
+#include "store/sign_up.h"
 #include "store/subscription.h"
 #include "store/suppression.h"
 #include "trust/token.h"
@@ -211,6 +212,51 @@ static void who_confirms_joins_once(void **state) {
     assert_int_equal(count(j, "SELECT count(*) FROM subscriber"), 1);
 }
 
+static const char *joined(struct joined *j, const char *token, int64_t number) {
+    char text[24];
+    const char *result = NULL;
+    (void)snprintf(text, sizeof text, "%lld", (long long)number); /* fits */
+    const struct request q = {
+        .id = {3},
+        .at_usec = j->act.at_usec,
+        .verb = REQUEST_JOINED,
+        .value = {[REQUEST_KEY_TOKEN] = view_of(token), [REQUEST_KEY_SUBSCRIBER] = view_of(text)}};
+    assert_int_equal(requests_joined(&j->act, &q, &result), 0);
+    return result;
+}
+
+/* What is repeated makes nobody whose number is not known; with it, once; and never with one that is somebody's. */
+static void a_restore_brings_back_who_joined(void **state) {
+    struct joined *j = *state;
+    char token[3][TOKEN_TEXT_MAX + 1];
+    const char *const addresses[] = {"vera@town.example", "ida@town.example", "uwe@town.example"};
+    for (size_t i = 0; i < COUNT_OF(addresses); i++) {
+        assert_string_equal(sign_up(j, OPEN, addresses[i], ""), "asked");
+        (void)snprintf(token[i], sizeof token[i], "%s", mailed(j, "/c/")); /* fits: the same size */
+    }
+    j->act.replayed = true;
+    assert_string_equal(confirm(j, token[0]), "waits");
+    assert_string_equal(confirm(j, token[1]), "waits");
+    assert_int_equal(count(j, "SELECT count(*) FROM subscriber"), 0);
+    int64_t list, many;
+    assert_int_equal(sign_up_next_answered(j->f->db, -1, &list, &many), 1);
+    assert_true(list == OPEN && many == 2);
+    assert_int_equal(sign_up_next_answered(j->f->db, list, &list, &many), 0);
+    assert_string_equal(joined(j, token[0], 42), "confirmed");
+    assert_string_equal(joined(j, token[0], 43), "nothing");
+    assert_string_equal(joined(j, token[1], 42), "waits"); /* somebody else's */
+    assert_string_equal(joined(j, token[1], INT64_MAX), "waits");
+    assert_string_equal(joined(j, token[2], 44), "confirmed"); /* before the answer itself is repeated */
+    assert_string_equal(confirm(j, token[2]), "nothing");
+    assert_int_equal(count(j, "SELECT count(*) FROM subscriber"), 2);
+    assert_int_equal(count(j, "SELECT id FROM subscriber WHERE address_key = 'vera@town.example'"), 42);
+    assert_int_equal(count(j, "SELECT count(*) FROM subscription WHERE subscriber IN (42, 44) AND list = 7"), 2);
+    assert_int_equal(count(j, "SELECT count(*) FROM sign_up WHERE answered > 0"), 1);
+    j->act.replayed = false;
+    assert_string_equal(confirm(j, token[1]), "confirmed"); /* by the link that they have */
+    assert_int_equal(count(j, "SELECT id FROM subscriber WHERE address_key = 'ida@town.example'"), 45);
+}
+
 static void a_block_counts_when_it_is_confirmed(void **state) {
     struct joined *j = *state;
     assert_string_equal(sign_up(j, OPEN, "vera@town.example", ""), "asked");
@@ -301,6 +347,7 @@ int main(void) {
         JOIN_TEST(who_may_ask_for_what),
         JOIN_TEST(limits_hold),
         JOIN_TEST(who_confirms_joins_once),
+        JOIN_TEST(a_restore_brings_back_who_joined),
         JOIN_TEST(a_block_counts_when_it_is_confirmed),
         JOIN_TEST(preferences_reach_the_senders_lists_alone),
         cmocka_unit_test(networks),
