@@ -13,12 +13,11 @@
 #include <unistd.h>
 
 #include "announce/admit.h"
+#include "app/restore_report.h"
 #include "base/clock.h"
 #include "base/files.h"
-#include "base/log.h"
 #include "base/number.h"
 #include "conf/conf.h"
-#include "net/json.h"
 #include "spool/spool.h"
 #include "store/announcement.h"
 #include "store/db.h"
@@ -30,13 +29,7 @@
 
 #include "base/banned.h"
 
-enum { NAMES_MAX = 1000000, PIECE_BYTES = 1 << 16, RETRIES = 100, SAID_MAX = 20, SAID_BYTES = 64 << 20 };
-
-/* Of announcements, as many as there are. */
-struct numbers {
-    int64_t *items;
-    size_t count, room;
-};
+enum { NAMES_MAX = 1000000, PIECE_BYTES = 1 << 16, RETRIES = 100 };
 
 struct restore {
     const struct conf *conf;
@@ -44,13 +37,8 @@ struct restore {
     int from, from_wal, lock; /* descriptors, or -1 */
     struct spool *spool;
     struct db *db;
-    char folder[PATH_MAX], copy[PATH_MAX], store[PATH_MAX], kept[KEPT_NAME_MAX];
-    bool had_store;
-    /* what the backup holds */
-    int64_t made_usec, people, epoch;
-    uint64_t paused, dropped, requests;
-    /* what the spool has, and has not */
-    struct numbers unknown, missing;
+    char folder[PATH_MAX], copy[PATH_MAX], store[PATH_MAX];
+    struct restore_report report;
     struct why why;
 };
 
@@ -158,19 +146,6 @@ static int make_copy(struct restore *r) {
 
 /* --- What the spool has -------------------------------------------------------------------------------------- */
 
-static int numbers_add(struct numbers *n, int64_t number) {
-    if (n->count == n->room) {
-        size_t room = n->room ? 2 * n->room : 64;
-        int64_t *more = reallocarray(n->items, room, sizeof *more);
-        if (!more)
-            return -ENOMEM;
-        n->items = more;
-        n->room = room;
-    }
-    n->items[n->count++] = number;
-    return 0;
-}
-
 static bool id_of(const char *name, int64_t *ret) {
     return number_parse_i64(view_of(name), ret) == 0 && *ret > 0;
 }
@@ -188,7 +163,7 @@ static int look_at_bundles(struct restore *r, int64_t *ret_epoch) {
             *ret_epoch = id >> EPOCH_SHIFT;
         error = announcement_get_lists(r->db, id, &lists);
         if (error == 0)
-            error = numbers_add(&r->unknown, id);
+            error = restore_numbers_add(&r->report.unknown, id);
     }
     files_free_names(names, count);
     return error < 0 ? fail(r, error, r->spool->path, "cannot look at the announcements' bundles") : 0;
@@ -201,7 +176,8 @@ static int look_for_bundle(void *user, const struct announcement_row *row) {
     (void)snprintf(path, sizeof path, "announcements/%lld", (long long)row->id); /* fits: a number */
     bool needed =
         row->state != ANNOUNCEMENT_INTAKE && row->state != ANNOUNCEMENT_DONE && row->state != ANNOUNCEMENT_STOPPED;
-    return needed && faccessat(r->spool->dirfd, path, F_OK, 0) < 0 ? numbers_add(&r->missing, row->id) : 0;
+    return needed && faccessat(r->spool->dirfd, path, F_OK, 0) < 0 ? restore_numbers_add(&r->report.missing, row->id)
+                                                                   : 0;
 }
 
 /* The highest epoch that a restore here has begun: it may be beyond that of the backup. */
@@ -217,7 +193,7 @@ static int64_t read_epoch(const struct restore *r) {
 
 static int keep_epoch(struct restore *r) {
     char path[PATH_MAX], text[32];
-    int n = snprintf(text, sizeof text, "%lld\n", (long long)r->epoch); /* fits */
+    int n = snprintf(text, sizeof text, "%lld\n", (long long)r->report.epoch); /* fits */
     if (snprintf(path, sizeof path, "%s/epoch", r->conf->state_dir) >= (int)sizeof path)
         return -ENAMETOOLONG;
     int error = files_write_durable(AT_FDCWD, path, view_make(text, (size_t)n), 0600);
@@ -229,13 +205,13 @@ static int keep_epoch(struct restore *r) {
 static int change_copy(struct restore *r) {
     AUTOBUF struct buf reason = BUF_INIT(512), made = BUF_INIT(64);
     int64_t known = read_epoch(r);
-    if (r->made_usec)
-        clock_print_utc(&made, r->made_usec);
+    if (r->report.made_usec)
+        clock_print_utc(&made, r->report.made_usec);
     buf_printf(
         &reason,
         "restored from a backup%s%.16s: who was written to after it is not known here and would be written to once "
         "more; look at the relay's log and at what was sent before, then resume or stop it",
-        r->made_usec ? " of " : "", r->made_usec ? buf_str(&made) : "");
+        r->report.made_usec ? " of " : "", r->report.made_usec ? buf_str(&made) : "");
     int error = look_at_bundles(r, &known);
     if (error == 0)
         error = announcement_each(r->db, false, UINT_MAX, look_for_bundle, r);
@@ -243,20 +219,20 @@ static int change_copy(struct restore *r) {
         error = db_begin(r->db);
     if (error < 0)
         return fail(r, error, r->copy, "cannot change the copy of the backup");
-    error = epoch_raise(r->db, known, &r->epoch);
+    error = epoch_raise(r->db, known, &r->report.epoch);
     if (error == 0)
-        error = announcement_pause_all(r->db, buf_str(&reason), &r->paused);
+        error = announcement_pause_all(r->db, buf_str(&reason), &r->report.paused);
     if (error == 0)
-        error = notice_drop_waiting(r->db, &r->dropped);
+        error = notice_drop_waiting(r->db, &r->report.dropped);
     if (error == 0)
         error = db_commit(r->db);
     return error < 0 ? fail(r, error, r->copy, "cannot change the copy of the backup") : 0;
 }
 
 static int look(struct restore *r) {
-    int error = db_get_int(r->db, "SELECT count(*) FROM subscriber", &r->people, "");
+    int error = db_get_int(r->db, "SELECT count(*) FROM subscriber", &r->report.people, "");
     if (error >= 0)
-        error = db_get_int(r->db, "SELECT value FROM meta WHERE key = 'copied'", &r->made_usec, "");
+        error = db_get_int(r->db, "SELECT value FROM meta WHERE key = 'copied'", &r->report.made_usec, "");
     return error < 0 ? fail(r, error, r->copy, "cannot read the copy of the backup") : 0;
 }
 
@@ -277,10 +253,10 @@ static int move_requests(struct restore *r) {
             continue;
         if (renameat(dirfd, from, dirfd, to) < 0)
             error = -errno;
-        r->requests += error == 0;
+        r->report.requests += error == 0;
     }
     files_free_names(names, count);
-    AUTOCLOSE int folder = error == 0 && r->requests ? files_open_dir(dirfd, "requests/restored") : -1;
+    AUTOCLOSE int folder = error == 0 && r->report.requests ? files_open_dir(dirfd, "requests/restored") : -1;
     if (folder >= 0)
         error = files_fsync_dir(folder);
     return error < 0 ? fail(r, error, r->spool->path, "cannot take the requests out of applied/ again") : 0;
@@ -288,8 +264,8 @@ static int move_requests(struct restore *r) {
 
 /* The store is in place, and knows nothing of them: where this is cut off, the daemon's next start does the rest. */
 static int put_aside_bundles(struct restore *r) {
-    for (size_t i = 0; i < r->unknown.count; i++) {
-        int error = admit_put_aside(r->spool, r->unknown.items[i]);
+    for (size_t i = 0; i < r->report.unknown.count; i++) {
+        int error = admit_put_aside(r->spool, r->report.unknown.items[i]);
         if (error < 0)
             return fail(r, error, r->spool->path,
                         "the store is restored, but bundles that it does not know could not be put aside; the daemon's "
@@ -319,7 +295,7 @@ static int keep_old(struct restore *r) {
     char wal[PATH_MAX], name[KEPT_NAME_MAX + 8], above[PATH_MAX], ending[32];
     if (access(r->store, F_OK) < 0)
         return errno == ENOENT ? 0 : -errno;
-    r->had_store = true;
+    r->report.had_store = true;
     int error = db_settle(r->store, &r->why);
     if (error == -EBUSY)
         return error;
@@ -327,12 +303,12 @@ static int keep_old(struct restore *r) {
     error = -EEXIST;
     for (unsigned n = 1; error == -EEXIST && n <= RETRIES; n++) { /* several within a second */
         (void)snprintf(ending, sizeof ending, n == 1 ? "replaced.db" : "replaced-%u.db", n); /* fits */
-        error = kept_name(state_dir, ending, r->kept);
+        error = kept_name(state_dir, ending, r->report.kept);
         if (error == 0)
-            error = link_aside(state_dir, r->store, r->kept);
+            error = link_aside(state_dir, r->store, r->report.kept);
     }
     if (error == 0 && snprintf(wal, sizeof wal, "%s-wal", r->store) < (int)sizeof wal && access(wal, F_OK) == 0) {
-        (void)snprintf(name, sizeof name, "%s-wal", r->kept); /* fits */
+        (void)snprintf(name, sizeof name, "%s-wal", r->report.kept); /* fits */
         error = link_aside(state_dir, wal, name);
         if (error == 0 && unlink(wal) < 0)
             error = -errno;
@@ -355,89 +331,6 @@ static int put_in_place(struct restore *r) {
         return fail(r, error, r->store, "cannot put the restored store in place");
     (void)files_remove_tree(AT_FDCWD, r->folder); /* else the next restore does */
     return 0;
-}
-
-/* --- What is said -------------------------------------------------------------------------------------------- */
-
-static void print_made(const struct restore *r, struct buf *to) {
-    if (r->made_usec)
-        clock_print_utc(to, r->made_usec);
-    else
-        buf_puts(to, "of unknown time");
-}
-
-static int ask(const struct restore *r) {
-    AUTOBUF struct buf made = BUF_INIT(64);
-    char answer[16] = "";
-    print_made(r, &made);
-    if (r->wish->yes)
-        return 0;
-    if (!isatty(STDIN_FILENO) || !isatty(STDERR_FILENO)) {
-        (void)fprintf(stderr, "rundbriefd: nothing was restored: there is nobody to ask. Add --yes\n");
-        return EX_USAGE;
-    }
-    (void)fprintf(stderr, "A backup with %lld people, made %s, is to take the place of the store. Go on? [y/N] ",
-                  (long long)r->people, buf_str(&made));
-    if (fgets(answer, sizeof answer, stdin) && (answer[0] == 'y' || answer[0] == 'Y'))
-        return 0;
-    (void)fprintf(stderr, "Nothing was restored.\n");
-    return EX_TEMPFAIL;
-}
-
-static json_t *ids(const struct numbers *n) {
-    json_t *array = json_array();
-    for (size_t i = 0; i < n->count; i++)
-        (void)json_array_append_new(array, json_integer((json_int_t)n->items[i])); /* what is missing is not printed */
-    return array;
-}
-
-/* On a terminal's line or two; --json has them all. */
-static void say_ids(const char *what, const struct numbers *n) {
-    if (!n->count)
-        return;
-    (void)printf("%s:", what);
-    for (size_t i = 0; i < n->count && i < SAID_MAX; i++)
-        (void)printf(" %lld", (long long)n->items[i]);
-    if (n->count > SAID_MAX)
-        (void)printf(" and %zu more", n->count - SAID_MAX);
-    (void)printf("\n");
-}
-
-static int report(const struct restore *r) {
-    AUTOBUF struct buf made = BUF_INIT(64), text = BUF_INIT(SAID_BYTES);
-    print_made(r, &made);
-    log_info("restored", LOG_NUM("people", r->people), LOG_NUM("paused", r->paused), LOG_NUM("requests", r->requests),
-             LOG_NUM("epoch", r->epoch));
-    if (r->wish->json) {
-        json_t *document =
-            json_pack("{s:s, s:I, s:I, s:I, s:I, s:I, s:o, s:o, s:s}", "made", r->made_usec ? buf_str(&made) : "",
-                      "people", (json_int_t)r->people, "paused", (json_int_t)r->paused, "notices_dropped",
-                      (json_int_t)r->dropped, "requests", (json_int_t)r->requests, "epoch", (json_int_t)r->epoch,
-                      "unknown", ids(&r->unknown), "missing", ids(&r->missing), "kept", r->kept);
-        int error = document ? json_print(document, &text) : -ENOMEM;
-        json_decref(document);
-        return error == 0 && printf("%s\n", buf_str(&text)) > 0 ? EX_OK : EX_IOERR;
-    }
-    (void)printf("The store is that of a backup made %s, with %lld people.\n", buf_str(&made), (long long)r->people);
-    if (r->had_store)
-        (void)printf("What was there before is kept for %d days: %s/%s\n", (int)KEPT_DAYS, r->conf->state_dir, r->kept);
-    (void)printf(
-        "Opt-outs, confirmed sign-ups, erasures and suppressions of the last 90 days (%llu files) are applied when the "
-        "daemon starts.\n",
-        (unsigned long long)r->requests);
-    if (r->paused)
-        (void)printf(
-            "Unfinished announcements are paused: %llu. Who was written to after the backup would be written to once "
-            "more:\nlook at each (rundbrief status ID) before you resume or stop it.\n",
-            (unsigned long long)r->paused);
-    say_ids("Taken in after the backup, and put aside in the spool's rejected/", &r->unknown);
-    say_ids("Their bundles are missing; copy spool/announcements from the old machine before you resume them",
-            &r->missing);
-    (void)printf(
-        "People who were imported, added or changed after the backup are as they were then: do that again. Who of them "
-        "left\nsince, nobody knows; the journal says how many (restored-not-repeated).\n"
-        "Now: systemctl start rundbriefd\n");
-    return ferror(stdout) ? EX_IOERR : EX_OK;
 }
 
 /* --- All of it ----------------------------------------------------------------------------------------------- */
@@ -508,9 +401,10 @@ int restore_run(const struct conf *conf, const struct restore_wish *wish) {
     struct restore *r = calloc(1, sizeof *r);
     if (!r)
         return EX_OSERR;
-    *r = (struct restore){.conf = conf, .wish = wish, .from = -1, .from_wal = -1, .lock = -1};
+    *r = (struct restore){
+        .conf = conf, .wish = wish, .from = -1, .from_wal = -1, .lock = -1, .report.state_dir = conf->state_dir};
     int error = prepare(r);
-    int code = error < 0 ? 0 : ask(r);
+    int code = error < 0 ? 0 : restore_ask(&r->report, wish->yes);
     if (error == 0 && code == 0)
         error = change(r);
     if (error < 0) {
@@ -519,13 +413,12 @@ int restore_run(const struct conf *conf, const struct restore_wish *wish) {
         (void)fprintf(stderr, "rundbriefd: %s\n", buf_str(&line));
         code = code_of(error);
     } else if (code == 0)
-        code = report(r);
+        code = restore_say(&r->report, wish->json);
     (void)db_close(r->db);
     if (r->lock >= 0 && r->folder[0])
         (void)files_remove_tree(AT_FDCWD, r->folder); /* else the next restore does */
     (void)spool_close(r->spool);
-    free(r->unknown.items);
-    free(r->missing.items);
+    restore_report_done(&r->report);
     for (size_t i = 0; i < 3; i++) {
         int fd = i == 0 ? r->from : i == 1 ? r->from_wal : r->lock;
         if (fd >= 0)
