@@ -8,6 +8,7 @@
 #include "base/text.h"
 #include "mail/attributes.h"
 #include "mail/filter_inside.h"
+#include "mail/when.h"
 
 #include "base/banned.h"
 
@@ -45,7 +46,6 @@ struct filter *filter_new(void) {
     if (f) {
         arena_init(&f->arena);
         buf_init(&f->folded, VALUE_FOLDED_MAX_BYTES);
-        buf_init(&f->joined, VALUE_FOLDED_MAX_BYTES);
     }
     return f;
 }
@@ -55,7 +55,6 @@ struct filter *filter_free(struct filter *f) {
         return NULL;
     arena_done(&f->arena);
     buf_done(&f->folded);
-    buf_done(&f->joined);
     free(f);
     return NULL;
 }
@@ -138,6 +137,20 @@ bool filter_number(struct view v, int64_t *ret_micro) {
     return true;
 }
 
+/* Every month has 31 days here, so that no calendar is needed to compare. */
+static int64_t moment_of(const struct when *w) {
+    int64_t days = ((int64_t)w->year * 12 + w->month) * 31 + w->day;
+    return days * FILTER_MOMENTS_A_DAY + (w->has_time ? 1 + (w->hour * 60 + w->minute) * 60 + w->second : 0);
+}
+
+bool filter_moment(struct view v, int64_t *ret) {
+    struct when w;
+    if (when_parse(v, &w) != WHEN_OK)
+        return false;
+    *ret = moment_of(&w);
+    return true;
+}
+
 int filter_set_value(struct filter *f, struct filter_value *value, struct view text) {
     struct view folded = filter_fold(text, &f->folded);
     const char *kept = arena_dup(&f->arena, folded);
@@ -145,7 +158,12 @@ int filter_set_value(struct filter *f, struct filter_value *value, struct view t
         return -ENOMEM;
     value->text = view_make(kept, folded.len);
     value->is_number = filter_number(value->text, &value->micro);
-    value->is_date = !value->is_number && when_parse(value->text, &value->date) == WHEN_OK;
+    struct when w;
+    value->is_date = !value->is_number && when_parse(value->text, &w) == WHEN_OK;
+    if (value->is_date) {
+        value->moment = moment_of(&w);
+        value->has_time = w.has_time;
+    }
     return 0;
 }
 

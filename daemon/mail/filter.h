@@ -18,7 +18,8 @@
  *          person's value is none, < and its like do not hold. Other texts have the order of their letters' code
  *          points. has: the text contains the value; a tag is the value.
  *
- * A filter is evaluated here and never becomes part of a statement to the database.
+ * Whom it means the database says: store/filter_query.h makes it an expression of SQL, with all that somebody wrote as
+ * bound values.
  *
  * FORMAT   frozen, for a bundle: a line "filter 1", then in postfix order lines `and`, `or`, `not`, and
  *          `test FIELD OP`, each test followed by its lines `name NAME`, `value FOLDED`, `range FROM TO` (µs).
@@ -68,18 +69,17 @@ void filter_freeze(const struct filter *f, struct buf *to);
 /* -EINVAL for what was never frozen. */
 int filter_thaw(struct view frozen, struct filter **ret);
 
-/* A person as filters see them. */
-struct filter_person {
-    struct view email, email_key, language, form, title, given_name, family_name, organisation, timezone;
-    struct view attributes; /* mail/attributes.h */
-    struct view tags;       /* mail/tags.h */
-    int64_t joined_usec;
-};
-/* One thread at a time: a filter has room of its own for folding. Where memory fails nobody matches. */
-bool filter_matches(struct filter *f, const struct filter_person *p);
+/* Texts as filters compare them: folded and without blanks at the ends, a view into `to`, which is cleared first. What is
+ * no text is empty. buf_error(to) where memory fails. */
+struct view filter_fold(struct view v, struct buf *to);
+/* A folded text as a number, in millionths; as a date, in steps of a second, so that FILTER_MOMENTS_A_DAY of them are one
+ * day and a date without a time is before all of it. False where it is none. */
+#define FILTER_MOMENTS_A_DAY INT64_C(100000)
+bool filter_number(struct view folded, int64_t *ret_micro);
+bool filter_moment(struct view folded, int64_t *ret);
 
-/* Takes note of what the person has of what the filter asks for: own fields, and tags. */
-void filter_look(struct filter *f, const struct filter_person *p);
+/* Takes note of what a person has of what the filter asks for: own fields (mail/attributes.h), and tags (mail/tags.h). */
+void filter_look(struct filter *f, struct view attributes, struct view tags);
 /* What nobody has who was looked at: one a call, from *at = 0; false at the end. */
 struct filter_unseen {
     bool is_tag;

@@ -1,8 +1,7 @@
-/* The inside of filters, for filter*.c alone. */
+/* The inside of filters, for filter*.c here and store/filter_query.c alone. */
 #pragma once
 #include "base/arena.h"
 #include "mail/filter.h"
-#include "mail/when.h"
 
 enum filter_field {
     FILTER_EMAIL,
@@ -28,7 +27,8 @@ struct filter_value {
     struct view text; /* as written, trimmed; folded once it is resolved */
     bool is_number, is_date;
     int64_t micro;       /* a number's millionths */
-    struct when date;    /* of is_date */
+    int64_t moment;      /* of a date */
+    bool has_time;       /* of a date: else its day is meant */
     int64_t from, until; /* of FILTER_JOINED: the day */
     const char *written;
     unsigned column;
@@ -59,8 +59,7 @@ struct filter {
     struct arena arena;
     struct filter_node nodes[FILTER_NODES_MAX]; /* the last is the whole */
     size_t node_count, value_count;
-    struct buf folded, joined; /* of a person's value */
-    bool failed;               /* memory, at some person */
+    struct buf folded; /* room */
 };
 
 struct filter *filter_new(void);
@@ -69,11 +68,8 @@ int filter_add_node(struct filter *f, enum filter_kind kind, size_t left, size_t
 /* A value to fill in; NULL where memory or room runs out. */
 struct filter_value *filter_add_value(struct filter *f, struct filter_test *t);
 int filter_add_name(struct filter *f, struct filter_test *t, struct view name);
-/* Folds and trims; a view into `to`, which is cleared. */
-struct view filter_fold(struct view v, struct buf *to);
 /* Sets the folded text, and what it is besides. */
 int filter_set_value(struct filter *f, struct filter_value *value, struct view text);
-bool filter_number(struct view v, int64_t *ret_micro);
 
 /* The text to tests with `written` and values as written. */
 int filter_parse(struct filter *f, struct view text, struct filter_fault *fault);

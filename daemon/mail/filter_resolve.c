@@ -10,6 +10,7 @@
 #include "mail/filter_inside.h"
 #include "mail/salutation.h"
 #include "mail/tags.h"
+#include "mail/when.h"
 #include "mail/words.h"
 
 #include "base/banned.h"

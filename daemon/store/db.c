@@ -21,6 +21,7 @@
 #include "schema_3_sql.h"
 #include "schema_4_sql.h"
 #include "schema_sql.h"
+#include "store/functions.h"
 #include "store/given.h"
 #include "store/tally.h"
 #include "store/wal.h"
@@ -38,6 +39,7 @@ struct row {
     sqlite3_stmt *statement;
     struct row *next; /* in its bucket */
     bool busy;
+    bool made; /* in no bucket, and goes with its end */
 };
 
 struct db {
@@ -220,6 +222,8 @@ int db_open_with(const char *path, db_before_migration *before, const char *fold
     int code =
         sqlite3_open_v2(path, &db->handle, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE, NULL);
     r = code == SQLITE_OK ? configure(db) : errno_of(db, code);
+    if (r == 0)
+        r = functions_add(db->handle);
     if (r == 0 && (r = wal_settle(path)) < 0)
         (void)why_set(why, r, "cannot make sure of the store's log: %s", strerror(-r));
     else if (r == -EBUSY)
@@ -338,6 +342,37 @@ int db_query(struct db *db, const char *sql, struct row **ret, const char *lette
     return r;
 }
 
+static int bind_values(sqlite3_stmt *statement, const struct db_value *values, size_t count) {
+    assert((size_t)sqlite3_bind_parameter_count(statement) == count);
+    int code = SQLITE_OK;
+    for (size_t i = 0; i < count && code == SQLITE_OK; i++) {
+        const struct db_value *v = &values[i];
+        code = v->is_text ? sqlite3_bind_text64(statement, (int)i + 1, v->text.ptr ? v->text.ptr : "", v->text.len,
+                                                SQLITE_STATIC, SQLITE_UTF8)
+                          : sqlite3_bind_int64(statement, (int)i + 1, v->number);
+    }
+    return code;
+}
+
+int db_query_made(struct db *db, const char *sql, const struct db_value *values, size_t count, struct row **ret) {
+    if (db->failure)
+        return db->failure;
+    struct row *row = calloc(1, sizeof *row);
+    if (!row)
+        return failed(db, SQLITE_NOMEM, "");
+    *row = (struct row){.db = db, .sql = sql, .busy = true, .made = true};
+    int code = sqlite3_prepare_v3(db->handle, sql, -1, 0, &row->statement, NULL);
+    if (code == SQLITE_OK)
+        code = bind_values(row->statement, values, count);
+    if (code != SQLITE_OK) {
+        int r = failed(db, code, sql);
+        db_end(row);
+        return r;
+    }
+    *ret = row;
+    return 0;
+}
+
 int db_next(struct row *row) {
     int code = sqlite3_step(row->statement);
     if (code == SQLITE_ROW)
@@ -348,6 +383,11 @@ int db_next(struct row *row) {
 }
 
 void db_end(struct row *row) {
+    if (row->made) {
+        (void)sqlite3_finalize(row->statement); /* repeats the code of the step */
+        free(row);
+        return;
+    }
     (void)sqlite3_reset(row->statement); /* repeats the code of the step */
     row->busy = false;
 }

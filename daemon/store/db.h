@@ -1,4 +1,4 @@
-/* SQLite behind a small interface; only db.c and given.c include sqlite3.h. Used on the store's thread only
+/* SQLite behind a small interface; only db.c, given.c and functions.c include sqlite3.h. Used on the store's thread only
  * (tests may open one of their own). Statements are prepared once for each db and SQL text (by the literal's address)
  * and reused.
  *
@@ -46,6 +46,14 @@ void db_rollback_to(struct db *db);
  * bind it as d. sql must be a literal. Then db_next() until 0; columns by index; db_end() when left early (db_next's 0
  * or error has ended it). */
 int db_query(struct db *db, const char *sql, struct row **ret, const char *letters, ...);
+/* The same with a statement made while the daemon runs, which is not kept: it and its values must live until the end of
+ * the row. There is no row to be ended twice. Nothing that came from outside may be part of sql. */
+struct db_value {
+    struct view text; /* of is_text */
+    int64_t number;
+    bool is_text;
+};
+int db_query_made(struct db *db, const char *sql, const struct db_value *values, size_t count, struct row **ret);
 int db_next(struct row *row); /* 1 a row, 0 no more, or an error */
 void db_end(struct row *row);
 int64_t row_int(const struct row *row, int column);
