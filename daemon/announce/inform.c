@@ -93,10 +93,10 @@ void inform_say_facts(const struct intake_result *r, const struct reach *reach, 
         say_audience(r, reach, words, to);
 }
 
-static const char *relays_of(const struct conf_list *list, struct buf *to) {
+static const char *names_of(const struct conf_strings *relays, struct buf *to) {
     buf_clear(to);
-    for (size_t i = 0; list && i < list->relays.count; i++)
-        buf_printf(to, "%s%s", i ? "," : "", list->relays.items[i]);
+    for (size_t i = 0; i < relays->count; i++)
+        buf_printf(to, "%s%s", i ? "," : "", relays->items[i]);
     return buf_str(to);
 }
 
@@ -123,8 +123,8 @@ static int add_text(const struct inform *i, const char *kind, int64_t announceme
         log_error("notice-not-composed", LOG_TEXT("kind", kind), LOG_TEXT("reason", strerror(-r)));
         return 0;
     }
-    return notice_add(i->db, kind, announcement, sender->id, relays_of(list, &relays), recipient, buf_view(&mail),
-                      i->now_usec);
+    return notice_add(i->db, kind, announcement, sender->id, names_of(list ? &list->relays : &sender->relays, &relays),
+                      recipient, buf_view(&mail), i->now_usec);
 }
 
 static int add_composed(const struct inform *i, const char *kind, int64_t announcement, const struct conf_list *list,
@@ -137,7 +137,7 @@ static int add_composed(const struct inform *i, const char *kind, int64_t announ
                                          .date_usec = i->now_usec};
     int r = compose(c, &to, &mail);
     return r < 0 ? r
-                 : notice_add(i->db, kind, announcement, list->sender->id, relays_of(list, &relays), recipient,
+                 : notice_add(i->db, kind, announcement, list->sender->id, names_of(&list->relays, &relays), recipient,
                               buf_view(&mail), i->now_usec);
 }
 

@@ -47,7 +47,8 @@ struct conf_strings {
 struct conf_sender {
     const char *id; /* NAME of [sender NAME] */
     const char *name, *address, *reply_to, *organisation, *postal_address, *imprint_url, *privacy_url, *logo, *colour,
-        *public_url, *group; /* "" where not given; public_url without trailing slash */
+        *public_url, *group;    /* "" where not given; public_url without trailing slash */
+    struct conf_strings relays; /* as a list's */
 };
 
 struct conf_relay {
@@ -84,7 +85,7 @@ struct conf_list {
     enum conf_tone tone;
     const char *from_name, *reply_to; /* "": the sender's */
     const char *timezone;             /* [daemon] timezone where the list has none */
-    struct conf_strings relays;       /* names; empty: every relay, by priority */
+    struct conf_strings relays;       /* names, the sender's where it has none; empty: every relay, by priority */
     struct conf_strings coordinators;
     enum conf_release release;
     enum conf_yes_no archive;              /* whether its announcements are shown to everybody (announce/archive.h) */

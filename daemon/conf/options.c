@@ -26,7 +26,7 @@ const struct section_row section_rows[SECTION_COUNT] = {
                        .help =
                            "Where mail is handed over: your organisation's or provider's mail server. There may be "
                            "several, each as [relay NAME]; lists use all of them, the lowest priority first, unless "
-                           "they name theirs."},
+                           "they or their sender name theirs."},
     [SECTION_LIST] = {.word = "list",
                       .name = "NAME",
                       .check_name = shape_list_name,
@@ -149,6 +149,15 @@ const struct option option_rows[] = {
              "in each mail, or an https address, which mail programs ask their readers before they load."},
     {SENDER(colour), .key = "colour", .check = shape_colour, .max = 7, .example = "#1d5c8f",
      .help = "The colour of the HTML mail's head and button."},
+    {.section = SECTION_SENDER,
+     .offset = offsetof(struct conf_sender, relays),
+     .key = "relay",
+     .type = OPTION_TEXTS,
+     .check = shape_name,
+     .max = CONF_RELAYS_MAX,
+     .fallback = "",
+     .example = "main",
+     .help = "The NAMEs of the relays that its lists use, unless they name theirs. Default: all."},
     {SENDER(group), .key = "group", .check = shape_group, .max = 32, .example = "international",
      .help = "Members of this Unix group may do all with the lists of this sender."},
 
@@ -220,7 +229,7 @@ const struct option option_rows[] = {
     {LIST(timezone), .key = "timezone", .type = OPTION_TEXT, .check = shape_zone, .max = 64, .example = "Europe/Warsaw",
      .help = "The zone of its announcements' times. Default: the daemon's."},
     {LIST(relays), .key = "relay", .type = OPTION_TEXTS, .check = shape_name, .max = CONF_RELAYS_MAX, .fallback = "",
-     .example = "main", .help = "The NAMEs of the relays to use. Default: all."},
+     .example = "main", .help = "The NAMEs of the relays to use. Default: the sender's."},
     {LIST(reason), .key = "reason", .type = OPTION_TEXT, .max = TEXT,
      .example = "weil Ihre Kommune eine Partnerschaft unterhält",
      .help = "Why people get this, for the footer. Default: the sentence of each language."},

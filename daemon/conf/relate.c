@@ -43,11 +43,35 @@ static void relate_daemon(struct whole *whole, struct complaints *c) {
     }
 }
 
-static void relate_sender(struct conf_sender *sender, struct arena *arena) {
+/* item: the list or sender that names them. */
+static void find_relays(const struct whole *whole, const void *item, const struct conf_strings *named,
+                        struct complaints *c) {
+    const struct conf *conf = &whole->conf;
+    for (size_t i = 0; i < named->count; i++) {
+        const char *ids[CONF_RELAYS_MAX], *name = named->items[i];
+        bool found = false;
+        for (size_t k = 0; k < conf->relay_count; k++) {
+            ids[k] = conf->relays[k].id;
+            found |= strcmp(ids[k], name) == 0;
+        }
+        if (found)
+            continue;
+        struct why why;
+        const char *near = text_nearest(view_of(name), ids, conf->relay_count);
+        (void)why_set(&why, -EINVAL, "there is no [relay %.60s]", name);
+        if (near)
+            why_todo(&why, "Did you mean %s?", near);
+        complain_of(whole, c, item, "relay", &why);
+    }
+}
+
+static void relate_sender(struct whole *whole, struct conf_sender *sender, enum reading reading, struct complaints *c) {
     struct view url = view_of(sender->public_url);
     while (view_ends(url, "/"))
         url.len--;
-    sender->public_url = arena_dup(arena, url);
+    sender->public_url = arena_dup(&whole->arena, url);
+    if (reading != READ_FROZEN)
+        find_relays(whole, sender, &sender->relays, c);
 }
 
 static void relate_login(const struct whole *whole, const struct conf_relay *relay, struct complaints *c) {
@@ -116,26 +140,6 @@ static void choose_sender(const struct whole *whole, struct conf_list *list, con
     complain_of(whole, c, list, "sender", &why);
 }
 
-static void find_relays(const struct whole *whole, const struct conf_list *list, struct complaints *c) {
-    const struct conf *conf = &whole->conf;
-    for (size_t i = 0; i < list->relays.count; i++) {
-        const char *ids[CONF_RELAYS_MAX], *name = list->relays.items[i];
-        bool found = false;
-        for (size_t k = 0; k < conf->relay_count; k++) {
-            ids[k] = conf->relays[k].id;
-            found |= strcmp(ids[k], name) == 0;
-        }
-        if (found)
-            continue;
-        struct why why;
-        const char *near = text_nearest(view_of(name), ids, conf->relay_count);
-        (void)why_set(&why, -EINVAL, "there is no [relay %.60s]", name);
-        if (near)
-            why_todo(&why, "Did you mean %s?", near);
-        complain_of(whole, c, list, "relay", &why);
-    }
-}
-
 static void check_titles(const struct conf_list *list, const struct place *place, struct complaints *c) {
     for (size_t i = 0; i < list->title_count; i++) {
         struct why why;
@@ -173,7 +177,9 @@ static void relate_list(struct whole *whole, struct conf_list *list, enum readin
     const struct place *place = place_of(whole, list);
     choose_sender(whole, list, place, c);
     if (reading != READ_FROZEN)
-        find_relays(whole, list, c);
+        find_relays(whole, list, &list->relays, c);
+    if (list->relays.count == 0 && list->sender)
+        list->relays = list->sender->relays;
     if (!list->title[0])
         list->title = list->name;
     if (!list->timezone[0])
@@ -228,7 +234,7 @@ int relate(struct whole *whole, enum reading reading, struct complaints *c) {
     check_counts(conf, reading, c);
     relate_daemon(whole, c);
     for (size_t i = 0; i < conf->sender_count; i++)
-        relate_sender(&conf->senders[i], &whole->arena);
+        relate_sender(whole, &conf->senders[i], reading, c);
     for (size_t i = 0; i < conf->relay_count; i++)
         relate_relay(whole, &conf->relays[i], &whole->arena, c);
     for (size_t i = 0; i < conf->list_count; i++)

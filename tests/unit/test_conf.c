@@ -58,7 +58,7 @@ static const char everything[] =
     "[sender office]\nname = Büro; Europa #1\naddress = news@partner.example\nreply-to = office@partner.example\n"
     "organisation = Region\npostal-address = Street 1, City\nimprint-url = https://partner.example/imprint\n"
     "privacy-url = http://partner.example/privacy?x=1\nlogo = /etc/logo.png\ncolour = #00aAff\n"
-    "public-url = https://news.partner.example:8443/r//\ngroup = office\n"
+    "public-url = https://news.partner.example:8443/r//\nrelay = slow\ngroup = office\n"
     "[sender other]\nname = Other\naddress = other@partner.example\npublic-url = http://[::1]:8025\n"
     "[relay slow]\nurl = smtps://Mail.Provider.example\nca-file = /etc/ca.pem\nusername = u;#x\n"
     "password-file = /etc/secret\nehlo = host.partner.example\nconnections = 10\nin-flight = 20\nrate = 3000/h\n"
@@ -162,6 +162,8 @@ static void lists_and_destinations(void **state) {
     assert_string_equal(more->timezone, "Europe/Berlin");
     assert_int_equal(news->relays.count, 2);
     assert_string_equal(news->relays.items[0], "fast");
+    assert_int_equal(conf_find_list(c, VIEW("more"))->relays.count, 1); /* its sender's */
+    assert_string_equal(conf_find_list(c, VIEW("more"))->relays.items[0], "slow");
     assert_string_equal(news->coordinators.items[0], "c@partner.example");
     assert_string_equal(news->group, "coords");
     assert_string_equal(news->reason, "because");

@@ -168,6 +168,9 @@ static void relations(void **state) {
         {VIEW("[sender b]\nname = B\naddress = b@partner.example\npublic-url = https://b.example\n[list a]\n"),
          "t.ini:11: [list a] sender: this key is missing, and there are several senders. For example: sender = "
          "office\n"},
+        {VIEW("[sender b]\nname = B\naddress = b@partner.example\npublic-url = https://b.example\nrelay = mian\n"
+              "[list a]\nsender = b\n[list b]\nsender = b\nrelay = main\n"),
+         "t.ini:11: [sender b] relay: there is no [relay mian]. Did you mean main?\n"},
         {VIEW("[list a]\nlanguages = de, fr\ntitle.pl = x\n"),
          "t.ini:9: [list a] title: there is a title in pl, but that is none of the list's languages. Add it to "
          "languages, or leave the title out\n"},
