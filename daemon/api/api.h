@@ -42,6 +42,7 @@ struct api_parts {
     const struct keyring *keys;
     struct conf *conf;                              /* replaced at reload with api_set_conf() */
     void (*on_accepted)(void *user, uint32_t list); /* what waits on a list that follows a file is accepted */
+    void (*on_erased)(void *user);                  /* somebody was */
     void *user;
 };
 

@@ -185,6 +185,8 @@ static void on_privacy(struct store_job *job, int result) {
     const json_t *body = c->state;
     if (result == 0) {
         c->result = json_pack("{s:s}", "done", json_text(body, "do"));
+        if (strcmp(json_text(body, "do"), "erase") == 0)
+            c->parts.on_erased(c->parts.user);
         log_info("privacy", LOG_TEXT("did", json_text(body, "do")), LOG_TEXT("by", c->rights.name));
     }
     call_finish(c, result);

@@ -10,6 +10,7 @@
 #include "base/number.h"
 #include "conf/conf.h"
 #include "net/loop.h"
+#include "people/forgetting.h"
 #include "people/retention.h"
 
 #include "base/banned.h"
@@ -19,13 +20,67 @@ static const int64_t every_usec = 24 * USEC_PER_HOUR, again_usec = USEC_PER_HOUR
 struct retention_watch {
     struct retention_watch_parts parts;
     struct loop_source *timer;
-    bool running, freed;
+    bool purging, forgetting, forget_again, freed;
 };
 
 struct purging {
     struct retention retention; /* first */
     struct retention_watch *watch;
 };
+
+struct forgetting_run {
+    struct forgetting forgetting; /* first */
+    struct retention_watch *watch;
+};
+
+static void forget(struct retention_watch *w);
+
+static void free_if_over(struct retention_watch *w) {
+    if (w->freed && !w->purging && !w->forgetting)
+        free(w);
+}
+
+static void on_forgotten(struct store_job *job, int result) {
+    struct forgetting_run *f = (struct forgetting_run *)job;
+    struct retention_watch *w = f->watch;
+    if (result < 0)
+        log_error("requests-not-forgotten", LOG_TEXT("reason", strerror(-result)));
+    else if (f->forgetting.files)
+        log_info("requests-forgotten", LOG_NUM("files", f->forgetting.files),
+                 LOG_NUM("records", f->forgetting.records));
+    forgetting_done(&f->forgetting);
+    free(f);
+    w->forgetting = false;
+    if (w->freed)
+        free_if_over(w);
+    else if (result < 0)
+        loop_set_timer(w->timer, clock_mono_usec() + again_usec);
+    else if (w->forget_again)
+        forget(w);
+}
+
+static void forget(struct retention_watch *w) {
+    w->forget_again = w->forgetting;
+    if (w->forgetting)
+        return;
+    struct forgetting_run *f = calloc(1, sizeof *f);
+    if (!f) {
+        log_error("out-of-memory");
+        loop_set_timer(w->timer, clock_mono_usec() + again_usec);
+        return;
+    }
+    f->watch = w;
+    f->forgetting.spool = w->parts.spool;
+    f->forgetting.keys = w->parts.keys;
+    forgetting_init(&f->forgetting);
+    f->forgetting.job.done = on_forgotten;
+    w->forgetting = true;
+    store_submit(w->parts.store, &f->forgetting.job);
+}
+
+void retention_watch_forget(struct retention_watch *w) {
+    forget(w);
+}
 
 static void on_purged(struct store_job *job, int result) {
     struct purging *p = (struct purging *)job;
@@ -39,11 +94,13 @@ static void on_purged(struct store_job *job, int result) {
                  LOG_NUM("notices", r->notices), LOG_NUM("rejected", r->rejected), LOG_NUM("kept", r->kept));
     retention_done(&p->retention);
     free(p);
-    w->running = false;
-    if (w->freed)
-        free(w);
-    else
-        loop_set_timer(w->timer, clock_mono_usec() + (result < 0 ? again_usec : every_usec));
+    w->purging = false;
+    if (w->freed) {
+        free_if_over(w);
+        return;
+    }
+    loop_set_timer(w->timer, clock_mono_usec() + (result < 0 ? again_usec : every_usec));
+    forget(w);
 }
 
 static void purge(struct retention_watch *w) {
@@ -66,14 +123,15 @@ static void purge(struct retention_watch *w) {
     };
     retention_init(&p->retention);
     p->retention.job.done = on_purged;
-    w->running = true;
+    w->purging = true;
     store_submit(w->parts.store, &p->retention.job);
 }
 
 static void on_timer(void *user) {
     struct retention_watch *w = user;
     requests_watch_look(w->parts.requests);
-    purge(w);
+    if (!w->purging)
+        purge(w);
 }
 
 int retention_watch_new(const struct retention_watch_parts *parts, struct retention_watch **ret) {
@@ -96,7 +154,6 @@ struct retention_watch *retention_watch_free(struct retention_watch *w) {
         return NULL;
     w->timer = loop_remove(w->timer);
     w->freed = true; /* a job under way frees it */
-    if (!w->running)
-        free(w);
+    free_if_over(w);
     return NULL;
 }

@@ -1,5 +1,5 @@
-/* Has what [retention] ends removed: when it begins, and once a day; then requests that were applied long ago, too. A
- * failure is tried again after an hour. */
+/* Has what [retention] ends removed: when it begins, and once a day; then requests that were applied long ago, and what
+ * they tell of people and is not needed, too (people/forgetting.h). A failure is tried again after an hour. */
 #pragma once
 
 struct conf;
@@ -21,4 +21,6 @@ struct retention_watch_parts {
 };
 
 int retention_watch_new(const struct retention_watch_parts *parts, struct retention_watch **ret);
+/* Somebody was erased: what requests tell of them goes now. */
+void retention_watch_forget(struct retention_watch *w);
 struct retention_watch *retention_watch_free(struct retention_watch *w); /* NULL is fine */

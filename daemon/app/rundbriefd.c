@@ -120,6 +120,12 @@ static void on_accepted(void *user, uint32_t list) {
         follow_look(d->follow, list);
 }
 
+static void on_erased(void *user) {
+    struct daemon *d = user;
+    if (d->retention)
+        retention_watch_forget(d->retention);
+}
+
 static void on_recurring(void *user) {
     struct daemon *d = user;
     recurring_look(d->recurring);
@@ -191,7 +197,8 @@ static void on_store_results(void *user) {
 static void begin_serving(struct daemon *d) {
     struct why why;
     const struct incoming_parts incoming = {d->loop, d->store, d->spool, d->keys, d->dispatch};
-    const struct api_parts api = {d->loop, d->store, d->spool, d->dispatch, d->keys, d->conf, on_accepted, d};
+    const struct api_parts api = {d->loop,     d->store,  d->spool, d->dispatch, d->keys, d->conf,
+                                  on_accepted, on_erased, d};
     int r = incoming_new(&incoming, d->conf, &why, &d->incoming);
     int fd = r == 0 ? listen_on(d->conf->socket, &why) : r;
     if (fd >= 0)

@@ -10,7 +10,9 @@
 #include "people/command_record.h"
 #include "people/member_fields.h"
 #include "people/privacy.h"
+#include "store/forget.h"
 #include "store/suppression.h"
+#include "trust/code.h"
 
 #include "base/banned.h"
 
@@ -178,6 +180,11 @@ int member_change_address(struct db *db, struct view old_address, struct view ne
         (void)why_set(why, r, "somebody else has the new address");
         why_todo(why, "If it is the same person, remove one of the two");
         return r;
+    }
+    if (r == 0 && act->keys) {
+        uint8_t hash[FORGET_HASH_BYTES];
+        code_address_hash(act->keys, view_of(p.address_key), hash);
+        r = former_address_keep(db, p.id, hash, act->now_usec);
     }
     AUTOBUF struct buf evidence = BUF_INIT(EVIDENCE_MAX_BYTES);
     buf_printf(&evidence, "address: %s, before %s", a.spelled, p.address);

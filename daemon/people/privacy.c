@@ -95,7 +95,7 @@ int privacy_erase(struct db *db, struct view address, const struct member_act *a
     const struct erasure erasure = {.at_usec = act->now_usec, .by = act->by, .reason = act->evidence};
     if (r == 0) {
         code_address_hash(act->keys, view_of(a.key), hash);
-        r = erasure_mark(db, hash, &erasure);
+        r = erasure_mark(db, hash, p.id, &erasure);
     }
     if (r == 0)
         r = record_erasure(db, p.id, hash, act);

@@ -18,6 +18,10 @@ struct spool;
 struct token;
 
 #define REQUEST_REFUSED "refused"
+/* What becomes of a record whose question was answered: a sign-up, a new address. Until then, and otherwise, it has no
+ * effect that a restore would repeat (people/forgetting.h). */
+#define REQUEST_CONFIRMED "confirmed"
+#define REQUEST_MOVED "moved"
 
 struct request_act {
     struct db *db;

@@ -87,7 +87,7 @@ int requests_erase(struct request_act *a, const struct request *q, const char **
         r = settle(privacy_erase(a->db, address, &act, &why), "erased", ret_result);
     *ret_result = "erased";
     if (r == 0 && decode_hex(request_get(q, REQUEST_KEY_HASH), hash, sizeof hash) == 0) {
-        r = erasure_mark(a->db, hash, &erasure);
+        r = erasure_mark(a->db, hash, request_number(q, REQUEST_KEY_SUBSCRIBER), &erasure);
         if (r == 0)
             r = unsuppress_hash(a, hash);
         if (r == 0)

@@ -15,7 +15,9 @@
 #include "people/joining.h"
 #include "people/letters.h"
 #include "people/privacy.h"
+#include "store/applied.h"
 #include "store/epoch.h"
+#include "store/forget.h"
 #include "store/person.h"
 #include "store/sign_up.h"
 #include "store/subscription.h"
@@ -69,7 +71,8 @@ int joining_ask(struct request_act *a, const struct joining *j, const char **ret
                                   .source = j->source,
                                   .at_usec = a->at_usec,
                                   .expires_usec = expires,
-                                  .message_id = buf_str(&id)};
+                                  .message_id = buf_str(&id),
+                                  .request = j->request};
         r = sign_up_add(a->db, &s);
     }
     if (r == 0) {
@@ -229,9 +232,11 @@ static int move(struct request_act *a, const struct request *q, const struct sig
     const struct conf_list *list = joining_list(a->conf, s->token_list);
     AUTOBUF struct buf proof = BUF_INIT(2048), by = BUF_INIT(256);
     struct person p;
+    uint8_t hash[FORGET_HASH_BYTES];
     int r = person_get(a->db, s->subscriber, arena, &p);
     if (r <= 0)
         return r;
+    code_address_hash(a->keys, view_of(p.address_key), hash);
     r = person_change_address(a->db, p.id, s->address_key, s->address, a->at_usec);
     if (r == -EEXIST || r == -ENOENT)
         return 0;
@@ -243,6 +248,8 @@ static int move(struct request_act *a, const struct request *q, const struct sig
         .what = "changed", .how = "confirmed", .origin = buf_str(&by), .evidence = buf_str(&proof), .request = q->id};
     if (r == 0)
         r = consent_add(a->db, p.id, 0, a->at_usec, &changed);
+    if (r == 0)
+        r = former_address_keep(a->db, p.id, hash, a->now_usec);
     if (r == 0 && list)
         r = letters_moved(&l, list, p.language, p.address[0] ? p.address : p.address_key);
     a->notices = true;
@@ -302,6 +309,15 @@ static int may_repeat(struct request_act *a, struct sign_up *s, int64_t number, 
     return sign_up_add(a->db, s);
 }
 
+/* A new address stays the most that came of a record that asked for several things. */
+static int say_confirmed(struct request_act *a, const struct sign_up *s) {
+    struct applied before = {0};
+    int r = s->moves ? 0 : applied_get(a->db, s->request, &before);
+    if (r < 0 || strcmp(before.result, REQUEST_MOVED) == 0)
+        return r < 0 ? r : 0;
+    return applied_say(a->db, s->request, s->moves ? REQUEST_MOVED : REQUEST_CONFIRMED);
+}
+
 static int answer(struct request_act *a, const struct request *q, int64_t number, const char **ret_result) {
     AUTOARENA struct arena arena = {0};
     struct sign_up s;
@@ -312,16 +328,20 @@ static int answer(struct request_act *a, const struct request *q, int64_t number
     if (!a->conf || token_verify(a->keys, request_get(q, REQUEST_KEY_TOKEN), &t) < 0 || t.purpose != TOKEN_CONFIRM)
         return 0;
     while (!waits && (r = sign_up_take(a->db, t.nonce, a->at_usec, &arena, &s)) == 1) {
+        bool one = false;
         if (a->replayed) {
             r = may_repeat(a, &s, number, &arena);
             waits = r == 0;
         }
         if (r == 1)
-            r = confirm(a, q, &s, number, &arena, &did);
+            r = confirm(a, q, &s, number, &arena, &one);
+        if (r >= 0 && one)
+            r = say_confirmed(a, &s);
         if (r < 0)
             return r;
+        did |= one;
     }
-    *ret_result = did ? "confirmed" : waits ? "waits" : "nothing";
+    *ret_result = did ? REQUEST_CONFIRMED : waits ? "waits" : "nothing";
     return r;
 }
 

@@ -71,7 +71,7 @@ static int erase(struct retention *r, struct db *db, int64_t now_usec) {
     const struct erasure erasure = {.at_usec = now_usec, .by = "retention", .reason = "left long ago"};
     if (e == 0) {
         code_address_hash(r->keys, view_of(p.address_key), hash);
-        e = erasure_mark(db, hash, &erasure);
+        e = erasure_mark(db, hash, p.id, &erasure);
     }
     r->people += e == 0;
     return e;

@@ -3,6 +3,7 @@
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <sys/random.h>
 #include <sys/stat.h>
@@ -258,16 +259,37 @@ static int write_synced(int dirfd, const char *name, struct view content) {
     return r == 0 && fsync(fd) < 0 ? -errno : r;
 }
 
-int request_hand_over(int dirfd, struct view records) {
-    assert(records.len > 0 && view_ends(records, "\n"));
+static int print_file(struct buf *to, struct view records) {
     if (records.len > REQUEST_RECORDS_MAX_BYTES)
         return -EMSGSIZE;
+    buf_printf(to, "%s%d\n", head_line, VERSION);
+    buf_add_view(to, records);
+    buf_printf(to, "%s\n", end_line);
+    return buf_error(to);
+}
+
+int request_replace(int dirfd, const char *name, struct view records) {
+    AUTOBUF struct buf content = BUF_INIT(REQUEST_FILE_MAX_BYTES), tmp = BUF_INIT(NAME_MAX + 5);
+    if (records.len == 0)
+        return unlinkat(dirfd, name, 0) < 0 && errno != ENOENT ? -errno : 0;
+    buf_printf(&tmp, "%s.tmp", name);
+    int r = buf_error(&tmp) < 0 ? buf_error(&tmp) : print_file(&content, records);
+    if (r < 0)
+        return r;
+    (void)unlinkat(dirfd, buf_str(&tmp), 0); /* of one that was cut off */
+    r = write_synced(dirfd, buf_str(&tmp), buf_view(&content));
+    if (r == 0 && renameat(dirfd, buf_str(&tmp), dirfd, name) < 0)
+        r = -errno;
+    if (r < 0)
+        (void)unlinkat(dirfd, buf_str(&tmp), 0); /* the first failure is the one to report */
+    return r;
+}
+
+int request_hand_over(int dirfd, struct view records) {
+    assert(records.len > 0 && view_ends(records, "\n"));
     AUTOBUF struct buf content = BUF_INIT(REQUEST_FILE_MAX_BYTES);
-    buf_printf(&content, "%s%d\n", head_line, VERSION);
-    buf_add_view(&content, records);
-    buf_printf(&content, "%s\n", end_line);
     AUTOBUF struct buf name = BUF_INIT(100);
-    int r = buf_error(&content);
+    int r = print_file(&content, records);
     if (r == 0)
         r = make_name(&name);
     if (r < 0)

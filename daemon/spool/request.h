@@ -152,3 +152,6 @@ void request_reader_done(struct request_reader *reader);
  * REQUEST_RECORDS_MAX_BYTES. */
 enum { REQUEST_RECORDS_MAX_BYTES = REQUEST_FILE_MAX_BYTES - 64 };
 int request_hand_over(int dirfd, struct view records);
+/* A file that was applied is to hold these records from now on; without any it goes. After a power cut it is as before,
+ * or so; it is so for good when the folder was synced. What a crash leaves of it ends in .tmp. */
+int request_replace(int dirfd, const char *name, struct view records);

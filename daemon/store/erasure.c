@@ -1,8 +1,10 @@
 #include "store/erasure.h"
 
+#include "base/clock.h"
 #include "base/number.h"
 #include "store/db.h"
 #include "store/delivery.h"
+#include "store/forget.h"
 #include "store/notice.h"
 #include "store/returned.h"
 #include "store/sign_up.h"
@@ -106,9 +108,11 @@ int erasure_address(struct db *db, const char *address_key, bool *ret_any) {
 
 /* --- Marks --------------------------------------------------------------------------------------------------- */
 
-int erasure_mark(struct db *db, const uint8_t hash[ERASURE_HASH_BYTES], const struct erasure *erasure) {
-    return db_run(db, "INSERT OR REPLACE INTO erased VALUES (?, ?, ?, ?)", NULL, "bitt",
-                  view_make(hash, ERASURE_HASH_BYTES), erasure->at_usec, erasure->by, erasure->reason);
+int erasure_mark(struct db *db, const uint8_t hash[ERASURE_HASH_BYTES], int64_t subscriber,
+                 const struct erasure *erasure) {
+    int r = db_run(db, "INSERT OR REPLACE INTO erased VALUES (?, ?, ?, ?)", NULL, "bitt",
+                   view_make(hash, ERASURE_HASH_BYTES), erasure->at_usec, erasure->by, erasure->reason);
+    return r < 0 ? r : forget_add(db, hash, subscriber, clock_now_usec());
 }
 
 int erasure_forget(struct db *db, const uint8_t hash[ERASURE_HASH_BYTES]) {

@@ -24,8 +24,10 @@ struct erasure {
     int64_t at_usec;
     const char *by, *reason;
 };
-/* A new one stands before an old one. */
-int erasure_mark(struct db *db, const uint8_t hash[ERASURE_HASH_BYTES], const struct erasure *erasure);
+/* A new one stands before an old one. What requests in the spool tell of the address, and of the subscriber (or 0), is
+ * noted to be removed (store/forget.h). */
+int erasure_mark(struct db *db, const uint8_t hash[ERASURE_HASH_BYTES], int64_t subscriber,
+                 const struct erasure *erasure);
 int erasure_forget(struct db *db, const uint8_t hash[ERASURE_HASH_BYTES]);
 /* 1 and the mark, 0 none. Strings in the arena. */
 int erasure_get(struct db *db, const uint8_t hash[ERASURE_HASH_BYTES], struct arena *arena, struct erasure *ret);

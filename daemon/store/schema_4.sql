@@ -120,6 +120,7 @@ CREATE TABLE sign_up (
     at INTEGER NOT NULL,
     expires INTEGER NOT NULL,
     message_id TEXT NOT NULL,   -- of the mail that asks
+    request BLOB NOT NULL,      -- id of the record that asked
     PRIMARY KEY (nonce, list)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX sign_up_address ON sign_up (address_key);
@@ -141,3 +142,21 @@ CREATE INDEX asked_list ON asked (list, at);
 
 -- When it was answered, where a restore could not repeat what followed; else 0.
 ALTER TABLE sign_up ADD COLUMN answered INTEGER NOT NULL DEFAULT 0;
+
+-- Erased people whose traces in the spool's requests are still to be removed.
+CREATE TABLE forgetting (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    address_hash BLOB NOT NULL,
+    subscriber INTEGER NOT NULL, -- or 0
+    at INTEGER NOT NULL          -- what was applied later is of somebody who came back
+) STRICT;
+CREATE INDEX forgetting_address ON forgetting (address_hash);
+CREATE INDEX forgetting_subscriber ON forgetting (subscriber);
+-- Keyed hashes of the addresses that people had, as long as requests may name them.
+CREATE TABLE former_address (
+    subscriber INTEGER NOT NULL,
+    address_hash BLOB NOT NULL,
+    at INTEGER NOT NULL,
+    PRIMARY KEY (subscriber, address_hash)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX former_address_at ON former_address (at);

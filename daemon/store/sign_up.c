@@ -11,24 +11,26 @@
 int sign_up_add(struct db *db, const struct sign_up *s) {
     return db_run(db,
                   "INSERT INTO sign_up (nonce, list, token_list, subscriber, address_key, address, given_name, "
-                  "family_name, language, version, wording, source, at, expires, message_id, answered) "
-                  "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                  "family_name, language, version, wording, source, at, expires, message_id, answered, "
+                  "request) "
+                  "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                   NULL,
                   "biiitttttttt"
-                  "iiti",
+                  "iitib",
                   view_make(s->nonce, SIGN_UP_NONCE_BYTES), s->moves ? INT64_C(0) : (int64_t)s->list,
                   (int64_t)s->token_list, s->subscriber, s->address_key, s->address, s->given_name, s->family_name,
                   s->language, s->version, s->wording, s->source, s->at_usec, s->expires_usec, s->message_id,
-                  s->answered_usec);
+                  s->answered_usec, view_make(s->request, SIGN_UP_REQUEST_BYTES));
 }
 
 static int next_of(struct db *db, struct view nonce, int64_t at_usec, struct arena *arena, struct sign_up *ret) {
     struct row *row = NULL;
-    int r = db_query(db,
-                     "SELECT list, token_list, subscriber, address_key, address, given_name, family_name, language, "
-                     "version, wording, source, at, expires, message_id FROM sign_up WHERE nonce = ? AND expires >= ? "
-                     "ORDER BY list LIMIT 1",
-                     &row, "bi", nonce, at_usec);
+    int r = db_query(
+        db,
+        "SELECT list, token_list, subscriber, address_key, address, given_name, family_name, language, "
+        "version, wording, source, at, expires, message_id, request FROM sign_up WHERE nonce = ? AND expires >= ? "
+        "ORDER BY list LIMIT 1",
+        &row, "bi", nonce, at_usec);
     if (r < 0 || (r = db_next(row)) <= 0)
         return r;
     *ret = (struct sign_up){
@@ -47,6 +49,7 @@ static int next_of(struct db *db, struct view nonce, int64_t at_usec, struct are
         .at_usec = row_int(row, 11),
         .expires_usec = row_int(row, 12),
         .message_id = arena_dup(arena, row_view(row, 13)),
+        .request = (const uint8_t *)arena_dup(arena, row_view(row, 14)),
     };
     db_end(row);
     return arena_failed(arena) ? -ENOMEM : 1;
@@ -62,6 +65,12 @@ int sign_up_take(struct db *db, const uint8_t nonce[SIGN_UP_NONCE_BYTES], int64_
     r = db_run(db, "DELETE FROM sign_up WHERE nonce = ? AND list = ?", NULL, "bi", key,
                ret->moves ? INT64_C(0) : (int64_t)ret->list);
     return r < 0 ? r : 1;
+}
+
+int sign_up_waits(struct db *db, const uint8_t nonce[SIGN_UP_NONCE_BYTES]) {
+    int64_t found;
+    return db_get_int(db, "SELECT 1 FROM sign_up WHERE nonce = ? LIMIT 1", &found, "b",
+                      view_make(nonce, SIGN_UP_NONCE_BYTES));
 }
 
 int sign_up_remove(struct db *db, const char *address_key, bool *ret_any) {

@@ -10,7 +10,7 @@
 
 struct db;
 
-enum { SIGN_UP_NONCE_BYTES = 16 };
+enum { SIGN_UP_NONCE_BYTES = 16, SIGN_UP_REQUEST_BYTES = 16 };
 
 /* Strings are never NULL. */
 struct sign_up {
@@ -20,6 +20,7 @@ struct sign_up {
     uint32_t token_list; /* that the token names */
     int64_t subscriber;  /* who asked from their preferences; 0: whoever has the address */
     const char *address_key, *address, *given_name, *family_name, *language, *version, *wording, *source, *message_id;
+    const uint8_t *request; /* id of the record that asked */
     int64_t at_usec, expires_usec;
     int64_t answered_usec; /* a restore could not repeat what followed the answer; else 0 */
 };
@@ -28,6 +29,8 @@ int sign_up_add(struct db *db, const struct sign_up *s);
  * is over by then is removed and not returned. */
 int sign_up_take(struct db *db, const uint8_t nonce[SIGN_UP_NONCE_BYTES], int64_t at_usec, struct arena *arena,
                  struct sign_up *ret);
+/* Whether one of that nonce is there: 1 or 0. */
+int sign_up_waits(struct db *db, const uint8_t nonce[SIGN_UP_NONCE_BYTES]);
 /* Those for an address, whoever asked. */
 int sign_up_remove(struct db *db, const char *address_key, bool *ret_any);
 /* The next address behind `after` ("": the first) for which one waits: 1 and its key in the arena; 0 at the end. */

@@ -22,6 +22,7 @@ static void add(struct db *db, int nonce, uint32_t list, bool moves, const char 
                               .wording = "Ja",
                               .source = "192.0.2.7",
                               .message_id = "m@town.example",
+                              .request = nonces[0],
                               .at_usec = AT,
                               .expires_usec = AT + USEC_PER_DAY};
     assert_int_equal(sign_up_add(db, &s), 0);
