@@ -1,27 +1,104 @@
 """The ways by which a mail server hands what came back to the mail door: LMTP as systemd serves it, and a mailbox of a provider (Dovecot)."""
-import socketserver
-import threading
+import select
 
 from rig import *
 
 
 class Doors:
-    """What systemd does with rundbrief-mail.socket (Accept=yes): each connection has its own rundbrief-mail. At a port of loopback, or at a path."""
+    """The mail door as systemd starts it for rundbrief-mail.socket: at a port of loopback, or at a path."""
 
     def __init__(self, config_path, path=None):
-        class Door(socketserver.BaseRequestHandler):
-            def handle(self):
-                subprocess.run([os.path.join(BUILD, "rundbrief-mail"), "--config", config_path, "--lmtp"], stdin=self.request, stdout=self.request,
-                               stderr=subprocess.DEVNULL)
-
-        kind = type("Doors", (socketserver.ThreadingMixIn, socketserver.UnixStreamServer if path else socketserver.TCPServer),
-                    {"daemon_threads": True, "allow_reuse_address": True})
-        server = kind(path or ("127.0.0.1", 0), Door)
+        self.listening = socket.socket(socket.AF_UNIX if path else socket.AF_INET)
+        self.listening.bind(path or ("127.0.0.1", 0))
+        self.listening.listen(128)
         if path:
             os.chmod(path, 0o666)
-        else:
-            self.port = server.server_address[1]
-        threading.Thread(target=server.serve_forever, daemon=True).start()
+        self.address = self.listening.getsockname()
+        self.port = None if path else self.address[1]
+        self.log_path = os.path.join(os.path.dirname(config_path), "mail-door.log")
+        self.config_path, self.process = config_path, None
+        threading.Thread(target=self.start_when_wanted, daemon=True).start()
+        atexit.register(self.end)
+
+    def start_when_wanted(self):
+        select.select([self.listening], [], [])
+        with open(self.log_path, "ab") as log:
+            self.process = subprocess.Popen(["bash", "-c", f'export LISTEN_PID=$$ LISTEN_FDS=1; exec "$0" "$@" 3<&{self.listening.fileno()}',
+                                             os.path.join(BUILD, "rundbrief-mail"), "--config", self.config_path, "--lmtp"],
+                                            pass_fds=[self.listening.fileno()], stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+
+    def end(self, number=signal.SIGTERM):
+        """Its exit status; the next connection starts it again."""
+        if not self.process:
+            return 0
+        if self.process.poll() is None:
+            self.process.send_signal(number)
+        try:
+            code = self.process.wait(40)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            raise
+        self.process = None
+        threading.Thread(target=self.start_when_wanted, daemon=True).start()
+        return code
+
+    def readers(self):
+        """The processes that it has started, and theirs."""
+        return descendants(self.process.pid)
+
+    def connect(self):
+        return Lmtp(self.address)
+
+
+def descendants(pid):
+    found = []
+    for path in glob.glob(f"/proc/{pid}/task/*/children"):
+        with contextlib.suppress(OSError), open(path) as f:
+            found += [int(child) for child in f.read().split()]
+    return found + [grandchild for child in found for grandchild in descendants(child)]
+
+
+class Lmtp:
+    """A client that does as RFC 2033 and 2920 have it."""
+
+    def __init__(self, address):
+        self.socket = socket.socket(socket.AF_INET if isinstance(address, tuple) else socket.AF_UNIX)
+        self.socket.settimeout(120)
+        self.socket.connect(address)
+        self.file = self.socket.makefile("rb")
+        equal(self.answer()[0], "220")
+        self.say("LHLO mx.example")
+        equal(self.answer()[0], "250")
+
+    def say(self, *lines):
+        self.socket.sendall("".join(line + "\r\n" for line in lines).encode())
+
+    def answer(self):
+        """(code, its last line)"""
+        while True:
+            line = self.file.readline().decode()
+            check(line.endswith("\r\n"), f"the door has hung up: {line!r}")
+            if line[3] == " ":
+                return line[:3], line.strip()
+
+    def send(self, mail, *recipients, sender=""):
+        """mail: bytes with CR LF, dots doubled. The code for each recipient behind the message."""
+        self.say(f"MAIL FROM:<{sender}>", *(f"RCPT TO:<{recipient}>" for recipient in recipients), "DATA")
+        codes = [self.answer() for _ in range(1 + len(recipients) + 1)]
+        equal([code for code, _ in codes], ["250"] * (1 + len(recipients)) + ["354"], codes)
+        self.socket.sendall(mail + b".\r\n")
+        return [self.answer()[0] for _ in recipients]
+
+    def quit(self):
+        self.say("QUIT")
+        equal(self.answer()[0], "221")
+        self.socket.close()
+
+
+def on_the_wire(mail):
+    """A mail's bytes as LMTP carries them."""
+    lines = re.split(rb"\r\n|\n|\r", mail if mail.endswith((b"\n", b"\r")) else mail + b"\n")[:-1]
+    return b"".join((b"." + line if line.startswith(b".") else line) + b"\r\n" for line in lines)
 
 
 class Mailbox:

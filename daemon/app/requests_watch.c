@@ -14,11 +14,12 @@
 #include "people/joining.h"
 #include "people/requests.h"
 #include "send/dispatch.h"
+#include "spool/ignored.h"
 #include "spool/spool.h"
 
 #include "base/banned.h"
 
-static const int64_t again_usec = 10 * USEC_PER_SEC, purge_usec = 24 * USEC_PER_HOUR;
+static const int64_t again_usec = 10 * USEC_PER_SEC, purge_usec = 24 * USEC_PER_HOUR, count_usec = USEC_PER_SEC;
 static const char *const folders[] = {"requests/web", "requests/mail"};
 
 struct requests_watch {
@@ -28,6 +29,7 @@ struct requests_watch {
     void *user;
     int64_t purged_mono_usec; /* 0: not yet */
     bool running, run_again, freed;
+    bool soon; /* the timer is set */
 };
 
 struct applying {
@@ -115,7 +117,9 @@ static void run(struct requests_watch *w) {
 }
 
 static void on_timer(void *user) {
-    run(user);
+    struct requests_watch *w = user;
+    w->soon = false;
+    run(w);
 }
 
 void requests_watch_look(struct requests_watch *w) {
@@ -123,8 +127,13 @@ void requests_watch_look(struct requests_watch *w) {
 }
 
 static void on_entry(void *user, const char *name) {
-    if (name[0] == '\0' || view_ends(view_of(name), ".req"))
-        run(user);
+    struct requests_watch *w = user;
+    if (name[0] == '\0' || view_ends(view_of(name), ".req")) {
+        run(w);
+    } else if (strcmp(name, IGNORED_FILE) == 0 && !w->soon) {
+        w->soon = true; /* one mail that asks for nothing, or many */
+        loop_set_timer(w->timer, clock_mono_usec() + count_usec);
+    }
 }
 
 int requests_watch_new(const struct requests_watch_parts *parts, void (*on_first)(void *user, int result), void *user,

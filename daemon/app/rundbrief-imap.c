@@ -8,6 +8,7 @@
  * tries again; 78 where the configuration names no mailbox or the server refuses the login. */
 #include <errno.h>
 #include <getopt.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -18,8 +19,10 @@
 #include "base/log.h"
 
 #include "conf/conf.h"
+#include "door/committer.h"
 #include "door/mail.h"
 #include "door/mailbox.h"
+#include "inbound/reader.h"
 #include "net/imap.h"
 
 #include "base/banned.h"
@@ -52,7 +55,10 @@ static int open_mailbox(const struct conf *conf, struct why *why, struct imap **
 static int run(const struct conf *conf) {
     struct why why;
     struct imap *mailbox = NULL;
+    struct committer *committer = NULL;
+    struct reader *reader = NULL;
     struct mail_door *door = NULL;
+    char folder[PATH_MAX];
     struct mailbox_counts counts = {.taken = 0};
     if (!conf->imap_url[0] || !conf->imap_username[0] || !conf->imap_password_file[0]) {
         (void)why_set(&why, -EINVAL, "no mailbox is configured");
@@ -60,7 +66,14 @@ static int run(const struct conf *conf) {
         log_why(LOG_ERR, "not-started", &why);
         return EX_CONFIG;
     }
-    int r = mail_door_new(conf, &why, &door);
+    int r =
+        snprintf(folder, sizeof folder, "%s/requests/mail", conf->spool_dir) < (int)sizeof folder ? 0 : -ENAMETOOLONG;
+    if (r == 0)
+        r = reader_new(&reader);
+    if (r == 0)
+        r = committer_new(folder, &committer);
+    r = r < 0 ? why_set(&why, r, "cannot start: %s", strerror(-r))
+              : mail_door_new(conf, reader, committer, &why, &door);
     if (r == 0)
         r = open_mailbox(conf, &why, &mailbox);
     if (r == 0)
@@ -71,6 +84,8 @@ static int run(const struct conf *conf) {
         log_why(LOG_ERR, "mailbox-not-read", &why);
     (void)imap_free(mailbox);
     (void)mail_door_free(door);
+    (void)committer_free(committer);
+    (void)reader_free(reader);
     return r == 0 ? EX_OK : r == -EPERM || r == -EINVAL ? EX_CONFIG : EX_TEMPFAIL;
 }
 

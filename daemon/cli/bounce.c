@@ -57,7 +57,10 @@ int verb_bounce(struct cli *cli, int argc, char **argv) {
         return cli_fail(cli, EX_NOINPUT, &why);
     }
     struct record record;
-    r = reader_read(buf_view(&mail), &text, &record, &why);
+    struct reader *reader = NULL;
+    r = reader_new(&reader);
+    r = r < 0 ? why_set(&why, r, "out of memory") : reader_read(reader, buf_view(&mail), &text, &record, &why);
+    (void)reader_free(reader);
     if (r < 0) {
         why_where(&why, "%s", argv[0]);
         return cli_fail(cli, r == -EBADMSG ? EX_DATAERR : EX_UNAVAILABLE, &why);

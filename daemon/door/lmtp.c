@@ -126,16 +126,23 @@ static int recipient(struct lmtp *l, const char *line) {
     return say(l, "250 2.1.5 Go on");
 }
 
-static int take(struct lmtp *l, struct view mail, const char *address) {
+/* All recipients have the same reply: what they ask for is durable together. */
+static int take(struct lmtp *l, struct view mail) {
+    struct view recipients[LMTP_RECIPIENTS_MAX];
+    struct mail_taken taken;
     struct why why;
-    const char *verb = "";
-    int r = mail_door_take(l->door, mail, view_of(address), &why, &verb);
-    if (r < 0) {
+    for (size_t i = 0; i < l->count; i++)
+        recipients[i] = view_of(l->recipients[i]);
+    int r = mail_door_take(l->door, mail, recipients, l->count, &why, &taken);
+    if (r < 0)
         log_why(LOG_ERR, "mail-not-taken", &why);
-        return say(l, "451 4.3.0 Cannot be taken now, try again");
-    }
-    log_info("mail-taken", LOG_TEXT("as", verb));
-    return say(l, "250 2.0.0 Taken");
+    else
+        log_info("mail-taken", LOG_TEXT("as", taken.as), LOG_TEXT("reason", taken.reason));
+    const char *reply = r < 0 ? "451 4.3.0 Cannot be taken now, try again" : "250 2.0.0 Taken";
+    r = 0;
+    for (size_t i = 0; r == 0 && i < l->count; i++)
+        r = say(l, reply);
+    return r;
 }
 
 static int data(struct lmtp *l) {
@@ -149,10 +156,9 @@ static int data(struct lmtp *l) {
         r = next_message(l, &mail);
     if (r <= 0)
         return r < 0 ? r : -ECONNRESET;
-    r = 0;
-    for (size_t i = 0; r == 0 && i < l->count; i++)
-        r = buf_error(&mail) < 0 ? say(l, "451 4.3.0 Out of memory, try again")
-                                 : take(l, buf_view(&mail), l->recipients[i]);
+    r = buf_error(&mail) < 0 ? 0 : take(l, buf_view(&mail));
+    for (size_t i = 0; r == 0 && buf_error(&mail) < 0 && i < l->count; i++)
+        r = say(l, "451 4.3.0 Out of memory, try again");
     l->count = 0;
     l->has_sender = false;
     return r;

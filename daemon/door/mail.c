@@ -1,15 +1,14 @@
 #include "door/mail.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <limits.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/cleanup.h"
 #include "base/files.h"
 #include "conf/conf.h"
+#include "door/committer.h"
 #include "inbound/reader.h"
 #include "mail/bounce.h"
 #include "mail/leaving.h"
@@ -24,16 +23,17 @@
 struct mail_door {
     struct view prefix, domain; /* of the return path; empty where there is none */
     struct keyring *keys;       /* NULL: none there */
-    int requests;               /* the folder */
+    struct reader *reader;
+    struct committer *committer;
     char *return_path;
     const struct conf *conf;
     struct leave_words words; /* loaded for the first mail that is no report */
     bool has_words;
 };
 
-int mail_door_new(const struct conf *conf, struct why *why, struct mail_door **ret) {
+int mail_door_new(const struct conf *conf, struct reader *reader, struct committer *committer, struct why *why,
+                  struct mail_door **ret) {
     AUTOBUF struct buf keys = BUF_INIT(PATH_MAX);
-    char path[PATH_MAX];
     struct why ignored;
     struct mail_door *d = calloc(1, sizeof *d);
     if (!d || !(d->return_path = strdup(conf->return_path))) {
@@ -49,16 +49,8 @@ int mail_door_new(const struct conf *conf, struct why *why, struct mail_door **r
     keyring_public_dir(conf->spool_dir, &keys);
     if (keyring_load_public(buf_str(&keys), &ignored, &d->keys) < 0)
         d->keys = NULL; /* the codes of return paths need none */
-    d->requests = snprintf(path, sizeof path, "%s/requests/mail", conf->spool_dir) < (int)sizeof path
-                      ? files_open_dir(AT_FDCWD, path)
-                      : -ENAMETOOLONG;
-    if (d->requests < 0) {
-        int r = d->requests;
-        (void)why_set(why, r, "requests cannot be written to %s: %s", path, strerror(-r));
-        why_todo(why, "Let the user of the mail door write there: spool/README.md says who owns what");
-        (void)mail_door_free(d);
-        return r;
-    }
+    d->reader = reader;
+    d->committer = committer;
     d->conf = conf;
     *ret = d;
     return 0;
@@ -68,8 +60,6 @@ struct mail_door *mail_door_free(struct mail_door *d) {
     if (!d)
         return NULL;
     d->keys = keyring_free(d->keys);
-    if (d->requests >= 0)
-        (void)close(d->requests); /* only a folder */
     leave_words_done(&d->words);
     free(d->return_path);
     free(d);
@@ -235,12 +225,6 @@ static bool find_leaving(const struct mail_door *d, const struct record *r, stru
     return request_is_whole(q);
 }
 
-static void ignore(struct request *q, const char *class, const char *reason) {
-    *q = (struct request){.verb = REQUEST_IGNORED};
-    q->value[REQUEST_KEY_CLASS] = view_of(class);
-    q->value[REQUEST_KEY_REASON] = view_of(reason);
-}
-
 static void set_report(struct request *q, const struct bounce_report *report) {
     q->verb = REQUEST_BOUNCE;
     q->value[REQUEST_KEY_CLASS] = view_of(bounce_class_name(report->class));
@@ -258,72 +242,88 @@ static bool is_opt_out(const struct record *r, const struct bounce_report *repor
             view_eq_nocase(view_trim(record_field(r, "auto-submitted")), "auto-generated"));
 }
 
-/* What is asked for by this mail. Views into the record and the reports. */
-static void understand(const struct mail_door *d, const struct record *r, struct view recipient,
+/* What is asked for by this mail, with views into the record and the reports; false where it is nothing. */
+static bool understand(const struct mail_door *d, const struct record *r, struct view recipient,
                        const struct bounce *bounce, struct answer *answer, struct request *q) {
     const struct bounce_report *report = bounce_mildest(bounce);
     struct view code = find_code(d, recipient, r);
     bool leaves = code.len > 1 && (code.ptr[0] == 'u' || code.ptr[0] == 'U');
+    *q = (struct request){.verb = REQUEST_MAIL_LEAVE};
     if (leaves && is_opt_out(r, report)) {
         struct view rest = view_slice(code, 1, code.len);
-        *q = (struct request){.verb = REQUEST_MAIL_LEAVE};
         (void)view_split(&rest, '-', &q->value[REQUEST_KEY_CODE]); /* there is one */
         if (request_is_value(REQUEST_KEY_ANNOUNCEMENT, rest))
             q->value[REQUEST_KEY_ANNOUNCEMENT] = rest;
-        return;
+        return true;
     }
     if (report->reason == BOUNCE_REASON_NO_REPORT && find_leaving(d, r, code, answer, q))
-        return;
-    *q = (struct request){.verb = REQUEST_IGNORED};
+        return true;
+    *q = (struct request){.verb = REQUEST_BOUNCE};
     bool counts = report->class == BOUNCE_HARD || report->class == BOUNCE_SOFT || report->class == BOUNCE_COMPLAINT;
     if (counts && !leaves && code.len)
         q->value[REQUEST_KEY_CODE] = code;
-    else if (!counts || !find_token(d, r, q)) {
-        ignore(q, bounce_class_name(report->class), bounce_reason_name(report->reason));
-        return;
-    }
+    else if (!counts || !find_token(d, r, q))
+        return false;
     if (report->class != BOUNCE_COMPLAINT) {
         set_report(q, report);
     } else {
         q->verb = REQUEST_COMPLAINT;
         q->value[REQUEST_KEY_REASON] = view_of(bounce_reason_name(report->reason));
     }
+    return true;
 }
 
-static int hand_over(struct mail_door *d, struct request *q, struct why *why) {
-    AUTOBUF struct buf records = BUF_INIT(REQUEST_RECORDS_MAX_BYTES);
-    int r = request_print_new(&records, q);
-    if (r == -EINVAL) { /* what the mail says does not fit the form: it is no less taken */
-        ignore(q, "ignore", "form");
-        r = request_print_new(&records, q);
-    }
-    if (r == 0)
-        r = request_hand_over(d->requests, buf_view(&records));
-    return r < 0 ? why_set(why, r, "a request cannot be written: %s", strerror(-r)) : 0;
-}
-
-int mail_door_take(struct mail_door *d, struct view mail, struct view recipient, struct why *why,
-                   const char **ret_verb) {
-    AUTOBUF struct buf text = BUF_INIT(RECORD_MAX_BYTES);
-    AUTOFREE struct record *record = malloc(sizeof *record);
-    AUTOFREE struct bounce *bounce = malloc(sizeof *bounce);
+/* Adds the request of one recipient, or counts one mail more that asks for nothing. */
+static int add_request(const struct mail_door *d, const struct record *record, const struct bounce *bounce,
+                       struct view recipient, struct buf *records, const char **ret_verb) {
     CLEANUP(answer_done)
     struct answer answer = {.messages = BUF_INIT(REQUEST_LINE_MAX_BYTES)};
     struct request q;
+    if (!understand(d, record, recipient, bounce, &answer, &q))
+        return 0;
+    int r = request_print_new(records, &q);
+    if (r == -EINVAL) /* what the mail says does not fit the form: it is no less taken */
+        return 0;
+    *ret_verb = request_verb_name(q.verb);
+    return r;
+}
+
+/* One mail asks for something or not, however many it came to. */
+static int hand_over(const struct mail_door *d, struct view records, struct why *why) {
+    if (records.len == 0) {
+        committer_ignored(d->committer);
+        return 0;
+    }
+    int r = committer_put(d->committer, records);
+    return r < 0 ? why_set(why, r, "a request cannot be written to %s/requests/mail: %s", d->conf->spool_dir,
+                           strerror(-r))
+                 : 0;
+}
+
+int mail_door_take(struct mail_door *d, struct view mail, const struct view *recipients, size_t count, struct why *why,
+                   struct mail_taken *ret) {
+    AUTOBUF struct buf text = BUF_INIT(RECORD_MAX_BYTES), records = BUF_INIT(REQUEST_RECORDS_MAX_BYTES);
+    AUTOFREE struct record *record = malloc(sizeof *record);
+    AUTOFREE struct bounce *bounce = malloc(sizeof *bounce);
+    static const struct view nobody = {0};
+    struct mail_taken taken = {"ignored", "unreadable"};
     if (!record || !bounce)
         return why_set(why, -ENOMEM, "out of memory");
-    int r = reader_read(mail, &text, record, why);
+    int r = reader_read(d->reader, mail, &text, record, why);
     if (r < 0 && r != -EBADMSG)
         return r;
-    if (r == -EBADMSG) {
-        ignore(&q, "ignore", "unreadable");
-    } else {
+    if (r == 0) {
         bounce_read(record, bounce);
+        taken.reason = bounce_reason_name(bounce_mildest(bounce)->reason);
         if (bounce_mildest(bounce)->reason == BOUNCE_REASON_NO_REPORT && (r = load_words(d, why)) < 0)
             return r;
-        understand(d, record, recipient, bounce, &answer, &q);
+        for (size_t i = 0; r == 0 && i < (count ? count : 1); i++)
+            r = add_request(d, record, bounce, count ? recipients[i] : nobody, &records, &taken.as);
+        if (r < 0)
+            return why_set(why, r, "a request cannot be made: %s", strerror(-r));
     }
-    r = hand_over(d, &q, why);
-    *ret_verb = request_verb_name(q.verb);
+    r = hand_over(d, buf_view(&records), why);
+    if (r == 0)
+        *ret = taken;
     return r;
 }

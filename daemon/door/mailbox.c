@@ -13,15 +13,15 @@
 static int take(struct imap *mailbox, struct mail_door *door, uint32_t uid, const char *folder, struct why *why,
                 struct mailbox_counts *counts) {
     AUTOBUF struct buf mail = BUF_INIT(READER_MAIL_MAX_BYTES);
-    const char *verb = "";
+    struct mail_taken taken;
     int r = imap_fetch(mailbox, uid, &mail, why);
     if (r == -ENOENT)
         return 0; /* somebody took it away meanwhile */
     if (r == 0)
-        r = mail_door_take(door, buf_view(&mail), VIEW(""), why, &verb);
+        r = mail_door_take(door, buf_view(&mail), NULL, 0, why, &taken);
     if (r < 0)
         return r;
-    bool ours = strcmp(verb, "ignored") != 0;
+    bool ours = strcmp(taken.as, "ignored") != 0;
     r = ours ? imap_remove(mailbox, uid, folder, why) : imap_see(mailbox, uid, why);
     if (r == 0 && ours)
         counts->taken++;

@@ -11,13 +11,13 @@
 
 enum { MIME_PARTS_LOOKED_AT = 1000, MIME_DEPTH_MAX = 30 };
 
-/* Converters of charsets are files. Those of a mail stay open to the program's end, so that they stay loaded. */
+/* Converters of charsets are files. They stay open to the program's end, so that they stay loaded. */
 struct mime_converters {
     void *open[64];
 };
 
-/* Before sandbox_enter(): starts GMime, and loads the converters of the charsets that the mail names. Where one is
- * missing, the bytes are taken for what they look like. */
-void mime_begin(struct view message, struct mime_converters *ret);
+/* Before sandbox_enter(), once: starts GMime, loads the converters of charsets, and takes a mail of its own apart, so that
+ * what libraries put off until then is done. Where a converter is missing, bytes are taken for what they look like. */
+void mime_begin(struct mime_converters *ret);
 /* Appends the whole record. */
 void mime_print_record(struct view message, struct buf *to);

@@ -1,10 +1,15 @@
 #include "inbound/sandbox.h"
 
 #include <errno.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <seccomp.h>
 #include <stdint.h>
+#include <stdlib.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
 #include "base/cleanup.h"
 
@@ -72,16 +77,43 @@ static int add_rules(scmp_filter_ctx filter) {
     return r;
 }
 
-int sandbox_enter(void) {
-    int r = limit();
-    if (r < 0)
-        return r;
+/* The rules as seccomp_load() would give them to the kernel. */
+static int take_rules(scmp_filter_ctx filter, struct sandbox *ret) {
+    AUTOCLOSE int fd = memfd_create("rules", MFD_CLOEXEC);
+    if (fd < 0)
+        return -errno;
+    int r = seccomp_export_bpf(filter, fd);
+    off_t len = r < 0 ? 0 : lseek(fd, 0, SEEK_END);
+    if (r < 0 || len <= 0)
+        return r < 0 ? r : -EIO;
+    AUTOFREE void *rules = malloc((size_t)len);
+    if (!rules || pread(fd, rules, (size_t)len, 0) != len)
+        return rules ? -EIO : -ENOMEM;
+    *ret = (struct sandbox){rules, (size_t)len / sizeof(struct sock_filter)};
+    rules = NULL;
+    return 0;
+}
+
+int sandbox_make(struct sandbox *ret) {
     scmp_filter_ctx filter = seccomp_init(SCMP_ACT_KILL_PROCESS);
     if (!filter)
         return -ENOMEM;
-    r = add_rules(filter);
+    int r = add_rules(filter);
     if (r == 0)
-        r = seccomp_load(filter);
+        r = take_rules(filter, ret);
     seccomp_release(filter);
     return r;
+}
+
+int sandbox_enter(const struct sandbox *s) {
+    const struct sock_fprog rules = {(unsigned short)s->count, s->rules};
+    int r = limit();
+    if (r < 0)
+        return r;
+    return prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &rules) < 0 ? -errno : 0;
+}
+
+void sandbox_done(struct sandbox *s) {
+    free(s->rules);
+    *s = (struct sandbox){0};
 }

@@ -16,23 +16,24 @@
 #include "base/log.h"
 #include "base/number.h"
 #include "people/requests_act.h"
+#include "spool/ignored.h"
 #include "spool/spool.h"
 #include "store/applied.h"
 #include "store/db.h"
 #include "store/person.h"
+#include "store/returned.h"
 #include "store/sign_up.h"
 #include "trust/token.h"
 
 #include "base/banned.h"
 
-enum { APPLY, MOVE, PURGE };
+enum { COUNT_IGNORED, APPLY, MOVE, PURGE };
 enum { NAMES_MAX = 1000000 };
 static const struct {
     const char *folder;
     enum request_door may; /* what is found in mails is what the web door might ask, too */
-} doors[] = {{"requests/web", REQUEST_WEB},
-             {"requests/mail", REQUEST_WEB | REQUEST_MAIL},
-             {REQUESTS_RESTORED, REQUEST_ANY_DOOR}};
+} doors[] = {
+    {"requests/web", REQUEST_WEB}, {REQUESTS_MAIL, REQUEST_WEB | REQUEST_MAIL}, {REQUESTS_RESTORED, REQUEST_ANY_DOOR}};
 
 static request_do *const acts[REQUEST_VERBS] = {
     [REQUEST_LEAVE] = requests_leave,
@@ -52,7 +53,6 @@ static request_do *const acts[REQUEST_VERBS] = {
     [REQUEST_BOUNCE] = requests_bounce,
     [REQUEST_COMPLAINT] = requests_complaint,
     [REQUEST_MAIL_LEAVE] = requests_mail_leave,
-    [REQUEST_IGNORED] = requests_ignored,
 };
 
 /* NULL beyond so many lists. */
@@ -105,6 +105,7 @@ static int apply(struct requests *r, const struct request *q) {
                             .replayed = strcmp(doors[r->door].folder, REQUESTS_RESTORED) == 0};
     const char *result = REQUEST_REFUSED;
     int error = applied_seen(r->db, q->id);
+    r->file_counts |= error > 0;
     if (error != 0)
         return error < 0 ? error : 0;
     if (acts[q->verb])
@@ -113,15 +114,18 @@ static int apply(struct requests *r, const struct request *q) {
         error = note_opt_out(r, q);
     if (error < 0)
         return error;
+    bool refused = strcmp(result, REQUEST_REFUSED) == 0;
     r->notices |= a.notices;
     if (a.released)
         r->released = a.released;
     if (a.slow[0] && r->slow_count < REQUESTS_SLOW_MAX)
         memcpy(r->slow[r->slow_count++], a.slow, sizeof a.slow);
-    if (strcmp(result, REQUEST_REFUSED) == 0)
-        r->refused++;
-    else
-        r->applied++;
+    r->refused += refused;
+    r->applied += !refused;
+    /* Anybody can send as many mails that prove nothing as they like. */
+    if (refused && !a.replayed && request_verb_door(q->verb) == REQUEST_MAIL)
+        return 0;
+    r->file_counts = true;
     return applied_keep(r->db, q->id, now, result);
 }
 
@@ -171,9 +175,9 @@ static int open_file(struct requests *r, const char *path, unsigned *ret_line) {
     int error = files_read_regular(r->spool->dirfd, path, &r->content);
     if (error == 0)
         error = request_reader_open(&r->reader, buf_view(&r->content), doors[r->door].may, ret_line);
-    if (error == 0)
-        r->reading = true;
-    else
+    r->reading = error == 0;
+    r->file_counts = false;
+    if (error < 0)
         buf_done(&r->content);
     return error;
 }
@@ -208,8 +212,8 @@ static int apply_file(struct requests *r, const char *path) {
         return error;
     close_file(r);
     r->files++;
-    r->batch[r->count] = strdup(path);
-    return r->batch[r->count] ? (r->count++, 0) : -ENOMEM;
+    r->batch[r->count] = (struct requests_file){strdup(path), r->file_counts};
+    return r->batch[r->count].path ? (r->count++, 0) : -ENOMEM;
 }
 
 static void close_folder(struct requests *r) {
@@ -244,7 +248,7 @@ static int apply_folder(struct requests *r) {
 
 static void clear_batch(struct requests *r) {
     for (unsigned i = 0; i < r->count; i++)
-        free(r->batch[i]);
+        free(r->batch[i].path);
     r->count = 0;
 }
 
@@ -253,19 +257,27 @@ static int sync_folder(struct requests *r, const char *path) {
     return fd < 0 ? fd : files_fsync_dir(fd);
 }
 
-/* The batch's effects are durable now. */
+/* The batch's effects are durable now. What had none is of no use to a restore. */
 static int move_batch(struct requests *r) {
     int error = 0;
     for (unsigned i = 0; error == 0 && i < r->count; i++) {
+        const struct requests_file *f = &r->batch[i];
         char to[PATH_MAX];
-        if (snprintf(to, sizeof to, "applied/%s", strrchr(r->batch[i], '/') + 1) >= (int)sizeof to)
+        if (snprintf(to, sizeof to, "applied/%s", strrchr(f->path, '/') + 1) >= (int)sizeof to)
             error = -ENAMETOOLONG;
-        else if (renameat(r->spool->dirfd, r->batch[i], r->spool->dirfd, to) < 0 && errno != ENOENT)
+        else if ((f->counts ? renameat(r->spool->dirfd, f->path, r->spool->dirfd, to)
+                            : unlinkat(r->spool->dirfd, f->path, 0)) < 0 &&
+                 errno != ENOENT)
             error = -errno;
     }
     bool moved = r->count;
     clear_batch(r);
     return error == 0 && moved ? sync_folder(r, "applied") : error;
+}
+
+static int count_ignored(const struct requests *r) {
+    AUTOCLOSE int fd = files_open_dir(r->spool->dirfd, REQUESTS_MAIL);
+    return fd < 0 ? 0 : returned_ignored(r->db, ignored_read(fd)); /* without the folder there is no door */
 }
 
 /* Names begin with the time: older ones sort before it. */
@@ -320,6 +332,12 @@ static int step(struct store_job *job, struct db *db) {
     int error = 0;
     r->db = db;
     switch (r->phase) {
+    case COUNT_IGNORED:
+        error = count_ignored(r);
+        if (error < 0)
+            return error;
+        r->phase = APPLY;
+        [[fallthrough]];
     case APPLY:
         error = apply_folder(r);
         if (error < 0)

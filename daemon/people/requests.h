@@ -5,6 +5,8 @@
  * Malformed files move to rejected/ with a .why. One that can neither be read nor moved away, or is of a later version,
  * is said in the log and holds up no other.
  *
+ * What came by mail and proved nothing is counted and leaves nothing behind: no id, and no file where that is all.
+ *
  * applied/ keeps 90 days, which a restore replays; what a door left half-written for a day is removed. Looking for
  * both takes as long as applied/ is full: once a day will do. */
 #pragma once
@@ -23,6 +25,7 @@ struct spool;
 #define REQUESTS_UNDO_USEC (INT64_C(3600) * 1000000)
 #define REQUESTS_KEEP_USEC (INT64_C(90) * 24 * 3600 * 1000000)
 /* What was in applied/ when a backup was restored: requests of every door, and commands (people/command_record.h). */
+#define REQUESTS_MAIL "requests/mail"
 #define REQUESTS_RESTORED "requests/restored"
 enum { REQUESTS_BATCH = 256, REQUESTS_SLOW_MAX = 8, REQUESTS_MISSED_MAX = 256 };
 
@@ -30,6 +33,11 @@ enum { REQUESTS_BATCH = 256, REQUESTS_SLOW_MAX = 8, REQUESTS_MISSED_MAX = 256 };
 struct requests_missed {
     uint32_t list;
     uint64_t confirmations, opt_outs;
+};
+
+struct requests_file {
+    char *path;  /* relative to the spool */
+    bool counts; /* something in it had an effect, or may have */
 };
 
 struct requests {
@@ -52,10 +60,10 @@ struct requests {
     unsigned door; /* whose folder is being read */
     char **names;  /* of its files, in order; NULL: not listed yet */
     size_t name_count, next;
-    bool reading; /* in the midst of a file: */
+    bool reading, file_counts; /* in the midst of a file: */
     struct buf content;
     struct request_reader reader;
-    char *batch[REQUESTS_BATCH]; /* paths relative to the spool: their records are in this transaction */
+    struct requests_file batch[REQUESTS_BATCH]; /* whose records are in this transaction */
     unsigned count;
     void *old; /* applied/, being read */
     struct db *db;

@@ -64,7 +64,7 @@ request_do requests_release;
 request_do requests_erase, requests_suppress, requests_unsuppress, requests_command_leave;
 
 /* returns.c: what came back by mail (people/returns.h) */
-request_do requests_bounce, requests_complaint, requests_ignored;
+request_do requests_bounce, requests_complaint;
 
 /* requests_mail_leave.c: who asked by mail leaves as by a link, where one of these proves the person; a mail confirms it,
  * with a link to the page that undoes it.

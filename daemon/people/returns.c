@@ -91,7 +91,7 @@ static int find(struct request_act *a, const struct request *q, bool needs_deliv
 /* ---- what follows ---- */
 
 static int tell(struct request_act *a, const char *key, const char *a1, const char *a2) {
-    if (!a->conf)
+    if (!a->conf || a->replayed) /* it was told when it happened */
         return 0;
     const struct inform i = {.conf = a->conf, .keys = a->keys, .db = a->db, .now_usec = a->now_usec};
     a->notices = true;
@@ -261,10 +261,4 @@ int requests_complaint(struct request_act *a, const struct request *q, const cha
     if (r >= 0)
         r = leave(a, q, &who, "complaint", &left);
     return r < 0 ? r : suppress(a, q, &who, "complaint", "feedback report", ret_result);
-}
-
-int requests_ignored(struct request_act *a, const struct request *q, const char **ret_result) {
-    (void)q;
-    *ret_result = "nothing";
-    return returned_count(a->db, "ignored");
 }

@@ -1,4 +1,4 @@
-/* What follows when a mail came back (the verbs bounce, complaint and ignored of spool/request.h). Functions
+/* What follows when a mail came back (the verbs bounce and complaint of spool/request.h). Functions
  * over the store, in a step on its thread.
  *
  * Whom it speaks of is proved by the code of the return path, or by the signed token of our List-Unsubscribe together

@@ -47,7 +47,6 @@ enum request_verb {
     REQUEST_BOUNCE,
     REQUEST_COMPLAINT,
     REQUEST_MAIL_LEAVE,
-    REQUEST_IGNORED,
     /* for a restore: commands; as whom somebody joined */
     REQUEST_ERASE,
     REQUEST_SUPPRESS,

@@ -172,7 +172,6 @@ static const struct verb {
     [REQUEST_COMPLAINT] = {"complaint", REQUEST_MAIL, 0, K(TOKEN) | K(CODE), K(ANNOUNCEMENT) | K(REASON)},
     [REQUEST_MAIL_LEAVE] = {"mail-leave", REQUEST_MAIL, 0, K(TOKEN) | K(CODE) | K(ADDRESS),
                             K(ANNOUNCEMENT) | K(MESSAGES)},
-    [REQUEST_IGNORED] = {"ignored", REQUEST_MAIL, K(CLASS), 0, K(REASON)},
     [REQUEST_ERASE] = {"erase", REQUEST_COMMAND, K(BY) | K(REASON), K(ADDRESS) | K(HASH) | K(SUBSCRIBER), 0},
     [REQUEST_SUPPRESS] = {"suppress", REQUEST_COMMAND, K(ADDRESS) | K(BY) | K(REASON), 0, 0},
     [REQUEST_UNSUPPRESS] = {"unsuppress", REQUEST_COMMAND, K(ADDRESS) | K(BY) | K(REASON), 0, 0},

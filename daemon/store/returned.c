@@ -323,6 +323,20 @@ int returned_count(struct db *db, const char *kind) {
                   NULL, "t", kind);
 }
 
+int returned_ignored(struct db *db, uint64_t total) {
+    int64_t seen = 0, now = (int64_t)total;
+    int r = db_get_int(db, "SELECT total FROM returned_ignored WHERE id = 1", &seen, "");
+    if (r < 0 || seen == now)
+        return r < 0 ? r : 0;
+    r = db_run(db, "INSERT INTO returned_ignored VALUES (1, ?1) ON CONFLICT (id) DO UPDATE SET total = ?1", NULL, "i",
+               now);
+    if (r < 0 || now == 0)
+        return r;
+    return db_run(
+        db, "INSERT INTO returned_count VALUES ('ignored', ?1) ON CONFLICT (kind) DO UPDATE SET count = count + ?1",
+        NULL, "i", now > seen ? now - seen : now);
+}
+
 int returned_each_count(struct db *db, returned_on_count *on_count, void *user) {
     struct row *row = NULL;
     int r = db_query(db, "SELECT kind, count FROM returned_count", &row, "");

@@ -63,6 +63,9 @@ int returned_each_held(struct db *db, returned_on_held *on_held, void *user);
 int returned_tell(struct db *db, const char *about, int64_t now_usec);
 
 int returned_count(struct db *db, const char *kind);
+/* What the mail door has ignored so far (spool/ignored.h): what is more than the last time is counted, and all of it where
+ * it is less, as the door has begun anew. */
+int returned_ignored(struct db *db, uint64_t total);
 typedef void returned_on_count(void *user, const char *kind, uint64_t count);
 int returned_each_count(struct db *db, returned_on_count *on_count, void *user);
 

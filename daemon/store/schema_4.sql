@@ -76,6 +76,7 @@ CREATE TABLE returned_score (
     counted INTEGER NOT NULL,       -- the last that counted
     first_unknown INTEGER NOT NULL DEFAULT 0 -- the domain was unknown
 ) STRICT;
+CREATE INDEX returned_score_counted ON returned_score (counted);
 -- Hard ones of a run at a destination.
 CREATE TABLE returned_run (
     announcement INTEGER NOT NULL,
@@ -91,6 +92,8 @@ CREATE INDEX returned_run_held ON returned_run (held_to) WHERE held <> 0;
 -- When the admin was last told of a destination.
 CREATE TABLE returned_told (domain TEXT PRIMARY KEY, at INTEGER NOT NULL) STRICT, WITHOUT ROWID;
 CREATE TABLE returned_count (kind TEXT PRIMARY KEY, count INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+-- What the mail door had ignored when that was last looked at (daemon/spool/ignored.h).
+CREATE TABLE returned_ignored (id INTEGER PRIMARY KEY CHECK (id = 1), total INTEGER NOT NULL) STRICT;
 
 -- The lists of an announcement, in the order in which it names them; announcement.list is the first. Names as they were.
 CREATE TABLE announcement_list (

@@ -24,15 +24,17 @@ bool mail_door_is_ours(const struct mail_door *d, struct view address) {
     return view_starts(address, "back");
 }
 
-int mail_door_take(struct mail_door *d, struct view mail, struct view recipient, struct why *why,
-                   const char **ret_verb) {
-    assert(mail_door_is_ours(d, recipient) && mail.len <= READER_MAIL_MAX_BYTES);
-    *ret_verb = "ignored";
-    if (recipient.len % 7 == 6) {
-        d->failed++;
+int mail_door_take(struct mail_door *d, struct view mail, const struct view *recipients, size_t count, struct why *why,
+                   struct mail_taken *ret) {
+    assert(count > 0 && count <= LMTP_RECIPIENTS_MAX && mail.len <= READER_MAIL_MAX_BYTES);
+    for (size_t i = 0; i < count; i++)
+        assert(mail_door_is_ours(d, recipients[i]));
+    *ret = (struct mail_taken){"ignored", "noreport"};
+    if (recipients[0].len % 7 == 6) {
+        d->failed += count;
         return why_set(why, -EIO, "full");
     }
-    d->taken++;
+    d->taken += count;
     return 0;
 }
 

@@ -21,10 +21,12 @@
 static struct record record;
 static struct buf text = BUF_INIT(RECORD_MAX_BYTES);
 
+static struct reader *reader;
+
 static int read_mail(struct view mail) {
     struct why why;
     buf_clear(&text);
-    return reader_read(mail, &text, &record, &why);
+    return reader_read(reader, mail, &text, &record, &why);
 }
 
 static void test_mails(void **state) {
@@ -124,10 +126,13 @@ static void test_bombs(void **state) {
 
 /* What a captured reader could try. Each in a process that enters the sandbox first; how it ends. */
 static int in_sandbox(int (*attempt)(void)) {
+    struct sandbox sandbox;
+    assert_int_equal(sandbox_make(&sandbox), 0);
     pid_t pid = fork();
     assert_true(pid >= 0);
     if (pid == 0)
-        _exit(sandbox_enter() == 0 ? attempt() : 99);
+        _exit(sandbox_enter(&sandbox) == 0 ? attempt() : 99);
+    sandbox_done(&sandbox);
     int status;
     assert_int_equal(waitpid(pid, &status, 0), pid);
     return WIFSIGNALED(status) ? -WTERMSIG(status) : WEXITSTATUS(status);
@@ -193,8 +198,14 @@ static void test_gather(void **state) {
     assert_int_equal(close(fds[0]), 0);
 }
 
+static int group_setup(void **state) {
+    (void)state;
+    return reader_new(&reader);
+}
+
 static int group_teardown(void **state) {
     (void)state;
+    reader = reader_free(reader);
     buf_done(&text);
     return 0;
 }
@@ -202,5 +213,5 @@ static int group_teardown(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_mails), cmocka_unit_test(test_bombs),
                                        cmocka_unit_test(test_sandbox), cmocka_unit_test(test_gather)};
-    return cmocka_run_group_tests(tests, NULL, group_teardown);
+    return cmocka_run_group_tests(tests, group_setup, group_teardown);
 }
