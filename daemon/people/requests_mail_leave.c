@@ -18,7 +18,7 @@
 
 #include "base/banned.h"
 
-enum { ANNOUNCEMENTS_A_TIME = 256, ANNOUNCEMENTS_MAX = 20000, URL_MAX_BYTES = 4096 };
+enum { URL_MAX_BYTES = 4096 };
 
 /* The person and the list, as a token says it, and through which announcement it came (0: unknown). */
 struct proved {
@@ -62,35 +62,14 @@ static int by_token(struct request_act *a, const struct request *q, int64_t writ
     return 1;
 }
 
-static bool answers(struct request_act *a, struct view messages, int64_t announcement, int64_t subscriber,
-                    struct buf *id) {
-    struct view one;
-    buf_clear(id);
-    code_message_id(a->keys, (uint64_t)announcement, (uint64_t)subscriber, id);
-    while (view_split(&messages, ',', &one))
-        if (view_eq(one, buf_view(id)))
-            return true;
-    return false;
-}
-
-/* A Message-ID cannot be turned back: those of the latest announcements to this person are made again. */
 static int by_messages(struct request_act *a, const struct request *q, int64_t writer, struct proved *ret) {
-    struct view messages = request_get(q, REQUEST_KEY_MESSAGES);
-    AUTOBUF struct buf id = BUF_INIT(2 * CODE_MESSAGE_ID_LEN);
-    int64_t ids[ANNOUNCEMENTS_A_TIME], below = INT64_MAX;
-    size_t count = COUNT_OF(ids);
-    if (messages.len == 0 || writer == 0)
-        return 0;
-    for (size_t seen = 0; seen < ANNOUNCEMENTS_MAX && count == COUNT_OF(ids); seen += count) {
-        int r = announcement_ids(a->db, below, ids, COUNT_OF(ids), &count);
-        for (size_t i = 0; r == 0 && i < count; i++)
-            if (answers(a, messages, ids[i], writer, &id))
-                return by_delivery(a, ids[i], writer, ret);
-        if (r < 0 || count == 0)
-            return r;
-        below = ids[count - 1];
-    }
-    return buf_error(&id);
+    struct view messages = request_get(q, REQUEST_KEY_MESSAGES), one;
+    uint64_t announcement;
+    int r = 0;
+    while (r == 0 && writer && view_split(&messages, ',', &one))
+        if (code_check_message_id(a->keys, one, (uint64_t)writer, &announcement) == 0)
+            r = by_delivery(a, (int64_t)announcement, writer, ret);
+    return r;
 }
 
 static int find_writer(struct request_act *a, const struct request *q, struct arena *arena, int64_t *ret) {

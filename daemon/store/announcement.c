@@ -153,18 +153,6 @@ int announcement_get_lists(struct db *db, int64_t id, struct announcement_lists 
     return r < 0 ? r : ret->count > 0;
 }
 
-int announcement_ids(struct db *db, int64_t below, int64_t ret[], size_t max, size_t *ret_count) {
-    struct row *row = NULL;
-    int r = db_query(db, "SELECT id FROM announcement WHERE id < ? ORDER BY id DESC LIMIT ?", &row, "ii", below,
-                     (int64_t)max);
-    *ret_count = 0;
-    while (r == 0 && (r = db_next(row)) == 1) {
-        ret[(*ret_count)++] = row_int(row, 0);
-        r = 0;
-    }
-    return r;
-}
-
 int announcement_delete_intake(struct db *db, int64_t id) {
     int64_t changed = 0;
     int r = db_run(db, "DELETE FROM announcement WHERE id = ? AND state = 1", &changed, "i", id);

@@ -66,8 +66,6 @@ int announcement_get_lists(struct db *db, int64_t id, struct announcement_lists 
 int announcement_delete_intake(struct db *db, int64_t id); /* only from intake */
 /* The newest first; all states or only live ones (not done, not stopped). */
 typedef int announcement_on_row(void *user, const struct announcement_row *row);
-/* Ids, the latest first, of those below `below`; up to max of them. */
-int announcement_ids(struct db *db, int64_t below, int64_t ret[], size_t max, size_t *ret_count);
 int announcement_each(struct db *db, bool live_only, unsigned max, announcement_on_row *on_row, void *user);
 /* The same identity with this list among its lists, unfinished or created after since_usec, no date of a series: 1 and
  * its id. */

@@ -82,14 +82,40 @@ int code_check(const struct keyring *keys, struct view code, enum code_purpose *
     return 0;
 }
 
-void code_message_id(const struct keyring *keys, uint64_t announcement, uint64_t subscriber, struct buf *to) {
+enum { MESSAGE_ID_BYTES = 16 };
+static_assert((MESSAGE_ID_BYTES * 8 + 4) / 5 == CODE_MESSAGE_ID_LEN);
+
+static void message_id(const struct keyring *keys, uint64_t announcement, uint64_t subscriber,
+                       uint8_t ret[MESSAGE_ID_BYTES]) {
     uint8_t ids[16], hash[16];
     for (unsigned i = 0; i < 8; i++) {
         ids[i] = (uint8_t)(announcement >> (56 - 8 * i));
         ids[8 + i] = (uint8_t)(subscriber >> (56 - 8 * i));
     }
     (void)crypto_generichash(hash, sizeof hash, ids, sizeof ids, keys->secrets->message_id, RING_DERIVED_BYTES);
-    encode_base32(to, hash, sizeof hash);
+    memcpy(ret, ids + 1, ID_BYTES);
+    memcpy(ret + ID_BYTES, hash, MESSAGE_ID_BYTES - ID_BYTES);
+}
+
+void code_message_id(const struct keyring *keys, uint64_t announcement, uint64_t subscriber, struct buf *to) {
+    uint8_t bytes[MESSAGE_ID_BYTES];
+    assert(announcement >> ID_BITS == 0);
+    message_id(keys, announcement, subscriber, bytes);
+    encode_base32(to, bytes, sizeof bytes);
+}
+
+int code_check_message_id(const struct keyring *keys, struct view id, uint64_t subscriber, uint64_t *ret_announcement) {
+    uint8_t bytes[MESSAGE_ID_BYTES], right[MESSAGE_ID_BYTES];
+    uint64_t announcement = 0;
+    if (id.len != CODE_MESSAGE_ID_LEN || decode_base32(id, bytes, sizeof bytes) < 0)
+        return -EBADMSG;
+    for (unsigned i = 0; i < ID_BYTES; i++)
+        announcement = announcement << 8 | bytes[i];
+    message_id(keys, announcement, subscriber, right);
+    if (announcement >> ID_BITS != 0 || sodium_memcmp(right, bytes, sizeof bytes) != 0)
+        return -EBADMSG;
+    *ret_announcement = announcement;
+    return 0;
 }
 
 void code_address_hash(const struct keyring *keys, struct view address_key, uint8_t ret[32]) {

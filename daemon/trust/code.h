@@ -24,9 +24,12 @@ void code_make(const struct keyring *keys, enum code_purpose purpose, uint64_t f
 int code_check(const struct keyring *keys, struct view code, enum code_purpose *ret_purpose, uint64_t *ret_first,
                uint64_t *ret_second);
 
-/* The left part of the Message-ID of (announcement, subscriber): 26 base32 characters, stable for ever. */
+/* The left part of the Message-ID of (announcement, subscriber), stable for ever. Ids as above.
+ * FORMAT  base32 of: announcement 7 bytes, the highest first | keyed BLAKE2b 9. 26 characters. */
 enum { CODE_MESSAGE_ID_LEN = 26 };
 void code_message_id(const struct keyring *keys, uint64_t announcement, uint64_t subscriber, struct buf *to);
+/* In any ASCII case. -EBADMSG where no mail to this subscriber can have had it. */
+int code_check_message_id(const struct keyring *keys, struct view id, uint64_t subscriber, uint64_t *ret_announcement);
 /* Keyed hash of a compared address (address_key of mail/address.h), for suppressions that outlive an erasure. */
 void code_address_hash(const struct keyring *keys, struct view address_key, uint8_t ret[32]);
 

@@ -99,12 +99,38 @@ static void hashes_are_stable(void **state) {
     (void)state;
     AUTOBUF struct buf id = BUF_INIT(CODE_MESSAGE_ID_LEN), hex = BUF_INIT(1000);
     code_message_id(keys, 12, 34, &id);
-    assert_string_equal(buf_str(&id), "m5goxaw3tsjbdwo4l5d5hsu6iu");
+    assert_string_equal(buf_str(&id), "aaaaaaaaaaggothlqlnzzeqr3e");
     assert_int_equal(id.len, CODE_MESSAGE_ID_LEN);
     uint8_t hash[32];
     code_address_hash(keys, VIEW("anna@partner.example"), hash);
     encode_hex(&hex, hash, sizeof hash);
     assert_string_equal(buf_str(&hex), "75274ac18964cd41022998c941833134c49ba91d253442508ceddf8b363556b7");
+}
+
+static void a_message_id_tells_its_announcement(void **state) {
+    (void)state;
+    static const struct {
+        uint64_t announcement, subscriber;
+    } cases[] = {{1, 1}, {12, 34}, {(UINT64_C(1) << 49) - 1, (UINT64_C(1) << 49) - 1}};
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        AUTOBUF struct buf id = BUF_INIT(CODE_MESSAGE_ID_LEN);
+        uint64_t announcement = 0;
+        code_message_id(keys, cases[i].announcement, cases[i].subscriber, &id);
+        assert_int_equal(code_check_message_id(keys, buf_view(&id), cases[i].subscriber, &announcement), 0);
+        assert_int_equal(announcement, cases[i].announcement);
+        assert_int_equal(code_check_message_id(keys, buf_view(&id), cases[i].subscriber + 1, &announcement), -EBADMSG);
+        for (size_t k = 0; k <= id.len; k++) {
+            char damaged[CODE_MESSAGE_ID_LEN + 1];
+            memcpy(damaged, id.data, id.len);
+            if (k < id.len)
+                damaged[k] = damaged[k] == 'x' ? 'y' : 'x';
+            struct view v = view_make(damaged, k < id.len ? id.len : id.len - 1);
+            assert_int_equal(code_check_message_id(keys, v, cases[i].subscriber, &announcement), -EBADMSG);
+        }
+        for (size_t k = 0; k < id.len; k++)
+            id.data[k] = (char)(id.data[k] >= 'a' ? id.data[k] - 'a' + 'A' : id.data[k]);
+        assert_int_equal(code_check_message_id(keys, buf_view(&id), cases[i].subscriber, &announcement), 0);
+    }
 }
 
 static void digests(void **state) {
@@ -150,6 +176,7 @@ int main(void) {
         cmocka_unit_test(every_change_is_refused),
         cmocka_unit_test(what_is_hashed_must_also_be_right),
         cmocka_unit_test(hashes_are_stable),
+        cmocka_unit_test(a_message_id_tells_its_announcement),
         cmocka_unit_test(digests),
     };
     return cmocka_run_group_tests(tests, begin, end);
