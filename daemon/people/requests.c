@@ -102,6 +102,7 @@ static int apply(struct requests *r, const struct request *q) {
                             .conf = r->conf,
                             .now_usec = now,
                             .at_usec = q->at_usec < now ? q->at_usec : now,
+                            .sample = &r->sample,
                             .replayed = strcmp(doors[r->door].folder, REQUESTS_RESTORED) == 0};
     const char *result = REQUEST_REFUSED;
     int error = applied_seen(r->db, q->id);
@@ -110,6 +111,8 @@ static int apply(struct requests *r, const struct request *q) {
         return error < 0 ? error : 0;
     if (acts[q->verb])
         error = acts[q->verb](&a, q, &result);
+    if (error == 0 && a.more)
+        return STORE_MORE;
     if (error == 0 && a.replayed)
         error = note_opt_out(r, q);
     if (error < 0)
@@ -118,7 +121,7 @@ static int apply(struct requests *r, const struct request *q) {
     r->notices |= a.notices;
     if (a.released)
         r->released = a.released;
-    if (a.slow[0] && r->slow_count < REQUESTS_SLOW_MAX)
+    if (a.slow[0] && !a.replayed && r->slow_count < REQUESTS_SLOW_MAX)
         memcpy(r->slow[r->slow_count++], a.slow, sizeof a.slow);
     r->refused += refused;
     r->applied += !refused;
@@ -176,6 +179,7 @@ static int open_file(struct requests *r, const char *path, unsigned *ret_line) {
     if (error == 0)
         error = request_reader_open(&r->reader, buf_view(&r->content), doors[r->door].may, ret_line);
     r->reading = error == 0;
+    r->again = false;
     r->file_counts = false;
     if (error < 0)
         buf_done(&r->content);
@@ -184,11 +188,11 @@ static int open_file(struct requests *r, const char *path, unsigned *ret_line) {
 
 /* STORE_MORE: the slice is over within the file. */
 static int apply_records(struct requests *r) {
-    struct request q;
-    int more;
-    while ((more = request_reader_next(&r->reader, &q)) > 0) {
-        int error = apply(r, &q);
-        if (error < 0)
+    int more = 0;
+    while (r->again || (more = request_reader_next(&r->reader, &r->record)) > 0) {
+        int error = apply(r, &r->record);
+        r->again = error == STORE_MORE;
+        if (error != 0)
             return error;
         if (store_slice_over(r->db))
             return STORE_MORE;

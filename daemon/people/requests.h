@@ -16,6 +16,7 @@
 
 #include "base/buf.h"
 #include "spool/request.h"
+#include "store/returned.h"
 #include "store/store.h"
 
 struct conf;
@@ -60,7 +61,9 @@ struct requests {
     unsigned door; /* whose folder is being read */
     char **names;  /* of its files, in order; NULL: not listed yet */
     size_t name_count, next;
-    bool reading, file_counts; /* in the midst of a file: */
+    struct returned_sample sample;
+    bool reading, file_counts, again; /* in the midst of a file; of the record at hand */
+    struct request record;
     struct buf content;
     struct request_reader reader;
     struct requests_file batch[REQUESTS_BATCH]; /* whose records are in this transaction */

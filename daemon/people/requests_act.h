@@ -14,6 +14,7 @@ struct announcement_lists;
 struct conf;
 struct db;
 struct keyring;
+struct returned_sample;
 struct spool;
 struct token;
 
@@ -33,7 +34,9 @@ struct request_act {
     bool replayed;    /* once more, after a restore: it is done, and what it wrote by mail was written then */
     bool notices;     /* out: mails were written (store/notice.h) */
     int64_t released; /* out: an announcement that was held */
-    char slow[256];   /* out: a destination that wants fewer mails; "" for none */
+    struct returned_sample *sample; /* between the calls of one record */
+    bool more;      /* out: the slice is over and nothing happened yet: the same record is to be given once more */
+    char slow[256]; /* out: a destination that wants fewer mails; "" for none */
 };
 typedef int request_do(struct request_act *a, const struct request *q, const char **ret_result);
 

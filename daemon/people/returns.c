@@ -13,6 +13,7 @@
 #include "store/delivery.h"
 #include "store/person.h"
 #include "store/returned.h"
+#include "store/store.h"
 #include "store/subscription.h"
 #include "store/suppression.h"
 #include "trust/code.h"
@@ -122,6 +123,25 @@ static int suppress(struct request_act *a, const struct request *q, const struct
     return r < 0 ? r : consent_add(a->db, who->subscriber, 0, a->now_usec, &consent);
 }
 
+static bool is_too_many(int64_t hard, int64_t size) {
+    return hard >= RETURNS_HARD_MIN && hard * 100 > size * RETURNS_HARD_PERCENT;
+}
+
+/* Before a hard one is kept: how large the run is, where that will decide whether the breaker opens. By now it may be larger
+ * than it was. */
+static int look_at_run(struct request_act *a, const struct about *who) {
+    struct returned_run run;
+    int r = returned_is_there(a->db, who->announcement, who->subscriber, "hard");
+    if (r != 0)
+        return r < 0 ? r : 0;
+    r = returned_run_get(a->db, who->announcement, who->domain, &run);
+    if (r < 0 || run.held || !is_too_many(run.hard + 1, run.size))
+        return r;
+    r = returned_run_size(a->db, who->announcement, who->domain, a->sample);
+    a->more = r == STORE_MORE;
+    return r < 0 ? r : 0;
+}
+
 /* The breaker, which may open now. *ret_held: it is open. */
 static int breaker(struct request_act *a, const struct about *who, const char *said, bool *ret_held) {
     int64_t held = 0;
@@ -129,11 +149,7 @@ static int breaker(struct request_act *a, const struct about *who, const char *s
     char counts[64];
     int r = returned_run_add(a->db, who->announcement, who->domain, &run);
     *ret_held = run.held;
-    if (r < 0 || run.held || run.hard < RETURNS_HARD_MIN)
-        return r;
-    if (run.hard * 100 > run.size * RETURNS_HARD_PERCENT) /* by now it may be larger */
-        r = returned_run_size(a->db, who->announcement, who->domain, &run.size);
-    if (r < 0 || run.hard * 100 <= run.size * RETURNS_HARD_PERCENT)
+    if (r < 0 || run.held || !is_too_many(run.hard, run.size))
         return r;
     *ret_held = true;
     r = returned_hold(a->db, who->announcement, who->domain, a->now_usec, &held);
@@ -227,6 +243,9 @@ int requests_bounce(struct request_act *a, const struct request *q, const char *
     *ret_result = "nothing";
     if (!counts || !bounce_find_action(request_get(q, REQUEST_KEY_ACTION), &action))
         return returned_count(a->db, "ignored");
+    r = action == BOUNCE_SUPPRESS || action == BOUNCE_SUPPRESS_AGAIN ? look_at_run(a, &who) : 0;
+    if (r < 0 || a->more)
+        return r;
     r = returned_keep(a->db, who.announcement, who.subscriber, &report);
     if (r <= 0)
         return r < 0 ? r : returned_count(a->db, "replayed");

@@ -51,11 +51,16 @@ static int weight(const char *class) {
     return strcmp(class, "soft") == 0 ? 1 : strcmp(class, "hard") == 0 ? 2 : 3;
 }
 
-int returned_keep(struct db *db, int64_t announcement, int64_t subscriber, const struct returned *kept) {
+int returned_is_there(struct db *db, int64_t announcement, int64_t subscriber, const char *class) {
     AUTOARENA struct arena arena = {0};
     struct returned before;
     int r = returned_get(db, announcement, subscriber, &arena, &before);
-    if (r < 0 || (r == 1 && weight(before.class) >= weight(kept->class)))
+    return r <= 0 ? r : weight(before.class) >= weight(class);
+}
+
+int returned_keep(struct db *db, int64_t announcement, int64_t subscriber, const struct returned *kept) {
+    int r = returned_is_there(db, announcement, subscriber, kept->class);
+    if (r != 0)
         return r < 0 ? r : 0;
     r = db_run(db, "INSERT OR REPLACE INTO returned VALUES (?, ?, ?, ?, ?, ?, ?, ?)", NULL, "iiittttd", announcement,
                subscriber, kept->at_usec, kept->class, kept->reason, kept->status, kept->text, (int)kept->held);
@@ -117,14 +122,10 @@ int returned_forget_quiet(struct db *db, int64_t before_usec) {
 
 /* ---- the circuit breaker ---- */
 
-int returned_run_add(struct db *db, int64_t announcement, const char *domain, struct returned_run *ret) {
+int returned_run_get(struct db *db, int64_t announcement, const char *domain, struct returned_run *ret) {
     struct row *row = NULL;
-    int r = db_run(db,
-                   "INSERT INTO returned_run (announcement, domain, hard) VALUES (?, ?, 1) ON CONFLICT (announcement, "
-                   "domain) DO UPDATE SET hard = hard + 1",
-                   NULL, "it", announcement, domain);
-    if (r == 0)
-        r = db_query(db, "SELECT hard, size, held FROM returned_run WHERE announcement = ? AND domain = ?", &row, "it",
+    *ret = (struct returned_run){0};
+    int r = db_query(db, "SELECT hard, size, held FROM returned_run WHERE announcement = ? AND domain = ?", &row, "it",
                      announcement, domain);
     if (r < 0 || (r = db_next(row)) <= 0)
         return r;
@@ -133,33 +134,58 @@ int returned_run_add(struct db *db, int64_t announcement, const char *domain, st
     return 0;
 }
 
-/* Of those tried, the first by subscriber: how many, and how many of them are at the destination. */
-static int look_at_tried(struct db *db, int64_t announcement, const char *domain, int64_t *ret_looked_at,
-                         int64_t *ret_found) {
-    struct row *row = NULL;
-    int r = db_query(db,
-                     "SELECT count(*), count(*) FILTER (WHERE substr(k, instr(k, '@') + 1) = ?) FROM (SELECT "
-                     "s.address_key AS k FROM delivery d LEFT JOIN subscriber s ON s.id = d.subscriber WHERE "
-                     "d.announcement = ? AND d.state IN (2, 3, 4, 5) LIMIT ?)",
-                     &row, "tid", domain, announcement, RETURNED_SAMPLE);
-    if (r < 0 || (r = db_next(row)) <= 0)
-        return r;
-    *ret_looked_at = row_int(row, 0);
-    *ret_found = row_int(row, 1);
-    db_end(row);
-    return 0;
+int returned_run_add(struct db *db, int64_t announcement, const char *domain, struct returned_run *ret) {
+    int r = db_run(db,
+                   "INSERT INTO returned_run (announcement, domain, hard) VALUES (?, ?, 1) ON CONFLICT (announcement, "
+                   "domain) DO UPDATE SET hard = hard + 1",
+                   NULL, "it", announcement, domain);
+    return r < 0 ? r : returned_run_get(db, announcement, domain, ret);
 }
 
-int returned_run_size(struct db *db, int64_t announcement, const char *domain, int64_t *ret) {
-    int64_t found = 0, looked_at = 0, tried = 0;
-    int r = look_at_tried(db, announcement, domain, &looked_at, &found);
-    if (r == 0)
-        r = db_get_int(db, "SELECT total - left_out - pending FROM announcement WHERE id = ?", &tried, "i",
-                       announcement);
-    *ret = looked_at == RETURNED_SAMPLE && tried > looked_at ? found * tried / looked_at : found;
+/* A page of the run, by subscriber: how many of them were tried, and how many of those are at the destination. 0 at the end. */
+static int look_at_page(struct db *db, struct returned_sample *s) {
+    struct row *row = NULL;
+    int r =
+        db_query(db,
+                 "SELECT count(*), max(who), count(*) FILTER (WHERE tried), count(*) FILTER (WHERE tried AND substr(k, "
+                 "instr(k, '@') + 1) = ?) FROM (SELECT d.subscriber AS who, d.state IN (2, 3, 4, 5) AS tried, "
+                 "s.address_key AS k FROM delivery d LEFT JOIN subscriber s ON s.id = d.subscriber WHERE "
+                 "d.announcement = ? AND d.subscriber > ? ORDER BY d.subscriber LIMIT ?)",
+                 &row, "tiid", s->domain, s->announcement, s->behind, PAGE);
+    if (r < 0 || (r = db_next(row)) <= 0)
+        return r;
+    int64_t seen = row_int(row, 0);
+    s->seen += seen;
+    s->behind = seen ? row_int(row, 1) : s->behind;
+    s->looked_at += row_int(row, 2);
+    s->found += row_int(row, 3);
+    db_end(row);
+    return seen == PAGE && s->looked_at < RETURNED_SAMPLE && s->seen < (int64_t)10 * RETURNED_SAMPLE;
+}
+
+int returned_run_size(struct db *db, int64_t announcement, const char *domain, struct returned_sample *s) {
+    int64_t tried = 0;
+    int more;
+    if (s->announcement != announcement || strcmp(s->domain, domain) != 0) {
+        *s = (struct returned_sample){.announcement = announcement};
+        (void)snprintf(s->domain, sizeof s->domain, "%s", domain); /* a domain fits */
+    }
+    while ((more = look_at_page(db, s)) == 1)
+        if (db_slice_over(db))
+            return STORE_MORE;
+    if (more < 0)
+        return more;
+    int r =
+        db_get_int(db, "SELECT total - left_out - pending FROM announcement WHERE id = ?", &tried, "i", announcement);
+    bool whole = s->looked_at < RETURNED_SAMPLE && s->seen < (int64_t)10 * RETURNED_SAMPLE;
+    int64_t size = !whole && s->looked_at && tried > s->looked_at ? s->found * tried / s->looked_at : s->found;
+    *s = (struct returned_sample){0};
     return r < 0 ? r
-                 : db_run(db, "UPDATE returned_run SET size = ? WHERE announcement = ? AND domain = ?", NULL, "iit",
-                          *ret, announcement, domain);
+                 : db_run(
+                       db,
+                       "INSERT INTO returned_run (announcement, domain, hard, size) VALUES (?1, ?2, 0, ?3) ON CONFLICT "
+                       "(announcement, domain) DO UPDATE SET size = ?3",
+                       NULL, "iti", announcement, domain, size);
 }
 
 /* The end of the page of this run's reports behind `from`; INT64_MAX for the last. */

@@ -20,7 +20,9 @@ struct returned {
     const char *class, *reason, *status, *text;
     bool held;
 };
-/* 1 kept; 0 where one that is as bad, or worse, is there already: it came twice. */
+/* Whether one that is as bad, or worse, is there already. 1, 0. */
+int returned_is_there(struct db *db, int64_t announcement, int64_t subscriber, const char *class);
+/* 1 kept; 0 where one is there already: it came twice. */
 int returned_keep(struct db *db, int64_t announcement, int64_t subscriber, const struct returned *r);
 int returned_get(struct db *db, int64_t announcement, int64_t subscriber, struct arena *arena,
                  struct returned *ret); /* 1, 0 */
@@ -44,10 +46,18 @@ struct returned_run {
 };
 /* One more hard one. */
 int returned_run_add(struct db *db, int64_t announcement, const char *domain, struct returned_run *ret);
+int returned_run_get(struct db *db, int64_t announcement, const char *domain,
+                     struct returned_run *ret); /* zeros: none */
 /* How many of those whom a run has tried to reach are at the destination: exact up to RETURNED_SAMPLE of them, else
- * estimated from as many. Takes its time; it is kept with the run. */
+ * estimated from as many. STORE_MORE when the slice is over, to go on with the same sample, which begins as zeros and is
+ * begun anew for another run; STORE_DONE when it is kept with the run. */
 enum { RETURNED_SAMPLE = 20000 };
-int returned_run_size(struct db *db, int64_t announcement, const char *domain, int64_t *ret);
+struct returned_sample {
+    int64_t announcement;
+    char domain[256];
+    int64_t behind, seen, looked_at, found;
+};
+int returned_run_size(struct db *db, int64_t announcement, const char *domain, struct returned_sample *s);
 /* The breaker opens: what was suppressed in this run at the destination is taken back and held; the first of it now
  * (*ret_count), what is more by returned_take_back(), for one slice: STORE_MORE. */
 int returned_hold(struct db *db, int64_t announcement, const char *domain, int64_t now_usec, int64_t *ret_count);
