@@ -24,6 +24,33 @@ void asking_network(struct view source, struct buf *to) {
         buf_printf(to, "%02x%02x:%02x%02x:%02x%02x", b[0], b[1], b[2], b[3], b[4], b[5]);
 }
 
+/* Domains of one provider, whose mailboxes are the same in all of them and have no dots. */
+static const struct {
+    const char *domain, *as;
+} dotless[] = {
+    {"gmail.com", "gmail.com"},      {"googlemail.com", "gmail.com"}, {"proton.me", "proton.me"},
+    {"protonmail.com", "proton.me"}, {"protonmail.ch", "proton.me"},  {"pm.me", "proton.me"},
+};
+
+void asking_mailbox(struct view address_key, struct buf *to) {
+    size_t at = view_find(address_key, '@');
+    struct view local = view_slice(address_key, 0, at), domain = view_slice(address_key, at + 1, address_key.len);
+    const char *as = NULL;
+    size_t plus = view_find(local, '+');
+    if (plus > 0)
+        local = view_slice(local, 0, plus);
+    for (size_t i = 0; i < COUNT_OF(dotless) && !as; i++)
+        as = view_eq_str(domain, dotless[i].domain) ? dotless[i].as : NULL;
+    for (size_t i = 0; i < local.len; i++)
+        if (!as || local.ptr[i] != '.')
+            buf_putc(to, local.ptr[i]);
+    buf_putc(to, '@');
+    if (as)
+        buf_puts(to, as);
+    else
+        buf_add_view(to, domain);
+}
+
 int asking_blocked(struct request_act *a, const char *address_key) {
     AUTOARENA struct arena arena = {0};
     const char *reason;
@@ -39,7 +66,7 @@ static bool is_over(int64_t count, const struct rate *rate) {
 
 int asking_admit(struct request_act *a, const char *what, const struct address *address, uint32_t list,
                  struct view source, int64_t *ret_due_usec, const char **ret_result) {
-    AUTOBUF struct buf network = BUF_INIT(64);
+    AUTOBUF struct buf network = BUF_INIT(64), mailbox = BUF_INIT(sizeof address->key + 16);
     uint8_t hash[ASKED_ADDRESS_BYTES];
     struct asked_counts counts;
     const struct rate *from_source = &a->conf->sign_ups_source, *of_list = &a->conf->sign_ups_list;
@@ -51,7 +78,10 @@ int asking_admit(struct request_act *a, const char *what, const struct address *
     *ret_due_usec = a->at_usec;
     if (a->replayed)
         return 1;
-    code_address_hash(a->keys, view_of(address->key), hash);
+    asking_mailbox(view_of(address->key), &mailbox);
+    if (buf_error(&mailbox) < 0)
+        return buf_error(&mailbox);
+    code_address_hash(a->keys, buf_view(&mailbox), hash);
     asking_network(source, &network);
     struct asked asked = {
         .what = what, .address = hash, .list = list, .network = buf_str(&network), .at_usec = a->now_usec};

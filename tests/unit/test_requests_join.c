@@ -342,8 +342,37 @@ static void networks(void **state) {
 
 #define JOIN_TEST(name) cmocka_unit_test_setup_teardown(name, open_all, close_all)
 
+static void spellings_of_one_mailbox_count_together(void **state) {
+    static const struct {
+        const char *key, *mailbox;
+    } cases[] = {
+        {"ann@town.example", "ann@town.example"},     {"ann+1@town.example", "ann@town.example"},
+        {"ann+a+b@town.example", "ann@town.example"}, {"+ann@town.example", "+ann@town.example"},
+        {"ann-1@town.example", "ann-1@town.example"}, {"a.nn@town.example", "a.nn@town.example"},
+        {"a.n.n+x@gmail.com", "ann@gmail.com"},       {"an.n@googlemail.com", "ann@gmail.com"},
+        {"a.nn@protonmail.com", "ann@proton.me"},     {"a.nn@mail.gmail.com", "a.nn@mail.gmail.com"},
+    };
+    struct joined *j = *state;
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        AUTOBUF struct buf mailbox = BUF_INIT(1024);
+        asking_mailbox(view_of(cases[i].key), &mailbox);
+        assert_string_equal(buf_str(&mailbox), cases[i].mailbox);
+    }
+    assert_string_equal(sign_up(j, OPEN, "ann@town.example", "192.0.2.1"), "asked");
+    for (int i = 0; i < 5; i++) {
+        char address[64], source[32];
+        (void)snprintf(address, sizeof address, "Ann+%d@town.example", i); /* fits */
+        (void)snprintf(source, sizeof source, "198.51.%d.1", i);           /* fits */
+        assert_string_equal(sign_up(j, OPEN, address, source), "limited");
+    }
+    assert_string_equal(sign_up(j, OPEN, "ann-1@town.example", "203.0.113.1"), "asked");
+    /* Who somebody is, is the whole address. */
+    assert_int_equal(count(j, "SELECT count(DISTINCT address_key) FROM sign_up"), 2);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(spellings_of_one_mailbox_count_together, open_all, close_all),
         JOIN_TEST(who_may_ask_for_what),
         JOIN_TEST(limits_hold),
         JOIN_TEST(who_confirms_joins_once),
