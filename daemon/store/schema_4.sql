@@ -163,3 +163,7 @@ CREATE TABLE former_address (
     PRIMARY KEY (subscriber, address_hash)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX former_address_at ON former_address (at);
+
+-- What is asked for by time or state, of tables that may have millions of rows.
+CREATE INDEX request_at ON request (at);
+CREATE INDEX notice_claimed ON notice (id) WHERE state = 1;

@@ -5,8 +5,11 @@
 
 #include "base/number.h"
 #include "store/db.h"
+#include "store/store.h"
 
 #include "base/banned.h"
+
+enum { PAGE = 500 };
 
 int sign_up_add(struct db *db, const struct sign_up *s) {
     return db_run(db,
@@ -106,12 +109,32 @@ int sign_up_next_answered(struct db *db, int64_t after, int64_t *ret_list, int64
     return 1;
 }
 
-int sign_up_purge(struct db *db, int64_t now_usec, uint64_t *ret_count) {
-    int64_t changed = 0;
-    int r = db_run(db, "DELETE FROM sign_up WHERE expires < ?", &changed, "i", now_usec);
+/* One page of what is over: STORE_MORE while there may be another. */
+static int purge_page(struct db *db, int64_t now_usec, int64_t *ret_ended) {
+    int64_t ended = 0, counted = 0;
+    int r =
+        db_run(db,
+               "DELETE FROM sign_up WHERE (nonce, list) IN (SELECT nonce, list FROM sign_up WHERE expires < ? LIMIT "
+               "?)",
+               &ended, "id", now_usec, PAGE);
     if (r == 0)
-        *ret_count += (uint64_t)changed;
-    return r < 0 ? r : db_run(db, "DELETE FROM asked WHERE at < ?", NULL, "i", now_usec - 2 * USEC_PER_DAY);
+        r = db_run(db, "DELETE FROM asked WHERE id IN (SELECT id FROM asked WHERE at < ? LIMIT ?)", &counted, "id",
+                   now_usec - 2 * USEC_PER_DAY, PAGE);
+    *ret_ended = ended;
+    return r < 0 ? r : ended == PAGE || counted == PAGE ? STORE_MORE : STORE_DONE;
+}
+
+int sign_up_purge(struct db *db, int64_t now_usec, uint64_t *ret_count) {
+    int64_t ended = 0;
+    int r;
+    while ((r = purge_page(db, now_usec, &ended)) == STORE_MORE) {
+        *ret_count += (uint64_t)ended;
+        if (db_slice_over(db))
+            return STORE_MORE;
+    }
+    if (r == STORE_DONE)
+        *ret_count += (uint64_t)ended;
+    return r;
 }
 
 int asked_add(struct db *db, const struct asked *a) {

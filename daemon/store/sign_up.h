@@ -38,7 +38,7 @@ int sign_up_next(struct db *db, const char *after, struct arena *arena, const ch
 /* The list behind `after` (-1: the first) for which some wait that were answered: 1, the list and how many; 0 at the end.
  * A change of address counts for list 0. */
 int sign_up_next_answered(struct db *db, int64_t after, int64_t *ret_list, int64_t *ret_count);
-/* Ends what is over, and forgets what the limits do not count any more. */
+/* Ends what is over, and forgets what the limits do not count any more. STORE_MORE while some remain. */
 int sign_up_purge(struct db *db, int64_t now_usec, uint64_t *ret_count);
 
 /* What was asked for; see the limits in people/asking.h. */
