@@ -134,6 +134,56 @@ class Mailbox:
             return s.recv(10).startswith(b"* OK")
 
 
+class BareImap:
+    """A server of RFC 3501 with no extension at all, whose mailbox others use, too: self.mails is {uid: (mail, flags)}, self.folders the names that
+    there are, self.commands what was said. Plain; the password is right."""
+
+    def __init__(self, capabilities="IMAP4rev1"):
+        self.mails, self.folders, self.commands, self.capabilities = {}, {"INBOX": None}, [], capabilities
+        self.listening = socket.create_server(("127.0.0.1", 0))
+        self.port = self.listening.getsockname()[1]
+        threading.Thread(target=self.serve, daemon=True).start()
+
+    def serve(self):
+        while True:
+            connection, _ = self.listening.accept()
+            with connection, contextlib.suppress(OSError), connection.makefile("rwb", 0) as f:
+                f.write(b"* OK ready\r\n")
+                for line in f:
+                    tag, _, command = line.decode().strip().partition(" ")
+                    self.commands.append(re.sub(r"^(LOGIN|AUTHENTICATE).*", r"\1", command))
+                    f.write(self.answer(command, f) + f"{tag} {self.result}\r\n".encode())
+                    if command == "LOGOUT":
+                        break
+
+    def answer(self, command, f):
+        self.result = "OK done"
+        words = command.split(" ")
+        uid = next((int(word) for word in words if word.isdigit()), 0)
+        known = {name: None for name in self.folders}
+        if words[0] == "CAPABILITY":
+            return f"* CAPABILITY {self.capabilities}\r\n".encode()
+        if words[0] in ("SELECT", "EXAMINE"):
+            return f"* {len(self.mails)} EXISTS\r\n* OK [UIDVALIDITY 1] ok\r\n".encode()
+        if command.startswith("UID SEARCH"):
+            found = [str(uid) for uid, (_, flags) in self.mails.items() if not flags & {"\\Seen", "\\Deleted"}]
+            return ("* SEARCH " + " ".join(found) + "\r\n").encode()
+        if command.startswith("UID FETCH"):
+            mail = self.mails[uid][0]
+            return f"* 1 FETCH (UID {uid} BODY[] {{{len(mail)}}}\r\n".encode() + mail + b")\r\n"
+        if command.startswith("UID STORE"):
+            self.mails[uid][1].update(re.findall(r"\\\w+", command))
+        elif command.startswith(("UID COPY", "UID MOVE")):
+            name = re.search(r'"(.*)"$', command).group(1)
+            if name not in known:
+                self.result = "NO [TRYCREATE] there is no such folder"
+        elif "EXPUNGE" in command:
+            self.mails = {uid: mail for uid, mail in self.mails.items() if "\\Deleted" not in mail[1]}
+        elif words[0] not in ("LOGIN", "NOOP", "LOGOUT"):
+            self.result = "BAD what"
+        return b""
+
+
 CONFIG = """base_dir = {folder}/run
 state_dir = {folder}/state
 instance_name = rundbrief-{port}

@@ -6,18 +6,20 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/cleanup.h"
 #include "base/number.h"
+#include "net/imap_name.h"
 
 #include "base/banned.h"
 
 /* A search in a mailbox of a million mails. */
-enum { ANSWER_MAX_BYTES = 8 << 20 };
+enum { ANSWER_MAX_BYTES = 8 << 20, MAILBOX_MAX_BYTES = 8192 };
 
 struct imap {
     CURL *curl;
     char *url;     /* of the mailbox, without a slash at its end */
     char *mailbox; /* quoted, for commands */
-    bool examining;
+    bool examining, asked, can_move, can_expunge_one;
     char error[CURL_ERROR_SIZE];
     struct buf *to; /* of the command that is under way */
 };
@@ -56,33 +58,31 @@ static size_t path_of(struct view url) {
     return host + view_find(view_slice(url, host, url.len), '/');
 }
 
-/* INBOX where none is named (RFC 5092 §3 has no default: libcurl would open none). */
-static char *with_mailbox(struct view url) {
-    struct buf text = BUF_INIT(8192);
-    buf_add_view(&text, url);
-    if (path_of(url) == url.len)
-        buf_puts(&text, "/INBOX");
-    return buf_steal(&text);
-}
-
-/* RFC 3501 §4.3; it is decoded here as libcurl does it for SELECT. */
-static char *quoted_mailbox(const char *url) {
-    struct buf text = BUF_INIT(8192);
-    int len = 0;
-    char *name = curl_easy_unescape(NULL, url + path_of(view_of(url)) + 1, 0, &len);
-    buf_putc(&text, '"');
-    for (int i = 0; name && i < len; i++) {
-        if (name[i] == '"' || name[i] == '\\')
-            buf_putc(&text, '\\');
-        buf_putc(&text, name[i]);
-    }
-    buf_putc(&text, '"');
-    bool good = name && !memchr(name, '\r', (size_t)len) && !memchr(name, '\n', (size_t)len) &&
-                !memchr(name, '\0', (size_t)len);
+/* INBOX where none is named (RFC 5092 §3 has no default: libcurl would open none). *ret_url names it as libcurl's SELECT
+ * has to send it, *ret_mailbox as it stands in commands. */
+static int name_mailbox(struct view url, struct buf *ret_url, struct buf *ret_mailbox) {
+    size_t path = path_of(url);
+    AUTOFREE char *written = path + 1 < url.len ? view_dup(view_slice(url, path + 1, url.len)) : strdup("INBOX");
+    int len = 0, r = -ENOMEM;
+    char *name = written ? curl_easy_unescape(NULL, written, 0, &len) : NULL;
+    if (name)
+        r = imap_name_print(view_make(name, (size_t)len), ret_mailbox);
     curl_free(name);
-    if (!good)
-        buf_done(&text);
-    return good ? buf_steal(&text) : NULL;
+    if (r < 0)
+        return r;
+    /* libcurl puts the quotes, and the backslashes in them, itself. */
+    AUTOBUF struct buf bare = BUF_INIT(MAILBOX_MAX_BYTES);
+    for (size_t i = 1; i + 1 < ret_mailbox->len; i++) {
+        i += ret_mailbox->data[i] == '\\';
+        buf_putc(&bare, ret_mailbox->data[i]);
+    }
+    char *escaped = curl_easy_escape(NULL, buf_str(&bare), (int)bare.len);
+    buf_add_view(ret_url, view_slice(url, 0, path));
+    buf_putc(ret_url, '/');
+    buf_puts(ret_url, escaped ? escaped : "");
+    r = !escaped ? -ENOMEM : buf_error(&bare) < 0 ? buf_error(&bare) : buf_error(ret_url);
+    curl_free(escaped);
+    return r;
 }
 
 int imap_new(const struct imap_account *account, struct why *why, struct imap **ret) {
@@ -94,12 +94,16 @@ int imap_new(const struct imap_account *account, struct why *why, struct imap **
         return why_set(why, -ENOMEM, "out of memory");
     while (view_ends(url, "/"))
         url = view_slice(url, 0, url.len - 1);
-    m->url = with_mailbox(url);
-    m->mailbox = m->url ? quoted_mailbox(m->url) : NULL;
-    m->curl = curl_global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK ? curl_easy_init() : NULL;
-    if (!m->mailbox || !m->curl || set_up(m, account) < 0) {
+    AUTOBUF struct buf whole = BUF_INIT(MAILBOX_MAX_BYTES), mailbox = BUF_INIT(MAILBOX_MAX_BYTES);
+    int r = curl_global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK ? name_mailbox(url, &whole, &mailbox) : -ENOMEM;
+    if (r == -EINVAL)
+        (void)why_set(why, r, "%s names no mailbox", account->url);
+    else if (r == 0 && (!(m->url = buf_steal(&whole)) || !(m->mailbox = buf_steal(&mailbox)) ||
+                        !(m->curl = curl_easy_init()) || set_up(m, account) < 0))
+        r = -ENOMEM;
+    if (r < 0) {
         (void)imap_free(m);
-        return why_set(why, -ENOMEM, "out of memory");
+        return r == -EINVAL ? r : why_set(why, r, "out of memory");
     }
     *ret = m;
     return 0;
@@ -143,7 +147,12 @@ static int run(struct imap *m, const char *url, const char *command, struct buf 
     if (curl_easy_getinfo(m->curl, CURLINFO_NUM_CONNECTS, &connects) == CURLE_OK && connects > 0)
         m->examining = false; /* a new connection: libcurl has said SELECT */
     int error = to && buf_error(to) ? buf_error(to) : errno_of(r);
-    return error < 0 ? why_set(why, error, "the mailbox: %s", m->error[0] ? m->error : curl_easy_strerror(r)) : 0;
+    if (error == 0)
+        return 0;
+    (void)why_set(why, error, "the mailbox: %s", m->error[0] ? m->error : curl_easy_strerror(r));
+    if (error == -EPERM)
+        why_todo(why, "Look at imap-username, imap-password-file and the mailbox in imap-url of [bounce]");
+    return error;
 }
 
 static int by_number(const void *a, const void *b) {
@@ -206,20 +215,51 @@ int imap_see(struct imap *m, uint32_t uid, struct why *why) {
     return store(m, uid, "+FLAGS", "\\Seen", why);
 }
 
-int imap_remove(struct imap *m, uint32_t uid, const char *folder, struct why *why) {
-    AUTOBUF struct buf command = BUF_INIT(4096);
-    int r = set_examining(m, false, why);
-    if (r == 0 && folder[0]) {
-        buf_printf(&command, "UID COPY %u \"%s\"", (unsigned)uid, folder);
-        r = buf_error(&command) ? why_set(why, -EINVAL, "the folder's name is too long")
-                                : run(m, m->url, buf_str(&command), NULL, why);
+/* What the server can do, asked once: MOVE (RFC 6851), and UIDPLUS (RFC 4315) with its UID EXPUNGE. */
+static int ask_capabilities(struct imap *m, struct why *why) {
+    AUTOBUF struct buf answer = BUF_INIT(ANSWER_MAX_BYTES);
+    int r = m->asked ? 0 : run(m, m->url, "CAPABILITY", &answer, why);
+    struct view rest = buf_view(&answer), line, word;
+    while (r == 0 && view_split(&rest, '\n', &line)) {
+        line = view_trim(line);
+        while (view_split(&line, ' ', &word)) {
+            m->can_move |= view_eq_nocase(word, "move");
+            m->can_expunge_one |= view_eq_nocase(word, "uidplus");
+        }
     }
+    m->asked |= r == 0;
+    return r;
+}
+
+static int put_into(struct imap *m, uint32_t uid, const char *folder, struct why *why) {
+    AUTOBUF struct buf command = BUF_INIT(MAILBOX_MAX_BYTES);
+    buf_printf(&command, "UID %s %u ", m->can_move ? "MOVE" : "COPY", (unsigned)uid);
+    int r = imap_name_print(view_of(folder), &command);
     if (r == 0)
-        r = store(m, uid, "+FLAGS", "\\Deleted", why);
-    if (r < 0)
+        r = run(m, m->url, buf_str(&command), NULL, why);
+    if (r != -EBADMSG && r != -EINVAL)
         return r;
+    AUTOBUF struct buf said = BUF_INIT(2 * CURL_ERROR_SIZE);
+    buf_printf(&said, "nothing can be put into the folder %s: %s", folder, r == -EINVAL ? "that is no name" : m->error);
+    (void)why_set(why, r, "%s", buf_str(&said));
+    why_todo(why, "Make the folder in that mailbox, or correct imap-folder in [bounce]; on some servers it is called "
+                  "INBOX.NAME or INBOX/NAME");
+    return r;
+}
+
+int imap_remove(struct imap *m, uint32_t uid, const char *folder, struct why *why) {
     char expunge[64];
-    (void)snprintf(expunge, sizeof expunge, "UID EXPUNGE %u", (unsigned)uid); /* fits; RFC 4315 */
-    r = run(m, m->url, expunge, NULL, why);
-    return r == -EBADMSG ? run(m, m->url, "EXPUNGE", NULL, why) : r;
+    int r = ask_capabilities(m, why);
+    if (r == 0)
+        r = set_examining(m, false, why);
+    if (r == 0 && folder[0])
+        r = put_into(m, uid, folder, why);
+    if (r < 0 || (folder[0] && m->can_move))
+        return r;
+    /* EXPUNGE alone would take away what somebody else has marked, too. */
+    r = store(m, uid, "+FLAGS", m->can_expunge_one ? "\\Deleted" : "\\Deleted \\Seen", why);
+    if (r < 0 || !m->can_expunge_one)
+        return r;
+    (void)snprintf(expunge, sizeof expunge, "UID EXPUNGE %u", (unsigned)uid); /* fits */
+    return run(m, m->url, expunge, NULL, why);
 }

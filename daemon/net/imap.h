@@ -15,7 +15,7 @@
 struct imap;
 
 struct imap_account {
-    const char *url; /* imap://HOST[:PORT]/MAILBOX or imaps://…; imap:// begins TLS by STARTTLS */
+    const char *url; /* imap://HOST[:PORT]/MAILBOX or imaps://…, in UTF-8 (RFC 5092); imap:// begins TLS by STARTTLS */
     const char *username, *password, *ca_file; /* ca_file "": the system's */
     bool tls;
 };
@@ -32,5 +32,7 @@ int imap_unseen(struct imap *m, uint32_t *ret, size_t *ret_count, struct why *wh
 int imap_fetch(struct imap *m, uint32_t uid, struct buf *mail, struct why *why);
 /* Marks it seen, and leaves it. */
 int imap_see(struct imap *m, uint32_t uid, struct why *why);
-/* Takes it away: into another folder of the server, or with folder "" for good. */
+/* Takes it away: into another folder of the server (its name in UTF-8), or with folder "" for good. Where the server has
+ * neither MOVE (RFC 6851) nor UIDPLUS (RFC 4315) it stays, marked as deleted and seen, until somebody expunges the mailbox:
+ * plain EXPUNGE would take what others have marked. -EBADMSG where the server refuses, such as for want of the folder. */
 int imap_remove(struct imap *m, uint32_t uid, const char *folder, struct why *why);
