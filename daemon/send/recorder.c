@@ -12,7 +12,7 @@
 
 #include "base/banned.h"
 
-enum { SPARES_MAX = 4, SPARE_ENTRIES_MAX = 1024 };
+enum { SPARES_MAX = 4, SPARE_ENTRIES_MAX = 1024, AT_ONCE_MAX = 64 };
 
 enum act { ACT_OUTCOME, ACT_GIVE_BACK, ACT_PUT_OFF };
 
@@ -120,14 +120,40 @@ static int write_usage(struct db *db, struct batch *b) {
     return r;
 }
 
+static bool is_delivered(const struct entry *e) {
+    return e->item->sending && e->act == ACT_OUTCOME && e->outcome.class == OUTCOME_DELIVERED && !e->item->signed_now;
+}
+
+/* Those from here on that were delivered, of one announcement, as many as are written at once. */
+static int write_delivered(struct db *db, const struct batch *b, size_t from, size_t *ret_count) {
+    struct delivered rows[AT_ONCE_MAX];
+    int64_t announcement = b->entries[from].item->claim.announcement;
+    size_t n = 0;
+    for (; n < AT_ONCE_MAX && from + n < b->count; n++) {
+        const struct entry *e = &b->entries[from + n];
+        if (!is_delivered(e) || e->item->claim.announcement != announcement)
+            break;
+        rows[n] = (struct delivered){&e->item->claim, &e->outcome, e->now_usec, e->relay};
+    }
+    *ret_count = n;
+    return delivery_record_delivered(db, announcement, rows, n);
+}
+
+static int write_some(struct db *db, const struct batch *b, size_t from, size_t *ret_count) {
+    const struct entry *e = &b->entries[from];
+    *ret_count = 1;
+    if (is_delivered(e))
+        return write_delivered(db, b, from, ret_count);
+    return e->item->sending ? write_delivery(db, e) : write_notice(db, e);
+}
+
 static int step_batch(struct store_job *job, struct db *db) {
     struct batch *b = (struct batch *)job;
-    for (size_t i = 0; i < b->count; i++) {
-        const struct entry *e = &b->entries[i];
-        int r = e->item->sending ? write_delivery(db, e) : write_notice(db, e);
+    for (size_t i = 0, n; i < b->count; i += n) {
+        int r = write_some(db, b, i, &n);
         if (r == -ESTALE) /* no longer claimed: the store decided otherwise meanwhile */
-            log_warning("outcome-of-no-claim", LOG_NUM("announcement", e->item->claim.announcement),
-                        LOG_NUM("subscriber", e->item->claim.subscriber));
+            log_warning("outcome-of-no-claim", LOG_NUM("announcement", b->entries[i].item->claim.announcement),
+                        LOG_NUM("subscriber", b->entries[i].item->claim.subscriber), LOG_NUM("among", n));
         else if (r < 0)
             return r;
     }

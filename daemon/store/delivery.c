@@ -5,6 +5,7 @@
 #include "store/announcement.h"
 #include "store/audience.h"
 #include "store/db.h"
+#include "store/given.h"
 #include "store/store.h"
 #include "store/subscription.h"
 #include "store/tally.h"
@@ -65,6 +66,56 @@ int delivery_record(struct db *db, const struct claim *c, const struct outcome *
     if (r == 0 && keep_signature)
         r = subscription_keep_signature(db, c->list, c->subscriber, c->key_id, c->signature);
     return r;
+}
+
+/* The columns of given_delivered. */
+enum {
+    GIVEN_SUBSCRIBER,
+    GIVEN_LIST,
+    GIVEN_LANGUAGE,
+    GIVEN_AT,
+    GIVEN_CODE,
+    GIVEN_STATUS,
+    GIVEN_TEXT,
+    GIVEN_RELAY,
+    GIVEN_FIRST
+};
+
+static void on_cell(const void *rows, size_t number, int column, struct given_cell *ret) {
+    const struct delivered *d = (const struct delivered *)rows + number;
+    switch (column) {
+    case GIVEN_SUBSCRIBER: ret->number = d->claim->subscriber; break;
+    case GIVEN_LIST: ret->number = d->claim->list; break;
+    case GIVEN_LANGUAGE: ret->text = d->claim->language; break;
+    case GIVEN_AT: ret->number = d->at_usec; break;
+    case GIVEN_CODE: ret->number = d->outcome->code; break;
+    case GIVEN_STATUS: ret->text = d->outcome->status; break;
+    case GIVEN_TEXT: ret->text = d->outcome->text; break;
+    case GIVEN_RELAY: ret->text = d->relay; break;
+    case GIVEN_FIRST: ret->number = d->claim->first_claim_usec; break;
+    }
+}
+
+static const struct given_table given_delivered = {
+    "given_delivered",
+    "CREATE TABLE given_delivered (subscriber INTEGER, list INTEGER, language TEXT, at INTEGER, code INTEGER, status "
+    "TEXT, text TEXT, relay TEXT, first_claim INTEGER)",
+    on_cell};
+
+int delivery_record_delivered(struct db *db, int64_t announcement, const struct delivered *rows, size_t count) {
+    int64_t changed = 0;
+    int r = db_give(db, &given_delivered, rows, count);
+    if (r == 0)
+        r = db_run(db,
+                   "INSERT INTO delivery (announcement, subscriber, list, language, state, attempts, first_claim, at, "
+                   "code, status, text, relay) SELECT ?1, subscriber, list, language, 2, 1, first_claim, at, code, "
+                   "status, text, relay FROM given_delivered WHERE true ON CONFLICT DO UPDATE SET state = 2, due = "
+                   "NULL, at = excluded.at, code = excluded.code, status = excluded.status, text = excluded.text, "
+                   "relay = excluded.relay WHERE state = 1",
+                   &changed, "i", announcement);
+    if (r == 0 && changed)
+        r = tally_move(db, announcement, DELIVERY_CLAIMED, DELIVERY_DELIVERED, changed);
+    return r < 0 ? r : (size_t)changed < count ? -ESTALE : 0;
 }
 
 /* Of one that is on the wire no more. */
