@@ -114,8 +114,14 @@ int verb_test(struct cli *cli, int argc, char **argv) {
     return code;
 }
 
+static void show_facts(struct cli *cli, const json_t *answer) {
+    (void)fputs(json_text(answer, "problems"), cli->err);
+    if (!cli->json)
+        (void)fputs(json_text(json_object_get(answer, "facts"), "text"), cli->out);
+}
+
 /* Shows the facts, and asks where somebody can answer. */
-static int confirm(struct cli *cli, const struct upload *u, bool yes) {
+static int confirm(struct cli *cli, const struct upload *u) {
     AUTOBUF struct buf path = BUF_INIT(CLIENT_PATH_MAX_BYTES);
     json_t *answer = NULL;
     begin_path(&path, u);
@@ -125,13 +131,9 @@ static int confirm(struct cli *cli, const struct upload *u, bool yes) {
         return code;
     const json_t *facts = json_object_get(answer, "facts");
     AUTOBUF struct buf question = BUF_INIT(1024);
-    (void)fputs(json_text(answer, "problems"), cli->err);
-    if (!cli->json)
-        (void)fputs(json_text(facts, "text"), cli->out);
+    show_facts(cli, answer);
     buf_puts(&question, json_text(facts, "ask")[0] ? json_text(facts, "ask") : "Send it?");
     json_decref(answer);
-    if (yes)
-        return EX_OK;
     if (cli->json || !cli->terminal || !isatty(STDIN_FILENO))
         return cli_refuse(cli, EX_USAGE, "nothing was queued: there is nobody to ask", "Add --yes");
     return cli_ask(cli, buf_str(&question)) ? EX_OK : cli_refuse(cli, EX_USAGE, "nothing was queued", NULL);
@@ -153,14 +155,17 @@ int verb_queue(struct cli *cli, int argc, char **argv) {
     json_t *answer = NULL;
     AUTOBUF struct buf path = BUF_INIT(CLIENT_PATH_MAX_BYTES);
     int code = read_upload(cli, argv[0], o[0].value, o[1].value, &u);
-    if (code == EX_OK)
-        code = confirm(cli, &u, o[2].value != NULL);
+    bool yes = o[2].value != NULL;
+    if (code == EX_OK && !yes)
+        code = confirm(cli, &u);
     if (code == EX_OK) {
         begin_path(&path, &u);
         client_query(&path, "again", o[3].value ? "1" : NULL);
         client_query(&path, "hold", o[4].value ? "1" : NULL);
         code = send_upload(cli, &u, buf_view(&path), &answer);
     }
+    if (code == EX_OK && yes)
+        show_facts(cli, answer);
     if (code == EX_OK && cli->json)
         code = client_print(cli, answer);
     else if (code == EX_OK) {
