@@ -185,17 +185,31 @@ static int remove_up_to(struct db *db, int64_t announcement, int64_t last) {
                           last);
 }
 
-int audience_trim(struct db *db, int64_t announcement, unsigned max) {
-    struct audience_block b;
+/* 1 where all people of the block have rows. Where some lack one, the last most often does. */
+static int is_over(struct db *db, const struct audience_block *b) {
     uint16_t lacking[AUDIENCE_BLOCK];
     size_t count = 0;
-    int r = 1;
-    for (unsigned i = 0; i < max && r == 1; i++) {
+    int64_t found;
+    int r = db_get_int(db, "SELECT 1 FROM delivery WHERE announcement = ? AND subscriber = ?", &found, "ii",
+                       b->announcement, audience_last(b));
+    if (r == 1)
+        r = audience_lacking(db, b, INT64_MAX, lacking, &count);
+    else if (r == 0)
+        count = 1;
+    return r < 0 ? r : count == 0;
+}
+
+int audience_trim(struct db *db, int64_t announcement, unsigned max) {
+    struct audience_block b;
+    int r = 0;
+    for (unsigned i = 0; i < max && r == 0; i++) {
         r = audience_next(db, announcement, 0, &b);
-        if (r <= 0 || (r = audience_lacking(db, &b, INT64_MAX, lacking, &count)) < 0 || count)
-            return r;
-        r = remove_up_to(db, announcement, audience_last(&b));
-        r = r < 0 ? r : 1;
+        if (r == 1)
+            r = is_over(db, &b);
+        if (r == 1)
+            r = remove_up_to(db, announcement, audience_last(&b));
+        else
+            break;
     }
     return r < 0 ? r : 0;
 }
