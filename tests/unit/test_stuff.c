@@ -46,16 +46,21 @@ static void test_cases(void **state) {
     }
 }
 
+/* Wherever it stands. */
 static void test_line_length(void **state) {
     (void)state;
-    for (size_t n = STUFF_LINE_MAX_BYTES - 1; n <= STUFF_LINE_MAX_BYTES + 1; n++) {
-        AUTOBUF struct buf line = BUF_INIT(4000), out = BUF_INIT(4000);
-        buf_puts(&line, "first\r\n");
-        repeat(&line, 'x', n);
-        buf_puts(&line, "\r\nlast\r\n");
-        assert_int_equal(stuff_is_clean(buf_view(&line)), n <= STUFF_LINE_MAX_BYTES);
-        assert_int_equal(stuff(buf_view(&line), &out), n <= STUFF_LINE_MAX_BYTES ? 0 : -EBADMSG);
-    }
+    for (size_t before = 0; before < 1500; before += 13)
+        for (size_t n = STUFF_LINE_MAX_BYTES - 1; n <= STUFF_LINE_MAX_BYTES + 1; n++) {
+            AUTOBUF struct buf line = BUF_INIT(4000), out = BUF_INIT(4000);
+            for (size_t i = 0; i < before; i += 10)
+                buf_puts(&line, "a line\r\n");
+            repeat(&line, 'y', before % 10);
+            buf_puts(&line, "\r\n");
+            repeat(&line, 'x', n);
+            buf_puts(&line, "\r\nlast\r\n");
+            assert_int_equal(stuff_is_clean(buf_view(&line)), n <= STUFF_LINE_MAX_BYTES);
+            assert_int_equal(stuff(buf_view(&line), &out), n <= STUFF_LINE_MAX_BYTES ? 0 : -EBADMSG);
+        }
 }
 
 static void test_the_cap(void **state) {
