@@ -5,6 +5,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 
+#include "base/octets.h"
 #include "base/text.h"
 
 #include "base/banned.h"
@@ -164,6 +165,23 @@ static unsigned safe_mask(enum merge_escape escape) {
     return 0;
 }
 
+/* How many octets from the first on stand as they are. */
+static size_t safe_run(const char *p, size_t len, unsigned mask) {
+    size_t n = 0;
+    while (mask != SAFE_URL && len - n >= OCTETS) {
+        octets o = octets_at(p + n), fit = octets_between(o, ' ', '~');
+        if (mask == SAFE_HTML)
+            fit &=
+                (octets)(o != '&') & (octets)(o != '<') & (octets)(o != '>') & (octets)(o != '"') & (octets)(o != '\'');
+        if (octets_any(~fit))
+            break;
+        n += OCTETS;
+    }
+    while (n < len && safe[(unsigned char)p[n]] & mask)
+        n++;
+    return n;
+}
+
 static const char *entity(char c) {
     switch (c) {
     case '&': return "&amp;";
@@ -229,9 +247,7 @@ size_t merge_escape_some(struct view *rest, enum merge_escape escape, char *to, 
     unsigned mask = safe_mask(escape);
     size_t done = 0;
     while (rest->len) {
-        size_t most = rest->len < room - done ? rest->len : room - done, n = 0;
-        while (n < most && safe[(unsigned char)rest->ptr[n]] & mask)
-            n++;
+        size_t most = rest->len < room - done ? rest->len : room - done, n = safe_run(rest->ptr, most, mask);
         memcpy(to + done, rest->ptr, n);
         done += n;
         if (n == most || room - done < MERGE_ESCAPE_ROOM) {

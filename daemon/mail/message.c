@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/octets.h"
 #include "base/text.h"
 #include "mail/base64.h"
 #include "mail/encoding.h"
@@ -162,6 +163,8 @@ static bool is_fit_value(struct view v, size_t column, bool utf8) {
     bool shown = false;
     for (size_t i = 0; i < v.len; i++) {
         size_t begin = i;
+        while (v.len - i >= OCTETS && !octets_any(~octets_between(octets_at(v.ptr + i), '!', '~')))
+            i += OCTETS;
         while (i < v.len && v.ptr[i] > ' ' && v.ptr[i] <= '~')
             i++;
         shown = shown || i > begin;

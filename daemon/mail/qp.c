@@ -1,6 +1,6 @@
 #include "mail/qp.h"
 
-#include <stdint.h>
+#include "base/octets.h"
 
 #include "base/banned.h"
 
@@ -11,6 +11,11 @@ enum { CONTENT_MAX = QP_LINE_MAX - 1 }; /* room for a soft break's "=" */
 
 /* What stands as it is amid a line. */
 static const bool literal[256] = {['\t'] = true, [' ' ... '<'] = true, ['>' ... '~'] = true};
+
+/* All of these but the tab. */
+static inline octets is_literal(octets o) {
+    return octets_between(o, ' ', '~') & (octets)(o != '=');
+}
 
 static bool is_blank(char c) {
     return c == ' ' || c == '\t';
@@ -46,6 +51,8 @@ static char *encode_last_blank(char *out, size_t column) {
 static size_t literal_run(const char *p, size_t len, size_t column) {
     size_t most = column == 0 ? 0 : CONTENT_MAX - column, n = 0;
     most = most < len ? most : len;
+    while (most - n >= OCTETS && !octets_any(~is_literal(octets_at(p + n))))
+        n += OCTETS;
     while (n < most && literal[(unsigned char)p[n]])
         n++;
     return n;

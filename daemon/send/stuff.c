@@ -1,55 +1,43 @@
 #include "send/stuff.h"
 
 #include <errno.h>
-#include <stdint.h>
+
+#include "base/octets.h"
 
 #include "base/banned.h"
 
 /* Every octet of every message passes here on its way to a socket. Most messages are plain: there is nothing to double,
- * and no line is near the longest. Whether one is, rows of octets tell, beside those one octet before them. */
-enum { ROW = 16, CHUNK_ROWS = 30 };
-typedef uint8_t row __attribute__((vector_size(ROW)));
-_Static_assert(2 * CHUNK_ROWS * ROW <= STUFF_LINE_MAX_BYTES, "a line that ends in each chunk is short enough");
-
-static inline row row_at(const char *p) {
-    row r;
-    memcpy(&r, p, sizeof r);
-    return r;
-}
-
-static inline bool is_any(row r) {
-    uint64_t halves[2];
-    memcpy(halves, &r, sizeof halves);
-    return halves[0] | halves[1];
-}
+ * and no line is near the longest. Whether one is, octets tell, beside those before each. */
+enum { CHUNK = 30 * OCTETS };
+_Static_assert(2 * CHUNK <= STUFF_LINE_MAX_BYTES, "a line that ends in each chunk is short enough");
 
 /* What speaks against it, and where lines end; what stands for true is all ones. */
 struct seen {
-    row bad, ends;
+    octets bad, ends;
 };
 
 static inline void look(struct seen *s, const char *p) {
-    row now = row_at(p), before = row_at(p - 1), lf = (row)(now == '\n');
-    s->bad |= (lf ^ (row)(before == '\r')) | ((row)(now == '.') & (row)(before == '\n'));
+    octets now = octets_at(p), before = octets_at(p - 1), lf = (octets)(now == '\n');
+    s->bad |= (lf ^ (octets)(before == '\r')) | ((octets)(now == '.') & (octets)(before == '\n'));
     s->ends |= lf;
 }
 
 static bool is_plain(struct view v) {
     struct seen seen = {0};
     size_t at = 1;
-    if (v.len <= ROW || v.ptr[0] == '\n' || v.ptr[0] == '.' || v.ptr[v.len - 1] != '\n')
+    if (v.len <= OCTETS || v.ptr[0] == '\n' || v.ptr[0] == '.' || v.ptr[v.len - 1] != '\n')
         return false;
-    for (; v.len - at >= CHUNK_ROWS * ROW; at += CHUNK_ROWS * ROW) {
-        seen.ends = (row){0};
-        for (size_t i = 0; i < CHUNK_ROWS * ROW; i += ROW)
+    for (; v.len - at >= CHUNK; at += CHUNK) {
+        seen.ends = (octets){0};
+        for (size_t i = 0; i < CHUNK; i += OCTETS)
             look(&seen, v.ptr + at + i);
-        if (!is_any(seen.ends))
+        if (!octets_any(seen.ends))
             return false;
     }
-    for (; v.len - at >= ROW; at += ROW)
+    for (; v.len - at >= OCTETS; at += OCTETS)
         look(&seen, v.ptr + at);
-    look(&seen, v.ptr + v.len - ROW);
-    return !is_any(seen.bad);
+    look(&seen, v.ptr + v.len - OCTETS);
+    return !octets_any(seen.bad);
 }
 
 /* Line by line; to: NULL where it is only looked at. */
