@@ -289,12 +289,15 @@ static void drive(struct session *s) {
     }
 }
 
+/* All sessions that are ready together hear first and speak then: whoever is at the other end of many of them is woken
+ * once, and not by each. */
 static void on_io(void *user, int fd, uint32_t events) {
     (void)fd, (void)events;
     struct session *s = user;
     s->inside = true;
     receive(s);
-    drive(s);
+    s->inside = false;
+    loop_post(s->post);
 }
 
 static void on_post(void *user) {
