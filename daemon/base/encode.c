@@ -17,10 +17,20 @@ static int digit_value(const char *digits, char c) {
 /* All encodings are the same walk with another number of bits for each digit. */
 static inline void encode_bits(struct buf *to, const uint8_t *bytes, size_t len, const char *digits, unsigned bits) {
     unsigned have = 0, value = 0;
+    size_t i = 0;
     char *start = len < SIZE_MAX / 8 ? buf_reserve(to, (len * 8 + bits - 1) / bits) : NULL, *out = start;
     if (!out)
         return;
-    for (size_t i = 0; i < len; i++) {
+    for (; len - i >= bits; i += bits) { /* eight digits at once */
+        uint64_t group = 0;
+#pragma GCC unroll 8
+        for (unsigned k = 0; k < bits; k++)
+            group = group << 8 | bytes[i + k];
+#pragma GCC unroll 8
+        for (unsigned k = 8; k-- > 0;)
+            *out++ = digits[group >> (k * bits) & ((1u << bits) - 1)];
+    }
+    for (; i < len; i++) {
         value = (value << 8 | bytes[i]) & 0xFFFF;
         for (have += 8; have >= bits; have -= bits)
             *out++ = digits[value >> (have - bits) & ((1u << bits) - 1)];

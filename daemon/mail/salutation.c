@@ -112,10 +112,19 @@ static void add_names(const struct words *words, const struct people *p, struct 
 /* Says the pattern [salutation] TONE-WHAT SUFFIX if there is one and all it names is known. */
 static bool say(const struct words *words, const char *tone, struct view what, const char *suffix,
                 const struct person *p, struct buf *to) {
+    const struct view parts[] = {VIEW("salutation."), view_of(tone), VIEW("-"), view_slice(what, 0, 32),
+                                 view_of(suffix)};
     char key[KEY_MAX_BYTES];
-    int n =
-        snprintf(key, sizeof key, "salutation.%s-%.*s%s", tone, (int)(what.len < 32 ? what.len : 32), what.ptr, suffix);
-    if (n < 0 || n >= (int)sizeof key || !words_has(words, key))
+    size_t len = 0;
+    for (size_t i = 0; i < COUNT_OF(parts); i++) { /* for each mail: a format would take longer than all the rest */
+        if (parts[i].len >= sizeof key - len)
+            return false;
+        if (parts[i].len)
+            memcpy(key + len, parts[i].ptr, parts[i].len);
+        len += parts[i].len;
+    }
+    key[len] = '\0';
+    if (!words_has(words, key))
         return false;
     const struct piece pieces[] = {
         {"{family_name}", p->family_name}, {"{given_name}", p->given_name}, {"{title}", p->title}};
