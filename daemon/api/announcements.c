@@ -78,6 +78,7 @@ void route_announcement(struct call *c) {
         call_run(c, STORE_NORMAL, step_get);
 }
 
+enum { DATES_MAX = 100 };
 enum move { MOVE_RELEASE, MOVE_PAUSE, MOVE_RESUME, MOVE_STOP };
 
 struct moving {
@@ -85,6 +86,22 @@ struct moving {
     enum move move;
     bool begun;
 };
+
+/* What became of the dates of one that recurred. */
+static int add_dates(struct call *c, struct db *db, int64_t now) {
+    const struct moving *m = c->state;
+    int64_t stopped, going_on[DATES_MAX];
+    size_t count;
+    int r = series_stopped(db, m->id, now, &stopped, going_on, DATES_MAX, &count);
+    if (r < 0)
+        return r;
+    json_t *ids = json_array();
+    for (size_t i = 0; i < count; i++)
+        (void)json_array_append_new(ids, json_integer((json_int_t)going_on[i])); /* without memory it is missing */
+    (void)json_object_set_new(c->result, "dates_stopped", json_integer((json_int_t)stopped));
+    (void)json_object_set_new(c->result, "dates_going_on", ids);
+    return 0;
+}
 
 static int step_move(struct store_job *job, struct db *db) {
     struct call *c = (struct call *)job;
@@ -108,10 +125,11 @@ static int step_move(struct store_job *job, struct db *db) {
     }
     if (r != STORE_DONE)
         return r;
+    bool recurs = row.state == ANNOUNCEMENT_RECURRING || row.resume_state == ANNOUNCEMENT_RECURRING;
     r = get_row(c, db, &row);
     if (r == 0)
         c->result = json_of_announcement(&row, c);
-    return r;
+    return r == 0 && recurs && m->move == MOVE_STOP && c->result ? add_dates(c, db, now) : r;
 }
 
 static void on_moved(struct store_job *job, int result) {

@@ -180,6 +180,19 @@ int verb_queue(struct cli *cli, int argc, char **argv) {
     return code;
 }
 
+static void say_moved(struct cli *cli, const char *id, const json_t *answer) {
+    long long stopped = (long long)json_number(answer, "dates_stopped", 0);
+    const json_t *date;
+    size_t i;
+    (void)fprintf(cli->out, "Announcement %s is %s now", id, json_text(answer, "state"));
+    if (stopped)
+        (void)fprintf(cli->out, ", and with it %lld of its dates that had not begun", stopped);
+    (void)fprintf(cli->out, ".\n");
+    json_array_foreach(json_object_get(answer, "dates_going_on"), i, date)(void)
+        fprintf(cli->out, "Number %lld, one of its dates, had begun and is not stopped: rundbrief stop %lld\n",
+                (long long)json_integer_value(date), (long long)json_integer_value(date));
+}
+
 static int move_one(struct cli *cli, const char *id, const char *verb, json_t *documents) {
     AUTOBUF struct buf path = BUF_INIT(CLIENT_PATH_MAX_BYTES);
     json_t *answer = NULL;
@@ -193,7 +206,7 @@ static int move_one(struct cli *cli, const char *id, const char *verb, json_t *d
     else if (code == EX_OK && cli->json)
         code = client_print(cli, answer);
     else if (code == EX_OK)
-        (void)fprintf(cli->out, "Announcement %s is %s now.\n", id, json_text(answer, "state"));
+        say_moved(cli, id, answer);
     json_decref(answer);
     return code;
 }

@@ -326,7 +326,7 @@ static int stop_dates(struct db *db, int64_t series, const char *reason, int64_t
     return r < 0 || !was ? r
                          : db_run(db,
                                   "UPDATE announcement SET state = 8, why = ?, finished = ? WHERE series = ? AND "
-                                  "series <> 0 AND state IN (2, 3)",
+                                  "series <> 0 AND " ANNOUNCEMENT_NOT_BEGUN,
                                   NULL, "tii", reason, now_usec, series);
 }
 

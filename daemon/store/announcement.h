@@ -7,7 +7,7 @@
  *   restore
  *   intake -> recurring (store/series.h) -> done; each of its dates is an announcement of its own, held or scheduled
  *   recurring <-> paused (no date is made meanwhile)
- *   recurring -> stopped, and with it those of its dates that are held or scheduled
+ *   recurring -> stopped, and with it those of its dates that have not begun: held, scheduled, or paused before gathering
  *   held, scheduled, gathering, sending, paused -> stopped (what is pending is left out: "stopped"; what is on the wire
  *   just then still gets its outcome) */
 #pragma once
@@ -31,6 +31,9 @@ enum announcement_state {
     ANNOUNCEMENT_RECURRING,
 };
 const char *announcement_state_name(enum announcement_state s); /* gathering is shown as "sending" */
+
+/* In a statement: not begun, so that nobody was written to. */
+#define ANNOUNCEMENT_NOT_BEGUN "(state IN (2, 3) OR (state = 6 AND started IS NULL))"
 
 /* The lists of an announcement, in the order in which it names them: a person is written to through the first that
  * reaches them. At least one. */

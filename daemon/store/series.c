@@ -2,6 +2,7 @@
 
 #include <errno.h>
 
+#include "store/announcement.h"
 #include "store/db.h"
 
 #include "base/banned.h"
@@ -89,8 +90,8 @@ int series_postpone(struct db *db, int64_t announcement, int64_t due_usec, const
 int series_last_made(struct db *db, int64_t announcement, struct arena *arena, const char **ret) {
     struct row *row = NULL;
     int r = db_query(db,
-                     "SELECT max(occurrence) FROM announcement WHERE series = ? AND state NOT IN (1, 2, 3) AND "
-                     "why <> 'replaced'",
+                     "SELECT max(occurrence) FROM announcement WHERE series = ? AND state <> 1 AND "
+                     "NOT " ANNOUNCEMENT_NOT_BEGUN " AND why <> 'replaced'",
                      &row, "i", announcement);
     if (r < 0 || (r = db_next(row)) <= 0) {
         *ret = "";
@@ -99,6 +100,23 @@ int series_last_made(struct db *db, int64_t announcement, struct arena *arena, c
     *ret = arena_strdup(arena, row_text(row, 0));
     db_end(row);
     return *ret ? 0 : -ENOMEM;
+}
+
+int series_stopped(struct db *db, int64_t announcement, int64_t at_usec, int64_t *ret_stopped, int64_t going_on[],
+                   size_t max, size_t *ret_count) {
+    struct row *row = NULL;
+    *ret_stopped = 0;
+    *ret_count = 0;
+    int r = db_get_int(db, "SELECT count(*) FROM announcement WHERE series = ? AND state = 8 AND finished = ?",
+                       ret_stopped, "ii", announcement, at_usec);
+    if (r >= 0)
+        r = db_query(db, "SELECT id FROM announcement WHERE series = ? AND state IN (4, 5, 6) ORDER BY id LIMIT ?",
+                     &row, "ii", announcement, (int64_t)max);
+    while (r == 0 && (r = db_next(row)) == 1) {
+        going_on[(*ret_count)++] = row_int(row, 0);
+        r = 0;
+    }
+    return r;
 }
 
 int series_next_expired(struct db *db, int64_t now_usec, int64_t *ret_id) {

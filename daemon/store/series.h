@@ -32,6 +32,10 @@ int series_move_on(struct db *db, int64_t announcement, const char *next, int64_
 int series_postpone(struct db *db, int64_t announcement, int64_t due_usec, const char *told);
 /* The latest date of the series that was made and not taken back: "" where none was. In the arena. */
 int series_last_made(struct db *db, int64_t announcement, struct arena *arena, const char **ret);
+/* After it was stopped at that moment: how many of its dates were stopped with it, and up to max of those that had begun,
+ * which go on or are paused. */
+int series_stopped(struct db *db, int64_t announcement, int64_t at_usec, int64_t *ret_stopped, int64_t going_on[],
+                   size_t max, size_t *ret_count);
 /* A date that waits for its release although its event is over: 1 and its announcement. */
 int series_next_expired(struct db *db, int64_t now_usec, int64_t *ret_id);
 /* All of them, the oldest first; strings are the statement's. */

@@ -1,5 +1,7 @@
 #include "store_helper.h"
 
+#include "store/series.h"
+
 #include <errno.h>
 
 /* Every move from every state: which are allowed, and where they lead. */
@@ -220,11 +222,57 @@ static void only_an_intake_is_deleted(void **state) {
     assert_true(fixture_announcement(f->db, 1, 1000) == held + 1);
 }
 
+/* What had not begun goes with the series, a pause or not; what had begun does not. */
+static void stopping_a_series(void **state) {
+    struct fixture *f = *state;
+    AUTOARENA struct arena arena = {0};
+    static const struct {
+        enum announcement_state state, resume_state;
+        bool begun;
+    } dates[] = {{ANNOUNCEMENT_DONE, 0, true},
+                 {ANNOUNCEMENT_PAUSED, ANNOUNCEMENT_SENDING, true},
+                 {ANNOUNCEMENT_SENDING, 0, true},
+                 {ANNOUNCEMENT_HELD, 0, false},
+                 {ANNOUNCEMENT_SCHEDULED, 0, false},
+                 {ANNOUNCEMENT_PAUSED, ANNOUNCEMENT_HELD, false},
+                 {ANNOUNCEMENT_PAUSED, ANNOUNCEMENT_SCHEDULED, false}};
+    struct why why;
+    int64_t series = fixture_announcement(f->db, 1, 1000), stopped, ids[COUNT_OF(dates)], going_on[4];
+    const struct series_row row = {
+        .announcement = series, .repeat = "", .start = "", .end = "", .zone = "", .base = "", .next = "", .told = ""};
+    assert_int_equal(announcement_taken_in(f->db, series, ANNOUNCEMENT_RECURRING), 0);
+    assert_int_equal(series_insert(f->db, &row), 0);
+    for (size_t i = 0; i < COUNT_OF(dates); i++) {
+        ids[i] = fixture_announcement(f->db, 1, 1000);
+        assert_int_equal(
+            db_run(f->db,
+                   "UPDATE announcement SET state = ?, resume_state = ?, started = CASE ? WHEN 1 THEN 40 END, "
+                   "series = ?, occurrence = '2026-01-0' || ? WHERE id = ?",
+                   NULL, "iiiiii", (int64_t)dates[i].state, (int64_t)dates[i].resume_state, (int64_t)dates[i].begun,
+                   series, (int64_t)i + 1, ids[i]),
+            0);
+    }
+    const char *made = NULL;
+    assert_int_equal(series_last_made(f->db, series, &arena, &made), 0);
+    assert_string_equal(made, "2026-01-03"); /* the others are made anew by what takes its place */
+    assert_int_equal(announcement_stop(f->db, series, "by anna", 77, &why), 0);
+    for (size_t i = 0; i < COUNT_OF(dates); i++) {
+        struct announcement_row date;
+        assert_int_equal(announcement_get(f->db, ids[i], &arena, &date), 1);
+        assert_int_equal(date.state, dates[i].begun ? dates[i].state : ANNOUNCEMENT_STOPPED);
+    }
+    size_t count;
+    assert_int_equal(series_stopped(f->db, series, 77, &stopped, going_on, COUNT_OF(going_on), &count), 0);
+    assert_true(stopped == 4 && count == 2 && going_on[0] == ids[1] && going_on[1] == ids[2]);
+    assert_int_equal(series_stopped(f->db, series, 78, &stopped, going_on, 1, &count), 0);
+    assert_true(stopped == 0 && count == 1);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         FIXTURE_TEST(the_deadline_is_fixed_at_the_start), FIXTURE_TEST(moves_follow_the_table),
         FIXTURE_TEST(times_and_reasons_are_kept),         FIXTURE_TEST(finding),
-        FIXTURE_TEST(only_an_intake_is_deleted),
+        FIXTURE_TEST(only_an_intake_is_deleted),          FIXTURE_TEST(stopping_a_series),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
