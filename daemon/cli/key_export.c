@@ -12,6 +12,7 @@
 
 #include "base/cleanup.h"
 #include "base/files.h"
+#include "cli/interrupt.h"
 #include "cli/verb.h"
 #include "trust/key_export.h"
 
@@ -54,11 +55,25 @@ static int read_file(const char *path, struct buf *to, struct why *why) {
     return r;
 }
 
-/* A line of the terminal that it does not show. */
-static int ask(int tty, const char *question, struct buf *to) {
+/* 1: a whole line is there; 0: a signal came before. */
+static int read_line(const struct interrupt *held, int tty, struct buf *to) {
+    char c = 0;
+    while (c != '\n') {
+        if (interrupt_wait(held, tty, -1))
+            return 0;
+        ssize_t n = read(tty, &c, 1);
+        if (n == 0)
+            return 1; /* the terminal is gone, or somebody ended the line with Ctrl-D */
+        if (n < 0 && errno != EINTR)
+            return -errno;
+        if (n > 0 && c != '\n')
+            buf_putc(to, c);
+    }
+    return 1;
+}
+
+static int ask_once(const struct interrupt *held, int tty, const char *question, struct buf *to) {
     struct termios before, quiet;
-    char c;
-    ssize_t n;
     if (tcgetattr(tty, &before) < 0)
         return -errno;
     quiet = before;
@@ -66,15 +81,25 @@ static int ask(int tty, const char *question, struct buf *to) {
     if (tcsetattr(tty, TCSAFLUSH, &quiet) < 0)
         return -errno;
     int r = files_write_all(tty, question, strlen(question));
-    while (r == 0 && (n = read(tty, &c, 1)) != 0 && c != '\n') {
-        if (n < 0 && errno != EINTR)
-            r = -errno;
-        else if (n > 0)
-            buf_putc(to, c);
-    }
+    if (r == 0)
+        r = read_line(held, tty, to);
     (void)tcsetattr(tty, TCSAFLUSH, &before); /* nothing better could be done */
     (void)files_write_all(tty, "\n", 1);      /* the line end was not shown either */
-    return r < 0 ? r : buf_error(to);
+    return r;
+}
+
+/* A line of the terminal that it does not show. Who stopped the command and comes back is asked again. */
+static int ask(int tty, const char *question, struct buf *to) {
+    for (;;) {
+        struct interrupt held;
+        interrupt_hold(&held, true);
+        int r = ask_once(&held, tty, question, to);
+        interrupt_let_go(&held);
+        if (r != 0)
+            return r < 0 ? r : buf_error(to);
+        sodium_memzero(to->data, to->len);
+        buf_clear(to);
+    }
 }
 
 static int ask_terminal(bool twice, struct buf *to, struct why *why) {

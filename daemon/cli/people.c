@@ -8,6 +8,7 @@
 
 #include "base/text.h"
 #include "cli/client.h"
+#include "cli/interrupt.h"
 #include "cli/privacy.h"
 #include "cli/verb.h"
 
@@ -74,7 +75,7 @@ static int on_progress(void *user, uint64_t sent, uint64_t total) {
     if (now == p->shown)
         return 0;
     p->shown = now;
-    (void)fprintf(p->to, "\r\033[K%3u %%  %.1f of %.1f MB", now / 10, (double)sent / 1048576.0,
+    (void)fprintf(p->to, INTERRUPT_WIPE "%3u %%  %.1f of %.1f MB", now / 10, (double)sent / 1048576.0,
                   (double)total / 1048576.0);
     (void)fflush(p->to);
     return 0;
@@ -202,9 +203,13 @@ int verb_import(struct cli *cli, int argc, char **argv) {
                                                 .on_progress = shows ? on_progress : NULL,
                                                 .user = &progress};
     json_t *answer = NULL, *error = NULL;
+    if (shows)
+        interrupt_wipes(true);
     int code = client_call(cli, &request, &answer, &error);
-    if (request.on_progress)
-        (void)fputs("\r\033[K", cli->err);
+    if (shows) {
+        interrupt_wipes(false);
+        (void)fputs(INTERRUPT_WIPE, cli->err);
+    }
     const json_t *document = answer ? answer : error;
     if (document)
         print_import_problems(cli, document, argv[1]);

@@ -3,11 +3,11 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sysexits.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/text.h"
 #include "cli/client.h"
+#include "cli/interrupt.h"
 #include "cli/verb.h"
 
 static const struct {
@@ -199,16 +199,21 @@ static int watch(struct cli *cli, const char *id) {
             return code;
         }
         bool over = is_over(a), quick = strcmp(json_text(a, "state"), "sending") == 0;
+        struct interrupt held;
+        interrupt_hold(&held, false);
         if (draws)
             draw_bar(cli, a);
         drawn = draws;
         if (over)
             print_end(cli, a, &code);
         json_decref(a);
+        if (!over && interrupt_wait(&held, -1, quick ? 250 : 1000) && drawn) {
+            (void)fputc('\n', cli->out); /* the last of it stays */
+            (void)fflush(cli->out);
+        }
+        interrupt_let_go(&held);
         if (over)
             return code;
-        const struct timespec pause = {.tv_sec = quick ? 0 : 1, .tv_nsec = quick ? 250 * 1000 * 1000 : 0};
-        (void)nanosleep(&pause, NULL); /* an early wake-up only looks sooner */
     }
 }
 

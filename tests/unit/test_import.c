@@ -445,11 +445,51 @@ static void closing_the_store_ends_it(void **state) {
     struct import_options o = options();
     struct view text = VIEW("E-Mail\na@town.example\n");
     begin(h, &c, &o, text, 3);
+    (void)alarm(60); /* it would go on for ever */
     h->store = store_close(h->store);
+    (void)alarm(0);
     assert_true(c.over);
     assert_int_equal(c.result, -ESHUTDOWN);
     (void)import_free(c.import);
     assert_int_equal(c.gone, 0); /* freed by its owner */
+}
+
+/* At any moment of one that has written, whether it goes on, was aborted, or is being swept as a row is bad: it ends, and is
+ * not tried again and again; the next start sweeps. */
+static void closing_the_store_ends_what_was_written(void **state) {
+    struct house *h = *state;
+    AUTOBUF struct buf text = BUF_INIT(1 << 20);
+    buf_puts(&text, "E-Mail\n");
+    for (int i = 0; i < 6000; i++)
+        buf_printf(&text, "p%04d@town.example\n", i);
+    buf_puts(&text, "nobody\n");
+    unsigned swept = 0;
+    for (unsigned turns = 1; turns < 100; turns += 7)
+        for (int aborts = 0; aborts < 2; aborts++) {
+            struct client c;
+            struct import_options o = options();
+            begin(h, &c, &o, buf_view(&text), 8000);
+            for (unsigned i = 0; i < turns && !c.over && !c.gone; i++)
+                turn(h);
+            bool ends = c.over;
+            if (aborts && !ends)
+                import_abort(c.import);
+            (void)alarm(60); /* it would go on for ever */
+            h->store = store_close(h->store);
+            (void)alarm(0);
+            if (ends || !aborts)
+                assert_true(c.over);
+            else
+                assert_int_equal(c.gone, 1);
+            if (!aborts || ends)
+                (void)import_free(c.import);
+            struct why why;
+            assert_int_equal(store_open(h->folder, on_wake, h, &why, &h->store), 0);
+            swept += query(h, "SELECT count(*) FROM subscriber") > 0;
+            (void)query(h, NULL); /* import_recover() */
+            assert_int_equal(query(h, "SELECT count(*) FROM subscriber"), 0);
+        }
+    assert_true(swept > 0);
 }
 
 /* No file may be written behind this. */
@@ -671,6 +711,7 @@ int main(void) {
         HOUSE_TEST(one_import_at_a_time),
         HOUSE_TEST(an_upload_that_ends_is_swept),
         HOUSE_TEST(closing_the_store_ends_it),
+        HOUSE_TEST(closing_the_store_ends_what_was_written),
         HOUSE_TEST(a_failing_disk),
         HOUSE_TEST(a_hundred_thousand_rows),
         HOUSE_TEST(the_order_makes_no_difference),
