@@ -202,7 +202,8 @@ int imap_unseen(struct imap *m, uint32_t *ret, size_t *ret_count, struct why *wh
 
 int imap_fetch(struct imap *m, uint32_t uid, struct buf *mail, struct why *why) {
     AUTOBUF struct buf url = BUF_INIT(8192);
-    buf_printf(&url, "%s/;UID=%u", m->url, (unsigned)uid);
+    /* What is not kept is not sent: a large mail must not use up the time and be in the way for ever. */
+    buf_printf(&url, "%s/;UID=%u/;PARTIAL=0.%zu", m->url, (unsigned)uid, mail->limit_bytes);
     int r = buf_error(&url) ? why_set(why, -EINVAL, "the mailbox's URL is too long") : set_examining(m, true, why);
     if (r == 0)
         r = run(m, buf_str(&url), NULL, mail, why);

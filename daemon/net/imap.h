@@ -28,7 +28,7 @@ struct imap *imap_free(struct imap *m);
 /* The UIDs of mails that are neither deleted nor seen, rising; at most IMAP_UIDS_MAX. ret is the caller's, of that
  * size. A negative errno (-EPERM where the login is refused, -ECONNREFUSED and its like) with the reason in why. */
 int imap_unseen(struct imap *m, uint32_t *ret, size_t *ret_count, struct why *why);
-/* The mail as it lies there, at most mail's cap: the rest is left out. Marks nothing. -ENOENT where it is gone. */
+/* The mail as it lies there, at most mail's cap: no more is asked for. Marks nothing. -ENOENT where it is gone. */
 int imap_fetch(struct imap *m, uint32_t uid, struct buf *mail, struct why *why);
 /* Marks it seen, and leaves it. */
 int imap_see(struct imap *m, uint32_t uid, struct why *why);
