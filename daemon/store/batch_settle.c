@@ -79,14 +79,14 @@ static int apply_one(const struct settling *s, int what, struct view fields) {
 static int apply_page(struct settling *s) {
     struct row *row = NULL;
     int n = 0;
-    int r =
-        db_query(s->db,
-                 "WITH RECURSIVE has (import) AS (SELECT min(import) FROM import_change UNION ALL SELECT (SELECT "
-                 "min(import) FROM import_change WHERE import > has.import) FROM has WHERE has.import IS NOT NULL), "
-                 "done (id, list) AS (SELECT i.id, i.list FROM has CROSS JOIN import i ON i.id = has.import WHERE "
-                 "i.state = 2 LIMIT 1) SELECT c.subscriber, c.returns, c.fields, c.import, done.list FROM done CROSS "
-                 "JOIN import_change c ON c.import = done.id ORDER BY c.subscriber LIMIT ?",
-                 &row, "d", PAGE);
+    int r = db_query(
+        s->db,
+        "SELECT c.subscriber, c.returns, c.fields, c.import, (SELECT list FROM import WHERE id = c.import) FROM "
+        "import_change c WHERE c.import = (WITH RECURSIVE has (import) AS (SELECT min(import) FROM "
+        "import_change UNION ALL SELECT (SELECT min(import) FROM import_change WHERE import > has.import) "
+        "FROM has WHERE has.import IS NOT NULL) SELECT i.id FROM has CROSS JOIN import i ON i.id = "
+        "has.import WHERE i.state = 2 LIMIT 1) ORDER BY c.subscriber LIMIT ?",
+        &row, "d", PAGE);
     if (r < 0)
         return r;
     while ((r = db_next(row)) == 1 && (n == 0 || row_int(row, 3) == s->import)) {
