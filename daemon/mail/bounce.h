@@ -2,8 +2,8 @@
  *
  * Delivery reports (RFC 3464, RFC 6533), the many forms that are not, complaints (RFC 5965), answers of machines (RFC
  * 3834), and whatever else a return path gets. Pure; the mail is hostile. What means what stands in tables:
- * bounce_phrases.c (a phrase a row, and the order of precedence), bounce_combinations.c (what is said of whom),
- * bounce_reason.c (codes, commands, destinations) and bounce_text.c (forms).
+ * bounce_phrases.c (the order of precedence) and bounce_phrases_*.c (a phrase a row), bounce_combinations.c (what is said
+ * of whom), bounce_reason.c (codes, commands, destinations), bounce_text.c (forms) and bounce_kind.c (subjects, senders).
  *
  * class is the coarse reading. action is what follows, whether or not the report proves whom it speaks of: that is for
  * the daemon to see. A delay has its class and no action: only what failed counts (RFC 3464 §2.3.3). */

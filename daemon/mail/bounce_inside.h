@@ -15,12 +15,36 @@ struct bounce_said {
     struct view segment;    /* what a text says of this recipient, or "" */
     struct view whole;      /* all that the text says, where it speaks of this one alone, or "" */
     struct view transcript; /* the same, for the command that was refused alone */
+    struct view category;   /* of the field X-PowerMTA-BounceCategory, or "" */
     struct view recipient;
     bool doubtful; /* a form that calls filtered ones unknown */
 };
 
 /* Reason, status and text of *report. */
 void bounce_judge(const struct bounce_said *said, struct bounce_report *report);
+
+/* A mail without a part that machines read (bounce_kind.c). */
+enum bounce_kind {
+    BOUNCE_KIND_REPORT, /* a mailer wrote it */
+    BOUNCE_KIND_UNSURE, /* it may be one: only what is clear counts */
+    BOUNCE_KIND_COMPLAINT,
+    BOUNCE_KIND_CHALLENGE,
+    BOUNCE_KIND_ABSENCE,
+    BOUNCE_KIND_LOOP,
+    BOUNCE_KIND_OTHER,
+};
+enum bounce_kind bounce_kind(const struct record *r, struct view text);
+
+struct bounce_phrase {
+    enum bounce_reason reason;
+    const char *text; /* as the head of bounce_phrases.c says */
+};
+struct bounce_phrases {
+    const struct bounce_phrase *rows;
+    size_t count;
+};
+extern const struct bounce_phrases bounce_phrases_sender, bounce_phrases_mailbox, bounce_phrases_wish,
+    bounce_phrases_early, bounce_phrases_user, bounce_phrases_user_abroad, bounce_phrases_host, bounce_phrases_refused;
 
 /* The reason that the first fitting phrase of bounce_phrases.c gives to a folded text with single blanks; -1 for none.
  * of_recipient: what says that a recipient or host is unknown counts. */

@@ -77,16 +77,17 @@ static const struct {
     {"*.1.0", R(USER_UNKNOWN)},    {"*.1.1", R(USER_UNKNOWN)},    {"*.1.2", R(HOST_UNKNOWN)},
     {"*.1.3", R(USER_UNKNOWN)},    {"*.1.6", R(HAS_MOVED)},       {"*.1.7", R(REJECTED)},
     {"*.1.8", R(REJECTED)},        {"*.1.9", R(EXPIRED)},         {"*.1.10", R(NOT_ACCEPT)},
-    {"*.1.351", R(FILTERED)},      {"*.2.1", R(SUSPENDED)},       {"*.2.2", R(MAILBOX_FULL)},
-    {"*.2.3", R(OVER_LIMIT)},      {"*.3.1", R(SYSTEM)},          {"*.3.2", R(SYSTEM)},
-    {"*.3.3", R(SYSTEM)},          {"*.3.4", R(TOO_BIG)},         {"*.3.5", R(SYSTEM)},
-    {"*.3.*", R(SYSTEM)},          {"*.4.1", R(EXPIRED)},         {"*.4.2", R(NETWORK)},
-    {"*.4.4", R(HOST_UNKNOWN)},    {"*.4.7", R(EXPIRED)},         {"*.4.*", R(NETWORK)},
-    {"*.5.3", R(TOO_FAST)},        {"*.5.*", R(SYNTAX)},          {"*.6.*", R(CONTENT)},
-    {"*.7.13", R(SUSPENDED)},      {"*.7.17", R(SUSPENDED)},      {"*.7.20", R(AUTHENTICATION)},
+    {"*.1.90", R(TOO_FAST)},       {"*.1.351", R(FILTERED)},      {"*.2.1", R(SUSPENDED)},
+    {"*.2.2", R(MAILBOX_FULL)},    {"*.2.3", R(OVER_LIMIT)},      {"*.3.1", R(SYSTEM)},
+    {"*.3.2", R(SYSTEM)},          {"*.3.3", R(SYSTEM)},          {"*.3.4", R(TOO_BIG)},
+    {"*.3.5", R(SYSTEM)},          {"*.3.*", R(SYSTEM)},          {"*.4.1", R(EXPIRED)},
+    {"*.4.2", R(NETWORK)},         {"*.4.310", R(HOST_UNKNOWN)},  {"*.4.4", R(HOST_UNKNOWN)},
+    {"*.4.7", R(EXPIRED)},         {"*.4.*", R(NETWORK)},         {"*.5.3", R(TOO_FAST)},
+    {"*.5.*", R(SYNTAX)},          {"*.6.*", R(CONTENT)},         {"*.7.13", R(SUSPENDED)},
+    {"*.7.17", R(HAS_MOVED)},      {"*.7.18", R(HOST_UNKNOWN)},   {"*.7.20", R(AUTHENTICATION)},
     {"*.7.21", R(AUTHENTICATION)}, {"*.7.22", R(AUTHENTICATION)}, {"*.7.23", R(AUTHENTICATION)},
     {"*.7.24", R(AUTHENTICATION)}, {"*.7.25", R(POINTER)},        {"*.7.26", R(AUTHENTICATION)},
-    {"*.7.27", R(NOT_ACCEPT)},     {"*.7.28", R(TOO_FAST)},       {"*.7.509", R(AUTHENTICATION)},
+    {"*.7.27", R(AUTHENTICATION)}, {"*.7.28", R(TOO_FAST)},       {"*.7.509", R(AUTHENTICATION)},
     {"*.7.6*", R(BLOCKED)},        {"*.7.7*", R(BLOCKED)},        {"*.7.*", R(SECURITY)},
 };
 
@@ -268,6 +269,20 @@ static size_t reply_mark_len(struct view v) {
     return 4 + status_len(view_slice(v, 4, v.len));
 }
 
+/* What folding makes of U+00E0 to U+017F, letter by letter without its mark: many systems write none. */
+static const char plain_letters[] = "aaaaaaaceeeeiiiidnooooo/ouuuuyty"                                  /* U+00E0 */
+                                    "aaaaaaccccccccddddeeeeeeeeeegggggggghhhhiiiiiiiiiiiijjkkklllllll"  /* U+0100 */
+                                    "lllnnnnnnnnnoooooooorrrrrrssssssssttttttuuuuuuuuuuuuwwyyyzzzzzzs"; /* U+0140 */
+
+/* The letter that the two bytes at v stand for, or '\0'. */
+static char plain_letter(struct view v) {
+    unsigned char first = v.len > 1 ? (unsigned char)v.ptr[0] : 0, second = v.len > 1 ? (unsigned char)v.ptr[1] : 0;
+    if (first < 0xC3 || first > 0xC5 || (second & 0xC0) != 0x80)
+        return '\0';
+    size_t c = (size_t)(first & 0x1F) << 6 | (second & 0x3F);
+    return c < 0xE0 ? '\0' : plain_letters[c - 0xE0];
+}
+
 void bounce_fold(struct view text, struct buf *to) {
     AUTOBUF struct buf folded = BUF_INIT(4 * SAID_MAX_BYTES + COMMANDS_MAX_BYTES * 4);
     if (text_fold(text, &folded) < 0) { /* not UTF-8, which a record is */
@@ -281,9 +296,13 @@ void bounce_fold(struct view text, struct buf *to) {
         bool blank = c == ' ' || c == '\t' || c == '\n';
         bool after_blank = to->len && to->data[to->len - 1] == ' ';
         size_t mark = after_blank ? reply_mark_len(view_slice(v, i, v.len)) : 0;
-        if (mark)
+        char letter = plain_letter(view_slice(v, i, v.len));
+        if (mark) {
             i += mark - 1;
-        else if (!blank)
+        } else if (letter) {
+            buf_putc(to, letter);
+            i++;
+        } else if (!blank)
             buf_putc(to, c);
         else if (!after_blank)
             buf_putc(to, ' ');
@@ -398,6 +417,12 @@ static bool is_temporary(struct view diagnostic, struct view status) {
     return (status.len && status.ptr[0] == '4') || (replied && v.ptr[0] == '4');
 }
 
+static int for_now(int reason, struct view status) {
+    return reason == R(USER_UNKNOWN) || reason == R(HAS_MOVED)                           ? R(ON_HOLD)
+           : (reason == R(HOST_UNKNOWN) || reason == R(NOT_ACCEPT)) && !is_vague(status) ? R(NETWORK)
+                                                                                         : reason;
+}
+
 void bounce_judge(const struct bounce_said *said, struct bounce_report *report) {
     struct view status = best_status(said);
     enum bounce_command command = command_of(said);
@@ -413,11 +438,13 @@ void bounce_judge(const struct bounce_said *said, struct bounce_report *report) 
             reason = by_status(said, status);
         if (reason < 0)
             reason = by_phrase(said, texts[i], command, status, bounce_phrase);
-        if (reason < 0 && i < 2) /* a whole text is for people, and speaks of much */
+        if (reason < 0)
             reason = by_phrase(said, texts[i], command, status, bounce_combination);
     }
     for (size_t i = 0; reason < 0 && i < COUNT_OF(texts); i++)
         reason = by_phrase(said, texts[i], command, status, bounce_weak_phrase);
+    if (reason < 0)
+        reason = by_phrase(said, said->category, command, status, bounce_phrase);
     if (reason < 0)
         reason = reason_of_code(said->diagnostic);
     if (reason < 0 && status.len)
@@ -425,7 +452,7 @@ void bounce_judge(const struct bounce_said *said, struct bounce_report *report) 
     if (early && (reason == R(USER_UNKNOWN) || reason == R(HOST_UNKNOWN)))
         reason = R(REJECTED);
     /* What is temporary is never the end of an address, whatever is said. */
-    if (reason == R(USER_UNKNOWN) && is_temporary(said->diagnostic, status))
-        reason = R(ON_HOLD);
+    if (report->delayed || is_temporary(said->diagnostic, status))
+        reason = for_now(reason, status);
     bounce_set_reason(report, reason < 0 ? R(UNDEFINED) : (enum bounce_reason)reason);
 }

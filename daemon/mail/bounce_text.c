@@ -40,10 +40,10 @@ static const char *const separators[] = {
     "original message headers:",
     "*** message truncated",
     "--- body of message",
-    "--- ursprüngliche nachricht",
+    "--- ursprungliche nachricht",
     "--- message d'origine",
     "--- messaggio originale",
-    "--- oryginalna wiadomość",
+    "--- oryginalna wiadomosc",
     "--- исходное сообщение",
     "---- original",
     "copy of your message, including",
@@ -52,6 +52,7 @@ static const char *const separators[] = {
     "--- headers only",
     "returned headers",
     "the original message:",
+    "original message:",
 };
 
 /* Fields with which a returned message begins, where nothing stands before it. */
@@ -81,7 +82,7 @@ static const char *const introductions[] = {
     "addressee:",
     "destination:",
     "user:",
-    "empfänger:",
+    "empfanger:",
     "adressat:",
     "destinataire :",
     "destinataire:",
