@@ -140,7 +140,7 @@ static const struct combination combinations[] = {
      {" unknown", "not known", "not found", "not be found", "n't be found", "not exist", "n't exist", "no longer exist",
       "nonexistent", "non-existent", "not registered", "expired and", "no mail server"},
      {OF_US, "temporar", "try again", "timeout", "timed out", "later", "failure", "retry", "complete", "mailbox",
-      "said:", "user", "recipient"}},
+      " body", " link", " url", "said:", "user", "recipient"}},
     {R(HOST_UNKNOWN),
      false,
      {"no such",        "unknown",
@@ -160,8 +160,9 @@ static const struct combination combinations[] = {
       "without"},
      {"domain", "host", "mail exchange", "mx record", "mx host", "mail server", "mailserver", "mx for", "dns record",
       "a record", "site "},
-     {OF_US,  "temporar", "try again", "timeout", "timed out", "later", "failure", "retry",  "soft",  "mailbox",
-      "user", "ptr",      "reverse",   "answer",  "connect",   "spf",   "dkim",    "policy", "block", "list"}},
+     {OF_US,     "temporar", "try again", "timeout", "timed out", "later",  "failure", "retry",
+      "soft",    "mailbox",  "user",      "ptr",     " body",     " link",  " url",    "responded",
+      "reverse", "answer",   "connect",   "spf",     "dkim",      "policy", "block",   "list"}},
 
     /* Other languages. */
     {R(MAILBOX_FULL),
@@ -207,6 +208,7 @@ static const struct combination combinations[] = {
       "nicht vorhanden",
       "gibt es nicht",
       "ungultig",
+      "ungueltig",
       "inconnu",
       "inexistant",
       "introuvable",
@@ -244,7 +246,7 @@ static const struct combination combinations[] = {
       "не зарегистр",
       "нет так",
       "не існує",
-      "не знайдено",
+      "не знайден",
       "невідом",
       "存在しません",
       "存在しない",
@@ -261,6 +263,11 @@ static const struct combination combinations[] = {
       "존재하지",
       "없",
       "ukendt",
+      "bulunamadi",
+      "neexist",
+      "necunoscut",
+      "finns inte",
+      "ei loydy",
       "ukjent",
       "okand",
       "findes ikke",
@@ -293,8 +300,8 @@ static bool beside(struct view text, const char *const first[WORDS_MAX], const c
     for (size_t i = 0; i < WORDS_MAX && first[i]; i++)
         for (size_t at = 0; next_of(text, first[i], &at);) {
             size_t from = at > CONTEXT_BYTES ? at - CONTEXT_BYTES : 0;
-            if (has_any(view_slice(text, at, at + COMBINATION_GAP), then) &&
-                !has_any(view_slice(text, from, at + CONTEXT_BYTES), not_with))
+            if (has_any(view_slice(text, at, COMBINATION_GAP), then) &&
+                !has_any(view_slice(text, from, at - from + CONTEXT_BYTES), not_with))
                 return true;
         }
     return false;

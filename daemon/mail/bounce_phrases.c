@@ -39,18 +39,39 @@ static const struct bounce_phrase weak_phrases[] = {
     {R(USER_UNKNOWN), "not exist"},
 };
 
-/* The next place of the pattern's pieces, which " * " and "*" part. */
-static bool found(struct view text, const char *pattern) {
+/* What stands near words that speak of an unknown person or host, if these are of us or of our message. */
+static const char *const of_us[] = {
+    "your domain", "your address", "your server", "your host",     "your ip",     "sender",        "return address",
+    "return path", "return-path",  "originator",  "absender",      "mittente",    "remitente",     "remetente",
+    "expediteur",  "nadawc",       "отправител",  "відправник",    " helo",       " ehlo",         " ptr",
+    "header",      "adresse ip",   "ip-adress",   "votre domaine", "in the body", "configuration",
+};
+
+enum { NEAR_BEFORE = 40, NEAR_BEHIND = 16 };
+
+/* The next place of the pattern's pieces, which " * " and "*" part; from there to *ret_end. The text's length for none. */
+static size_t found(struct view text, const char *pattern, size_t *ret_end) {
     struct view rest = view_of(pattern), piece;
-    size_t at = 0;
+    size_t at = 0, start = 0;
     for (bool first = true; view_split(&rest, '*', &piece); first = false) {
         struct view behind = view_slice(text, at, first ? text.len : piece.len + PHRASE_GAP);
         size_t place = view_search(behind, piece);
         if (place == behind.len && piece.len)
-            return false;
+            return text.len;
+        start = first ? place : start;
         at += place + piece.len;
     }
-    return true;
+    *ret_end = at;
+    return start;
+}
+
+static bool is_of_us(struct view text, size_t start, size_t end) {
+    size_t from = start > NEAR_BEFORE ? start - NEAR_BEFORE : 0;
+    struct view near = view_slice(text, from, end - from + NEAR_BEHIND);
+    for (size_t i = 0; i < COUNT_OF(of_us); i++)
+        if (view_search(near, view_of(of_us[i])) < near.len)
+            return true;
+    return false;
 }
 
 static bool is_of_recipient(enum bounce_reason r) {
@@ -59,9 +80,15 @@ static bool is_of_recipient(enum bounce_reason r) {
 }
 
 static int first_found(const struct bounce_phrase *rows, size_t count, struct view folded, bool of_recipient) {
-    for (size_t i = 0; i < count; i++)
-        if ((of_recipient || !is_of_recipient(rows[i].reason)) && found(folded, rows[i].text))
-            return (int)rows[i].reason;
+    for (size_t i = 0; i < count; i++) {
+        enum bounce_reason reason = rows[i].reason;
+        size_t end, start = folded.len;
+        if (of_recipient || !is_of_recipient(reason))
+            start = found(folded, rows[i].text, &end);
+        if (start < folded.len &&
+            !((reason == R(USER_UNKNOWN) || reason == R(HOST_UNKNOWN)) && is_of_us(folded, start, end)))
+            return (int)reason;
+    }
     return -1;
 }
 
