@@ -6,6 +6,7 @@
 
 #include "base/text.h"
 #include "mail/link.h"
+#include "mail/markdown_parse.h"
 #include "mail/markdown_source.h"
 #include "mail/markdown_tree.h"
 #include "mail/mustache.h"
@@ -24,6 +25,10 @@ struct building {
 
 static int too_big(struct building *b) {
     return mustache_fault(b->tree.fault, TEMPLATE_TOO_BIG, 1, (struct view){0});
+}
+
+static int error_of(struct building *b, const struct buf *text) {
+    return buf_error(text) == -EMSGSIZE ? too_big(b) : buf_error(text);
 }
 
 static struct tree_node *new_node(struct building *b, enum tree_kind kind, struct tree_node *parent) {
@@ -126,22 +131,25 @@ static int add_url_token(struct building *b, struct tree_node *url, struct buf *
             return mustache_fault(b->tree.fault, TEMPLATE_SECTION_CROSSING, token->line, token->text);
         return 0;
     }
-    int r = add_text(b, url, buf_view(text), TEXT_WORDS);
+    int r = error_of(b, text);
+    if (r == 0)
+        r = add_text(b, url, buf_view(text), TEXT_WORDS);
     buf_clear(text);
     return r ? r : add_token(b, url, token);
 }
 
-static bool url_is_allowed(const struct tree_node *url) {
+/* 1, 0 or a negative errno. */
+static int url_is_allowed(const struct tree_node *url) {
     const struct tree_node *n = url->first;
     if (!n)
-        return false;
+        return 0;
     if (n->kind == TREE_FIELD)
         return n->token->is_url;
-    AUTOBUF struct buf text = BUF_INIT(MARKDOWN_SOURCE_MAX_BYTES * 4);
+    AUTOBUF struct buf text = BUF_INIT(MARKDOWN_TEXT_MAX_BYTES + 1);
     buf_add_view(&text, n->text);
     if (n->next)
         buf_putc(&text, 'x'); /* a field stands there */
-    return link_is_allowed(buf_view(&text));
+    return buf_error(&text) < 0 ? buf_error(&text) : link_is_allowed(buf_view(&text));
 }
 
 /* The destination as text and fields; NULL in *ret where it is none that we keep. */
@@ -159,12 +167,12 @@ static int build_url(struct building *b, const char *destination, struct tree_no
         r = add_url_token(b, url, &text, token);
     }
     if (r == 0)
-        r = buf_error(&text) == -EMSGSIZE ? too_big(b) : buf_error(&text);
+        r = error_of(b, &text);
     if (r == 0)
         r = add_text(b, url, buf_view(&text), TEXT_WORDS);
-    if (r == 0 && url_is_allowed(url))
+    if (r == 0 && (r = url_is_allowed(url)) > 0)
         *ret = url;
-    return r;
+    return r < 0 ? r : 0;
 }
 
 /* Images */
@@ -211,29 +219,36 @@ static int find_image(struct building *b, struct view name, const struct markdow
     return 0;
 }
 
+/* The next node below `top`, in the order of the text; NULL behind the last. */
+static cmark_node *next_below(cmark_node *top, cmark_node *n) {
+    cmark_node *next = cmark_node_first_child(n);
+    for (; !next && n != top; n = cmark_node_parent(n))
+        next = cmark_node_next(n);
+    return next;
+}
+
 /* All text below an image, without its markup. */
 static int add_alternative(struct building *b, struct tree_node *image, cmark_node *from) {
-    cmark_iter *iter = cmark_iter_new(from);
     int r = 0;
-    while (r == 0 && cmark_iter_next(iter) != CMARK_EVENT_DONE) {
-        cmark_node *n = cmark_iter_get_node(iter);
+    for (cmark_node *n = from; r == 0 && (n = next_below(from, n));) {
         cmark_node_type type = cmark_node_get_type(n);
         if (type == CMARK_NODE_SOFTBREAK || type == CMARK_NODE_LINEBREAK)
             r = add_text(b, image, VIEW(" "), TEXT_WORDS);
         else
             r = add_literal(b, image, cmark_node_get_literal(n), TEXT_WORDS);
     }
-    cmark_iter_free(iter);
     return r ? r : tree_close(&b->tree, image);
 }
 
 static int add_children(struct building *b, struct tree_node *parent, cmark_node *from);
 
 static int add_image(struct building *b, struct tree_node *parent, cmark_node *from) {
-    AUTOBUF struct buf name = BUF_INIT(MARKDOWN_SOURCE_MAX_BYTES);
+    AUTOBUF struct buf name = BUF_INIT(MARKDOWN_TEXT_MAX_BYTES);
     const char *url = cmark_node_get_url(from);
     const struct markdown_image *image = NULL;
     add_decoded(&name, view_of(url ? url : ""));
+    if (buf_error(&name) < 0)
+        return buf_error(&name);
     int r = is_file_beside(b->source, buf_view(&name)) ? find_image(b, buf_view(&name), &image) : 0;
     struct tree_node *n = r == 0 && image ? new_node(b, TREE_IMAGE, parent) : parent;
     if (r < 0)
@@ -423,10 +438,12 @@ static int build(struct building *b) {
     out->images = arena_alloc(&out->arena, MARKDOWN_IMAGES_MAX * sizeof *out->images);
     if (!b->tree.root || !out->images)
         return -ENOMEM;
-    cmark_node *document = cmark_parse_document(buf_str(text), text->len, CMARK_OPT_VALIDATE_UTF8);
-    int r = document ? add_children(b, b->tree.root, document) : -ENOMEM;
-    if (document)
-        cmark_node_free(document);
+    struct markdown_parsed parsed;
+    int r = markdown_parse(buf_str(text), text->len, &parsed);
+    if (r < 0)
+        return r;
+    r = add_children(b, b->tree.root, parsed.document);
+    markdown_parsed_done(&parsed);
     return r ? r : tree_close(&b->tree, b->tree.root);
 }
 

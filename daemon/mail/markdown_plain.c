@@ -44,6 +44,11 @@ struct writing {
     int error; /* first of those that no merge or buffer keeps */
 };
 
+static void note(struct writing *w, const struct buf *b) {
+    if (w->error == 0)
+        w->error = buf_error(b);
+}
+
 /* Links */
 
 static void add_field_key(struct buf *key, const struct tree_node *field) {
@@ -77,13 +82,15 @@ static struct view bare_key(struct buf *key) {
     return view_make(key->data, n);
 }
 
-static bool says_itself(const struct tree_node *link) {
+static bool says_itself(struct writing *w, const struct tree_node *link) {
     AUTOBUF struct buf url = BUF_INIT(MARKDOWN_TEXT_MAX_BYTES), text = BUF_INIT(MARKDOWN_TEXT_MAX_BYTES);
     bool is_phone = link->url->first->kind == TREE_TEXT && view_starts(link->url->first->text, "tel:");
     if (is_phone)
         buf_puts(&text, "tel:");
     add_key(&url, link->url);
     add_key(&text, link);
+    note(w, &url);
+    note(w, &text);
     if (view_eq(buf_view(&url), buf_view(&text)))
         return true;
     return view_eq(bare_key(&url), is_phone ? bare_key(&text) : buf_view(&text));
@@ -108,6 +115,7 @@ static void keep_common(struct condition *a, const struct condition *b) {
 static size_t number_link(struct writing *w, const struct tree_node *url) {
     AUTOBUF struct buf key = BUF_INIT(MARKDOWN_TEXT_MAX_BYTES);
     add_key(&key, url);
+    note(w, &key);
     for (size_t i = 0; i < w->link_count; i++)
         if (view_eq(w->links[i].key, buf_view(&key))) {
             keep_common(&w->links[i].condition, &w->condition);
@@ -138,7 +146,7 @@ static size_t length_of_scheme(const struct tree_node *first) {
 static void put_words(struct writing *w, const struct tree_node *parent);
 
 static void put_link(struct writing *w, const struct tree_node *link) {
-    bool itself = says_itself(link), is_address = length_of_scheme(link->url->first) > 0;
+    bool itself = says_itself(w, link), is_address = length_of_scheme(link->url->first) > 0;
     if (itself && (is_address || url_columns(link->url) <= LINK_COLUMNS_MAX)) {
         put_words(w, link);
         return;
@@ -147,6 +155,7 @@ static void put_link(struct writing *w, const struct tree_node *link) {
     if (!itself)
         put_words(w, link);
     buf_printf(&number, "%s[%zu]", itself || w->wrap.is_blank ? "" : " ", number_link(w, link->url));
+    note(w, &number);
     wrap_solid(&w->wrap, kept(w, &number));
 }
 
@@ -172,11 +181,13 @@ static void put_link_list(struct writing *w) {
                 continue;
             }
             merge_text(w->to, buf_view(&b));
+            note(w, &b);
             buf_clear(&b);
             merge_field(w->to, n->token->field, n == link->url->first ? MERGE_PLAIN : MERGE_URL);
         }
         buf_putc(&b, '\n');
         merge_text(w->to, buf_view(&b));
+        note(w, &b);
         for (unsigned d = all.depth; d < link->condition.depth; d++)
             merge_end(w->to);
     }
@@ -316,7 +327,9 @@ static void put_item(struct writing *w, const struct tree_node *n, bool is_order
         buf_printf(&sign, "%u. ", n->level);
     else
         buf_puts(&sign, "- ");
+    note(w, &sign);
     if (!w->has_lead) {
+        note(w, &w->lead);
         buf_clear(&w->lead);
         buf_add_view(&w->lead, buf_view(&w->prefix));
     }
@@ -404,8 +417,10 @@ int markdown_write_plain(const struct tree *t, const struct markdown_options *op
     put_blocks(&w, t->root, false);
     if (w.link_count)
         put_link_list(&w);
-    if (w.error == 0)
-        w.error = buf_error(&w.prefix) ? buf_error(&w.prefix) : buf_error(&w.lead);
+    note(&w, &w.prefix);
+    note(&w, &w.lead);
+    if (w.error == 0 && arena_failed(&w.tree->arena))
+        w.error = -ENOMEM;
     wrap_done(&w.wrap);
     buf_done(&w.prefix);
     buf_done(&w.lead);

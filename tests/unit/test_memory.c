@@ -1,45 +1,12 @@
-/* Whichever allocation fails while a message is built and filled, or an announcement's files are gathered, the caller is
- * told, and nothing leaks. Linked with --wrap for the allocating functions. */
+/* Whichever allocation fails while a message is built and filled, its text is rendered, or an announcement's files are
+ * gathered, the caller is told, and nothing leaks. */
 #include "unit.h"
 
 #include "announce/source.h"
+#include "failing.h"
 #include "mail/address.h"
+#include "mail/markdown.h"
 #include "mail/message.h"
-
-void *__real_malloc(size_t size);
-void *__real_calloc(size_t count, size_t size);
-void *__real_realloc(void *p, size_t size);
-void *__real_reallocarray(void *p, size_t count, size_t size);
-void *__wrap_malloc(size_t size);
-void *__wrap_calloc(size_t count, size_t size);
-void *__wrap_realloc(void *p, size_t size);
-void *__wrap_reallocarray(void *p, size_t count, size_t size);
-
-static long left = -1; /* allocations until the one that fails; below 0: none does */
-static bool has_failed;
-
-static bool fails(void) {
-    if (left < 0 || left-- > 0)
-        return false;
-    has_failed = true;
-    return true;
-}
-
-void *__wrap_malloc(size_t size) {
-    return fails() ? NULL : __real_malloc(size);
-}
-
-void *__wrap_calloc(size_t count, size_t size) {
-    return fails() ? NULL : __real_calloc(count, size);
-}
-
-void *__wrap_realloc(void *p, size_t size) {
-    return fails() ? NULL : __real_realloc(p, size);
-}
-
-void *__wrap_reallocarray(void *p, size_t count, size_t size) {
-    return fails() ? NULL : __real_reallocarray(p, count, size);
-}
 
 static int build_texts(struct merge *text, struct merge *subject) {
     merge_init(text);
@@ -101,6 +68,51 @@ static void test_message(void **state) {
             assert_int_equal(r, 0);
             assert_string_equal(buf_str(&to), buf_str(&expected));
             assert_true(n > 50);
+            return;
+        }
+        assert_int_equal(r, -ENOMEM);
+    }
+}
+
+static int render(struct buf *to) {
+    static const char text[] =
+        "# Head\n\n{{salutation}}, *come* to [us](https://x.example/?a={{salutation}})\n\n{{#yes}}\n* "
+        "![a](b.png)\n{{/yes}}\n\n"
+        "> quoted\n\n    {{salutation}}\n\n3. [r] `c`\n4. [r][] <tel:+491>\n\n{{#salutation}}[a](mailto:a@b.example)"
+        "{{/salutation}} [q](http://y.example/)\n\n[r]: https://a.long.name.of.somebody.example/ 'title'\n";
+    AUTOARENA struct arena arena;
+    arena_init(&arena);
+    struct value root = value_map();
+    struct markdown m;
+    struct template_fault fault;
+    int r = value_set(&arena, &root, "salutation", value_field(0));
+    if (r == 0)
+        r = value_set(&arena, &root, "yes", (struct value){.kind = VALUE_BOOL, .truth = true});
+    if (r == 0)
+        r = markdown_render(view_of(text), &root, &(struct markdown_options){.links_title = "Links:"}, &m, &fault);
+    if (r < 0)
+        return r;
+    const struct view values[] = {VIEW("Vera")};
+    merge_fill(&m.html, values, to);
+    merge_fill(&m.plain, values, to);
+    markdown_done(&m);
+    return buf_error(to);
+}
+
+static void test_markdown(void **state) {
+    (void)state;
+    AUTOBUF struct buf expected = BUF_INIT(1 << 20);
+    assert_int_equal(render(&expected), 0);
+    for (long n = 0;; n++) {
+        AUTOBUF struct buf to = BUF_INIT(1 << 20);
+        has_failed = false;
+        left = n;
+        int r = render(&to);
+        left = -1;
+        if (!has_failed) {
+            assert_int_equal(r, 0);
+            assert_string_equal(buf_str(&to), buf_str(&expected));
+            assert_true(n > 100);
             return;
         }
         assert_int_equal(r, -ENOMEM);
@@ -207,6 +219,7 @@ static void test_source(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_message),
+        cmocka_unit_test(test_markdown),
         cmocka_unit_test(test_address),
         cmocka_unit_test(test_names),
         cmocka_unit_test_setup_teardown(test_source, unit_folder, unit_folder_gone),

@@ -1,0 +1,40 @@
+/* An allocation that fails: the one after the next `left`, once. For tests that are linked with --wrap for the allocating
+ * functions (Makefile); what shared libraries allocate by themselves is not seen. */
+#pragma once
+#include <stdbool.h>
+#include <stddef.h>
+
+void *__real_malloc(size_t size);
+void *__real_calloc(size_t count, size_t size);
+void *__real_realloc(void *p, size_t size);
+void *__real_reallocarray(void *p, size_t count, size_t size);
+void *__wrap_malloc(size_t size);
+void *__wrap_calloc(size_t count, size_t size);
+void *__wrap_realloc(void *p, size_t size);
+void *__wrap_reallocarray(void *p, size_t count, size_t size);
+
+static long left = -1; /* allocations until the one that fails; below 0: none does */
+static bool has_failed;
+
+static bool fails(void) {
+    if (left < 0 || left-- > 0)
+        return false;
+    has_failed = true;
+    return true;
+}
+
+void *__wrap_malloc(size_t size) {
+    return fails() ? NULL : __real_malloc(size);
+}
+
+void *__wrap_calloc(size_t count, size_t size) {
+    return fails() ? NULL : __real_calloc(count, size);
+}
+
+void *__wrap_realloc(void *p, size_t size) {
+    return fails() ? NULL : __real_realloc(p, size);
+}
+
+void *__wrap_reallocarray(void *p, size_t count, size_t size) {
+    return fails() ? NULL : __real_reallocarray(p, count, size);
+}
