@@ -5,6 +5,7 @@
 
 #include <libical/ical.h>
 
+#include "base/apart.h"
 #include "base/number.h"
 #include "base/text.h"
 #include "mail/calendar_lines.h"
@@ -248,31 +249,74 @@ static icalcomponent *make_calendar(void) {
     return c;
 }
 
-int calendar_publish(const struct event *event, const struct calendar_identity *identity, struct buf *to,
-                     struct why *why) {
-    __attribute__((cleanup(free_texts))) struct texts texts;
-    int64_t start_usec = 0, end_usec = 0, until_usec = INT64_MIN;
+/* What the library needs, and what it makes, apart. */
+struct writing {
+    const struct event *event;
+    const struct calendar_identity *identity;
+    const struct texts *texts;
+    int64_t start_usec, end_usec;
+};
+
+enum { ENTRY_MAX_BYTES = 4 * CALENDAR_DESCRIPTION_MAX_BYTES };
+
+struct written {
+    int error;
+    struct why why;
+    size_t len;
+    char text[ENTRY_MAX_BYTES];
+};
+
+static int write_entry(const struct writing *w, struct buf *to, struct why *why) {
+    const struct event *event = w->event;
+    int64_t until_usec = INT64_MIN;
     icalerror_set_errors_are_fatal(false);
-    int r = prepare(event, identity, &texts, why);
-    if (r < 0 || (r = check_times(event, &start_usec, &end_usec, why)) < 0)
-        return r;
     __attribute__((cleanup(free_component))) icalcomponent *calendar = make_calendar();
-    icalcomponent *vevent = make_event(event, identity, &texts);
-    if (texts.repeat.len && (r = add_rule(vevent, event, &texts, &until_usec, why)) < 0) {
+    icalcomponent *vevent = make_event(event, w->identity, w->texts);
+    int r = w->texts->repeat.len ? add_rule(vevent, event, w->texts, &until_usec, why) : 0;
+    if (r < 0) {
         icalcomponent_free(vevent);
         return r;
     }
     if (event->start.has_time && !is_utc(event->zone)) {
-        int64_t limit_usec = start_usec + REPEAT_YEARS * YEAR_DAYS * USEC_PER_DAY;
-        until_usec = until_usec < end_usec ? end_usec : until_usec > limit_usec ? limit_usec : until_usec;
-        icalcomponent_add_component(
-            calendar, calendar_zone_make(zone_find(event->zone), start_usec / USEC_PER_SEC, until_usec / USEC_PER_SEC));
+        int64_t limit_usec = w->start_usec + REPEAT_YEARS * YEAR_DAYS * USEC_PER_DAY;
+        until_usec = until_usec < w->end_usec ? w->end_usec : until_usec > limit_usec ? limit_usec : until_usec;
+        icalcomponent *zone =
+            calendar_zone_make(zone_find(event->zone), w->start_usec / USEC_PER_SEC, until_usec / USEC_PER_SEC);
+        if (!zone) {
+            icalcomponent_free(vevent);
+            return -ENOMEM;
+        }
+        icalcomponent_add_component(calendar, zone);
     }
     icalcomponent_add_component(calendar, vevent);
     char *text = icalcomponent_as_ical_string_r(calendar);
-    if (!text)
-        return -ENOMEM;
-    r = calendar_fold(view_of(text), to);
+    r = text ? calendar_fold(view_of(text), to) : -ENOMEM;
     icalmemory_free_buffer(text);
     return r;
+}
+
+static void write_apart(const void *in, void *out) {
+    struct written *written = out;
+    AUTOBUF struct buf text = BUF_INIT(ENTRY_MAX_BYTES);
+    written->error = write_entry(in, &text, &written->why);
+    written->len = text.len;
+    memcpy(written->text, buf_str(&text), text.len);
+}
+
+int calendar_publish(const struct event *event, const struct calendar_identity *identity, struct buf *to,
+                     struct why *why) {
+    __attribute__((cleanup(free_texts))) struct texts texts;
+    struct writing w = {.event = event, .identity = identity, .texts = &texts};
+    int r = prepare(event, identity, &texts, why);
+    if (r < 0 || (r = check_times(event, &w.start_usec, &w.end_usec, why)) < 0)
+        return r;
+    AUTOFREE struct written *written = calloc(1, sizeof *written);
+    if (!written || apart_run(write_apart, &w, written, sizeof *written) < 0)
+        return -ENOMEM;
+    if (written->error < 0) {
+        *why = written->why;
+        return written->error;
+    }
+    buf_add(to, written->text, written->len);
+    return buf_error(to);
 }

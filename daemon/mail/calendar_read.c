@@ -1,10 +1,11 @@
-/* Reading exported events: see calendar.h. The file is walked here; nothing but the lines of the event's start and end
- * goes through libical. */
+/* Reading exported events: see calendar.h. The file is walked here; nothing but the lines of the event's times goes
+ * through libical. */
 #include <errno.h>
 #include <stdlib.h>
 
 #include <libical/ical.h>
 
+#include "base/apart.h"
 #include "base/clock.h"
 #include "base/number.h"
 #include "base/text.h"
@@ -14,6 +15,7 @@
 #include "mail/repeat.h"
 #include "mail/unhtml.h"
 #include "mail/windows_zones.h"
+#include "mail/zone.h"
 
 #include "base/banned.h"
 
@@ -36,7 +38,7 @@ struct reading {
     struct zone_note zones[ZONES_MAX];
     size_t zone_count;
     struct view rule, start, end, duration, title, location, url, description;
-    struct buf event; /* the lines of its times, for the library */
+    struct buf event; /* with the lines of its times, for the library */
 };
 
 static const char advice[] = "Export the one event again, as an iCalendar file (.ics)";
@@ -145,8 +147,6 @@ static int walk(struct reading *r, struct view unfolded) {
     int error = calendar_walk(unfolded, on_line, r, r->why);
     if (error < 0)
         return error;
-    if (buf_error(&r->event) < 0)
-        return buf_error(&r->event);
     if (r->events == 0)
         return refuse(r, "the file holds no event");
     if (r->events > 1 && r->is_instance)
@@ -460,27 +460,67 @@ static int read_texts(struct reading *r, struct event *ret) {
     return 0;
 }
 
+/* ---- what the library reads, apart ---- */
+
+struct times {
+    int error;
+    struct why why;
+    struct when start, end;
+    char zone[ZONE_NAME_MAX + 1];
+    char repeat[2 * RECUR_TEXT_MAX_BYTES + 1];
+};
+
 static void free_component(icalcomponent **c) {
     if (*c)
         icalcomponent_free(*c);
 }
 
-static int read_event(struct reading *r, struct event *ret) {
-    AUTOBUF struct buf text = BUF_INIT(2 * CALENDAR_FILE_MAX_BYTES);
-    buf_puts(&text, "BEGIN:VEVENT\r\n");
-    buf_add_view(&text, buf_view(&r->event));
-    buf_puts(&text, "END:VEVENT\r\n");
-    if (buf_error(&text) < 0)
-        return buf_error(&text);
+static int keep(char *to, size_t room, const char *text) {
+    size_t len = text ? strlen(text) : 0;
+    if (!text)
+        return -ENOMEM;
+    if (len >= room)
+        return -EMSGSIZE;
+    memcpy(to, text, len + 1);
+    return 0;
+}
+
+static int parse_times(struct reading *r, struct times *ret) {
+    struct event event = {0};
     icalerror_set_errors_are_fatal(false);
-    __attribute__((cleanup(free_component))) icalcomponent *c = icalparser_parse_string(buf_str(&text));
+    __attribute__((cleanup(free_component))) icalcomponent *c = icalparser_parse_string(buf_str(&r->event));
     if (!c || icalcomponent_isa(c) != ICAL_VEVENT_COMPONENT)
         return refuse(r, "the event cannot be read");
-    int error = read_times(r, c, ret);
+    int error = read_times(r, c, &event);
     if (error == 0)
-        error = read_texts(r, ret);
-    if (error == 0)
-        error = read_repeat(r, c, ret);
+        error = read_repeat(r, c, &event);
+    ret->start = event.start;
+    ret->end = event.end;
+    if (error == 0 && (error = keep(ret->zone, sizeof ret->zone, event.zone)) == 0)
+        error = keep(ret->repeat, sizeof ret->repeat, event.repeat);
+    return error == 0 && arena_failed(r->arena) ? -ENOMEM : error;
+}
+
+static void parse_times_apart(const void *in, void *out) {
+    struct reading r = *(const struct reading *)in;
+    struct times *times = out;
+    r.why = &times->why;
+    times->error = parse_times(&r, times);
+}
+
+static int read_event(struct reading *r, struct event *ret) {
+    AUTOFREE struct times *times = calloc(1, sizeof *times);
+    if (!times || apart_run(parse_times_apart, r, times, sizeof *times) < 0)
+        return -ENOMEM;
+    if (times->error < 0) {
+        *r->why = times->why;
+        return times->error;
+    }
+    ret->start = times->start;
+    ret->end = times->end;
+    ret->zone = arena_strdup(r->arena, times->zone);
+    ret->repeat = arena_strdup(r->arena, times->repeat);
+    int error = read_texts(r, ret);
     return error == 0 && arena_failed(r->arena) ? -ENOMEM : error;
 }
 
@@ -492,9 +532,13 @@ int calendar_read(struct view text, const char *default_zone, struct arena *aren
         .default_zone = default_zone, .arena = arena, .why = why, .event = BUF_INIT(2 * CALENDAR_FILE_MAX_BYTES)};
     struct event event = {0};
     const char *charset;
+    buf_puts(&r.event, "BEGIN:VEVENT\r\n");
     int error = calendar_unfold(text, &unfolded, &charset, why);
     if (error == 0)
         error = walk(&r, buf_view(&unfolded));
+    buf_puts(&r.event, "END:VEVENT\r\n");
+    if (error == 0)
+        error = buf_error(&r.event);
     const char *zone = r.calendar_zone.len ? zone_by_name(&r, r.calendar_zone) : NULL;
     if (zone)
         r.default_zone = zone; /* Google's: all its times are in UTC */

@@ -36,8 +36,8 @@ static void add_change(icalcomponent *zone, bool is_daylight, struct icaltimetyp
 }
 
 /* "FREQ=YEARLY;BYMONTH=10;BYDAY=-1SU". A rule whose time lies on another day than its weekday, as "M3.4.4/26" for the
- * day behind the fourth Thursday, becomes that day among its possible dates; false where these span two months. */
-static bool print_rule(const struct zone_rule *rule, struct buf *to) {
+ * day behind the fourth Thursday, becomes that day among its possible dates; 0 where these span two months. */
+static int print_rule(const struct zone_rule *rule, struct buf *to) {
     static const char *const weekdays[] = {"SU", "MO", "TU", "WE", "TH", "FR", "SA"};
     static const int lengths[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
     int shift = rule->at_sec / DAY_SEC - (rule->at_sec % DAY_SEC < 0);
@@ -45,27 +45,29 @@ static bool print_rule(const struct zone_rule *rule, struct buf *to) {
     buf_printf(to, "FREQ=YEARLY;BYMONTH=%d;", rule->month);
     if (shift == 0) {
         buf_printf(to, "BYDAY=%d%s", rule->week == WEEK ? -1 : rule->week, weekday);
-        return true;
+        return buf_error(to) < 0 ? buf_error(to) : 1;
     }
     int length = lengths[rule->month - 1];
     int first = (rule->week == WEEK ? length - 6 : 7 * (rule->week - 1) + 1) + shift, last = first + 6;
     if (first < 1 || last > length || (rule->week == WEEK && rule->month == 2))
-        return false;
+        return 0;
     buf_puts(to, "BYMONTHDAY=");
     for (int day = first; day <= last; day++)
         buf_printf(to, "%s%d", day > first ? "," : "", day);
     buf_printf(to, ";BYDAY=%s", weekday);
-    return true;
+    return buf_error(to) < 0 ? buf_error(to) : 1;
 }
 
-static bool add_rules(icalcomponent *zone, const struct zone *z, int64_t start_sec) {
+/* 1 where it has such rules, 0 where not, or a negative errno. */
+static int add_rules(icalcomponent *zone, const struct zone *z, int64_t start_sec) {
     struct zone_rule rules[2];
     struct zone_span span;
+    int r;
     if (!zone_rules(z, start_sec, rules))
-        return false;
+        return 0;
     AUTOBUF struct buf first = BUF_INIT(256), second = BUF_INIT(256);
-    if (!print_rule(&rules[0], &first) || !print_rule(&rules[1], &second))
-        return false;
+    if ((r = print_rule(&rules[0], &first)) <= 0 || (r = print_rule(&rules[1], &second)) <= 0)
+        return r;
     zone_span(z, start_sec, &span);
     struct icaltimetype onset = civil(span.from_sec, rules[0].offset_before_sec);
     /* the other rule's last time before that */
@@ -77,7 +79,7 @@ static bool add_rules(icalcomponent *zone, const struct zone *z, int64_t start_s
                rules[0].offset_sec, rules[0].abbreviation, buf_str(&first));
     add_change(zone, rules[1].offset_sec > rules[1].offset_before_sec, other, rules[1].offset_before_sec,
                rules[1].offset_sec, rules[1].abbreviation, buf_str(&second));
-    return true;
+    return 1;
 }
 
 static void add_spans(icalcomponent *zone, const struct zone *z, int64_t start_sec, int64_t until_sec) {
@@ -101,7 +103,11 @@ icalcomponent *calendar_zone_make(const struct zone *z, int64_t start_sec, int64
     if (!zone)
         return NULL;
     icalcomponent_add_property(zone, icalproperty_new_tzid(zone_name(z)));
-    if (!add_rules(zone, z, start_sec))
+    int r = add_rules(zone, z, start_sec);
+    if (r == 0)
         add_spans(zone, z, start_sec, until_sec);
-    return zone;
+    if (r >= 0)
+        return zone;
+    icalcomponent_free(zone);
+    return NULL;
 }

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../unit/apart_here.h"
 #include "announce/draft.h"
 #include "announce/mentions.h"
 #include "base/text.h"

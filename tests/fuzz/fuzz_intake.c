@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../unit/apart_here.h"
 #include "announce/compile.h"
 #include "announce/intake.h"
 #include "conf/conf.h"

@@ -29,7 +29,15 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { SITES_MAX = 1 << 15, DEPTH = 10, SKIPPED = 3, DESCRIPTORS_MAX = 4096, MODULES_MAX = 128, UNDER_MAX = 4 };
+enum {
+    SITES_MAX = 1 << 15,
+    DEPTH = 10,
+    SKIPPED = 3,
+    DESCRIPTORS_MAX = 4096,
+    MODULES_MAX = 128,
+    MODULE_NAME_MAX = 64,
+    UNDER_MAX = 4
+};
 enum { SHORT = 0xffff }; /* as an error: half is written, and no error said */
 
 /* The order is known to tests/storm/faults. */
@@ -71,11 +79,15 @@ struct board {
     uint32_t failed;
     uint32_t full; /* there were more sites than room */
     uint64_t counted[CALLS];
+    char modules[MODULES_MAX][MODULE_NAME_MAX]; /* "libc.so.6"; the program's own is "" */
     struct site sites[SITES_MAX];
 };
 
 static struct board *board;
-static struct module { uintptr_t begin, end; } modules[MODULES_MAX];
+static struct module {
+    uintptr_t begin, end;
+    const char *name;
+} modules[MODULES_MAX];
 static int module_count;
 static char under[UNDER_MAX][PATH_MAX];
 static int under_count;
@@ -88,7 +100,8 @@ static __thread bool inside;
 
 static int on_module(struct dl_phdr_info *info, size_t size, void *user) {
     (void)size, (void)user;
-    struct module m = {UINTPTR_MAX, 0};
+    const char *slash = strrchr(info->dlpi_name, '/');
+    struct module m = {UINTPTR_MAX, 0, slash ? slash + 1 : info->dlpi_name};
     for (int i = 0; i < info->dlpi_phnum; i++)
         if (info->dlpi_phdr[i].p_type == PT_LOAD) {
             uintptr_t begin = info->dlpi_addr + info->dlpi_phdr[i].p_vaddr, end = begin + info->dlpi_phdr[i].p_memsz;
@@ -205,6 +218,8 @@ static __attribute__((constructor)) void begin(void) {
     if (fd >= 0)
         syscall(SYS_close, fd);
     board = at == MAP_FAILED ? NULL : at;
+    for (int i = 0; board && i < module_count; i++)
+        snprintf(board->modules[i], sizeof board->modules[0], "%s", modules[i].name);
     inside = false;
 }
 

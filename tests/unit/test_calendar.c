@@ -9,6 +9,7 @@
 #include <libical/ical.h>
 #include <stdlib.h>
 
+#include "apart_here.h"
 #include "base/clock.h"
 #include "base/files.h"
 #include "base/number.h"
