@@ -44,11 +44,10 @@ static int read_settings(struct compiling *g) {
     c->has_page = gets_page(c);
     const char *at = strrchr(c->list->sender->address, '@');
     AUTOBUF struct buf domain = BUF_INIT(1024);
-    if (!at || address_domain_ascii(view_of(at + 1), &domain) < 0) {
-        buf_clear(&domain);
-        buf_puts(&domain, "localhost");
-    }
-    c->domain = arena_dup(&c->arena, buf_view(&domain));
+    r = at ? address_domain_ascii(view_of(at + 1), &domain) : -EINVAL;
+    if (r == -ENOMEM)
+        return r;
+    c->domain = r == 0 ? arena_dup(&c->arena, buf_view(&domain)) : "localhost";
     g->logo = bundle_get(c->bundle, "logo");
     if (!compile_picture_type(g->logo))
         g->logo = (struct view){0};

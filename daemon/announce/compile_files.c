@@ -12,7 +12,9 @@
 struct view compiled_file(const struct compiling *g, const char *name) {
     AUTOBUF struct buf path = BUF_INIT(4096);
     buf_puts(&path, "files/");
-    (void)text_nfc(view_of(name), &path); /* bundles keep names in NFC; another one is not there */
+    /* Bundles keep names in NFC; another one is not there. */
+    if (text_nfc(view_of(name), &path) == -ENOMEM || buf_error(&path) == -ENOMEM)
+        arena_fail(&g->c->arena);
     return bundle_get(g->c->bundle, buf_str(&path));
 }
 
@@ -175,5 +177,7 @@ int compile_check_files(const struct compiling *g) {
         (void)snprintf(may, sizeof may, "%.1f", (double)limit / (1 << 20));
         draft_problem(k.draft, DRAFT_ATTACH, problems, "attachments-too-big", is, may, NULL);
     }
+    if (arena_failed(&g->c->arena))
+        return -ENOMEM;
     return problems->errors > errors ? why_set(g->why, -EINVAL, "files of the announcement are missing or unfit") : 0;
 }

@@ -52,6 +52,8 @@ static int make_calendar(struct compiling *g, struct buf *ics) {
     for (size_t i = 0; i < COUNT_OF(lines); i++)
         if (draft_has(d, lines[i]))
             buf_printf(&about, "%s%s", about.len ? "\n" : "", draft_text(d, lines[i]));
+    if (buf_error(&about) == -ENOMEM)
+        return -ENOMEM;
     const struct event event = {
         .title = draft_event_title(d),
         .location = draft_text(d, DRAFT_LOCATION),
@@ -89,6 +91,8 @@ static int add_attachments(struct compiling *g, struct part *parts, size_t *coun
             continue;
         char *name = arena_dup(&g->c->arena, item);
         struct view bytes = name ? compiled_file(g, name) : (struct view){0};
+        if (arena_failed(&g->c->arena))
+            return -ENOMEM;
         if (!bytes.ptr || *count == MIXED_MAX)
             return why_set(g->why, -EINVAL, "the bundle lacks an attachment, or has too many");
         parts[(*count)++] =
@@ -102,6 +106,8 @@ static int add_images(struct compiling *g, struct part *parts, size_t *count) {
     for (size_t i = 0; i < c->body.image_count; i++) {
         const struct markdown_image *image = &c->body.images[i];
         struct view bytes = compiled_file(g, image->file);
+        if (arena_failed(&c->arena))
+            return -ENOMEM;
         if (!bytes.ptr)
             return why_set(g->why, -EINVAL, "the bundle lacks an image");
         parts[(*count)++] = (struct part){
@@ -159,8 +165,9 @@ static int build_body(struct compiling *g) {
     mixed[0] = (struct part){.kind = PART_ALTERNATIVE, .children = alternative, .child_count = 2};
     if (r == 0 && c->event.zone) {
         r = make_calendar(g, &ics);
-        if (r == 0 && g->options->archive)
-            c->calendar = view_of(arena_dup(&c->arena, buf_view(&ics)));
+        const char *kept = r == 0 && g->options->archive ? arena_dup(&c->arena, buf_view(&ics)) : NULL;
+        if (kept)
+            c->calendar = view_make(kept, ics.len);
         mixed[mixed_count++] = (struct part){
             .kind = PART_BYTES,
             .type = "text/calendar; method=PUBLISH; charset=UTF-8; component=vevent",
@@ -174,7 +181,7 @@ static int build_body(struct compiling *g) {
         mixed_count > 1 ? (struct part){.kind = PART_MIXED, .children = mixed, .child_count = mixed_count} : mixed[0];
     encode_hex(&seed, c->head.identity, 8);
     buf_printf(&seed, "%s", g->language);
-    if (r == 0 && arena_failed(&c->arena))
+    if (r == 0 && (arena_failed(&c->arena) || buf_error(&seed)))
         r = -ENOMEM;
     if (r == 0)
         r = message_body(c->message, &root, buf_str(&seed));
@@ -229,15 +236,18 @@ static int build_headers(struct compiling *g) {
     first_of(&r, message_header_mailbox(m, "List-Id", view_of(conf_list_title(l, g->language)), buf_view(&text)));
     first_of(&r, message_header_field(m, "List-Unsubscribe", FIELD_LIST_UNSUBSCRIBE));
     first_of(&r, message_header_raw(m, "List-Unsubscribe-Post", VIEW("List-Unsubscribe=One-Click")));
+    first_of(&r, buf_error(&text));
     buf_clear(&text);
     buf_puts(&text, "<mailto:");
     link_add_part(&text, VIEW("mailto:"), view_of(reply_to));
     buf_putc(&text, '>');
     first_of(&r, message_header_raw(m, "List-Owner", buf_view(&text)));
     if (text_is_ascii(view_of(s->imprint_url)) && s->imprint_url[0]) {
+        first_of(&r, buf_error(&text));
         buf_clear(&text);
         buf_printf(&text, "<%s>", s->imprint_url);
     }
+    first_of(&r, buf_error(&text));
     first_of(&r, message_header_raw(m, "List-Help", buf_view(&text)));
     first_of(&r, message_header_raw(m, "Precedence", VIEW("bulk")));
     first_of(&r, message_header_raw(m, "X-Auto-Response-Suppress", VIEW("OOF, AutoReply")));

@@ -162,7 +162,9 @@ static void on_word_for_attributes(void *user, const char *key, const char *text
 static int name_attributes(struct compiled *c) {
     for (unsigned n = FIELD_COUNT; n < c->fields.count; n++) {
         AUTOBUF struct buf name = BUF_INIT(ATTRIBUTE_NAME_MAX * 4);
-        attributes_name(view_of(c->fields.names[n] + sizeof "attr." - 1), &name);
+        int r = attributes_name(view_of(c->fields.names[n] + sizeof "attr." - 1), &name);
+        if (r < 0)
+            return r;
         c->attribute_names[n] = arena_dup(&c->arena, buf_view(&name));
     }
     return arena_failed(&c->arena) ? -ENOMEM : 0;

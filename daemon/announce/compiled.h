@@ -57,7 +57,8 @@ struct compiling {
 /* The draft in force: the first file's own where there is no translation. */
 const struct draft *compiled_draft(const struct compiled *c);
 const char *compiled_timezone(const struct compiled *c);
-/* One of the announcement's files, by the name that a text uses; ptr NULL where there is none. */
+/* One of the announcement's files, by the name that a text uses; ptr NULL where there is none. Where
+ * memory ends, ptr is NULL, too, and the arena of g->c has failed. */
 struct view compiled_file(const struct compiling *g, const char *name);
 /* The width of an image in pixels, at most COMPILED_IMAGE_WIDTH: Outlook shows it as wide as it is else, whatever the
  * style says. 0 where it cannot be told. For markdown_options; user is a struct compiling. */

@@ -99,6 +99,8 @@ static int make_values(struct compiled *c, const struct compose_recipient *r, st
     buf_clear(&c->scratch);
     buf_clear(&c->name);
     salutation_name(c->words, &r->contact, &c->name);
+    if (buf_error(&c->name) == -ENOMEM)
+        return -ENOMEM;
     for (size_t i = 0; i < COUNT_OF(fields); i++) {
         made[i].from = c->scratch.len;
         print_made(c, r, fields[i], &c->scratch);
@@ -112,10 +114,9 @@ static int make_values(struct compiled *c, const struct compose_recipient *r, st
     values[FIELD_FAMILY_NAME] = r->contact.family_name;
     values[FIELD_ORGANISATION] = r->contact.organisation;
     values[FIELD_EMAIL] = r->address;
-    values[FIELD_READER_TIME] = reader_times_get(&c->reader_times, r->timezone);
     for (unsigned n = FIELD_COUNT; n < c->fields.count; n++)
         values[n] = attributes_get(r->attributes, view_of(c->attribute_names[n]));
-    return 0;
+    return reader_times_get(&c->reader_times, r->timezone, &values[FIELD_READER_TIME]);
 }
 
 int compose(struct compiled *c, const struct compose_recipient *r, struct buf *to) {

@@ -79,6 +79,8 @@ static void set_text(struct arena *a, struct value *map, const char *key, const 
 
 static const char *said(struct arena *a, struct buf *text) {
     const char *kept = arena_dup(a, buf_view(text));
+    if (buf_error(text) == -ENOMEM)
+        arena_fail(a);
     buf_clear(text);
     return kept ? kept : "";
 }

@@ -124,7 +124,7 @@ static void check_lists(struct checking *k) {
              (!names_all(named, wanted) || (!k->options->lists_are_folder && !names_all(wanted, named))))
         checking_complain(k, DRAFT_LIST, "other-list", named, wanted, NULL);
     while (lists && view_split(&rest, ',', &one)) {
-        AUTOFREE char *name = view_dup(view_trim(one));
+        const char *name = arena_dup(&k->result->bundle.arena, view_trim(one));
         if (name && name[0] == '\0')
             checking_complain(k, DRAFT_LIST, "no-list", NULL, NULL, NULL);
         else if (name)
@@ -148,6 +148,8 @@ static int read_translations(struct checking *k) {
     head->languages[0] = checking_own(k, list ? list->languages.items[0] : k->options->conf->language);
     head->texts[0] = checking_own(k, k->source->first);
     head->language_count = 1;
+    if (arena_failed(&k->result->bundle.arena))
+        return -ENOMEM;
     for (size_t i = 0; i < k->source->files.count; i++) {
         const char *name = k->source->files.files[i].path;
         const char *language;
@@ -252,12 +254,12 @@ static int compile_one(struct checking *k, size_t list, size_t i) {
         check_salutation(k, i, words);
     if (error == 0 && list == 0 && c)
         check_size(k, i, c);
-    /* Whatever fails here but for memory lies in the announcement or the templates. */
-    if (error < 0 && error != -ENOMEM && k->problems->errors == errors)
+    /* Whatever fails here and is not the machine's trouble lies in the announcement or the templates. */
+    if (error < 0 && !why_is_trouble(error) && k->problems->errors == errors)
         problem_add(k->problems, false, k->drafts[i].file, 0, "cannot-compile", why.what, NULL, NULL);
     (void)compiled_free(c);
     (void)words_free(words);
-    return error == -ENOMEM ? error : 0;
+    return why_is_trouble(error) ? error : 0;
 }
 
 /* The proof of the pudding: each language is compiled as it will be sent. Where there are errors already, faults of the
@@ -285,17 +287,19 @@ static int check_steps(struct checking *k) {
     r = intake_check_values(k);
     if (r < 0 || !k->result->list_count)
         return r;
+    if (arena_failed(&k->result->bundle.arena))
+        return -ENOMEM;
     r = intake_make_bundle(k);
     return r == 0 ? compile_each(k) : r == -EINVAL ? 0 : r;
 }
 
 int intake_check(const struct source *source, const struct intake_options *options, struct problems *problems,
                  struct intake_result *ret) {
+    *ret = (struct intake_result){.only = ""};
+    bundle_init(&ret->bundle);
     struct checking *k = calloc(1, sizeof *k);
     if (!k)
         return -ENOMEM;
-    *ret = (struct intake_result){.only = ""};
-    bundle_init(&ret->bundle);
     k->source = source;
     k->options = options;
     k->problems = problems;
@@ -340,7 +344,8 @@ static void say_at_reader(const struct words *words, const struct fields_event *
                           struct buf *to) {
     struct reader_times times;
     reader_times_init(&times, words, event, zone);
-    struct view said = reader_times_get(&times, view_of(zone));
+    struct view said;
+    (void)reader_times_get(&times, view_of(zone), &said); /* a preview of it for people */
     if (said.len)
         buf_puts(to, "; ");
     buf_add_view(to, said);

@@ -105,9 +105,11 @@ static const char *new_uid(struct checking *k) {
     encode_hex(&uid, random, sizeof random);
     const char *at = strrchr(checking_list(k)->sender->address, '@');
     AUTOBUF struct buf domain = BUF_INIT(1024);
-    bool ok = at && address_domain_ascii(view_of(at + 1), &domain) == 0;
-    buf_printf(&uid, "@%s", ok ? buf_str(&domain) : "localhost");
-    return checking_own(k, buf_str(&uid));
+    int r = at ? address_domain_ascii(view_of(at + 1), &domain) : -EINVAL;
+    if (r == -ENOMEM)
+        return NULL;
+    buf_printf(&uid, "@%s", r == 0 ? buf_str(&domain) : "localhost");
+    return buf_error(&uid) ? NULL : checking_own(k, buf_str(&uid));
 }
 
 /* Each date is an event of its own: "<series>-20261101T1000@domain". One UID with RECURRENCE-ID would want a calendar
@@ -121,7 +123,7 @@ static const char *uid_of_date(struct checking *k) {
     if (w->has_time)
         buf_printf(&uid, "T%02d%02d", w->hour, w->minute);
     buf_add_view(&uid, view_slice(series, at, series.len));
-    return checking_own(k, buf_str(&uid));
+    return buf_error(&uid) ? NULL : checking_own(k, buf_str(&uid));
 }
 
 static int choose_event_identity(struct checking *k) {

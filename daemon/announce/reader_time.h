@@ -31,5 +31,5 @@ void reader_times_init(struct reader_times *t, const struct words *words, const 
                        const char *list_zone);
 void reader_times_done(struct reader_times *t);
 /* "in Ihrer Zeitzone: Mittwoch, 3. September 2025, 16:00 bis 21:30 Uhr (Asia/Tokyo)"; "" where the clock shows the same,
- * for whole days, and without an event. Borrowed until the next call. */
-struct view reader_times_get(struct reader_times *t, struct view zone);
+ * for whole days, and without an event. Borrowed until the next call. -ENOMEM. */
+int reader_times_get(struct reader_times *t, struct view zone, struct view *ret);

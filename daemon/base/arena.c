@@ -43,6 +43,10 @@ void arena_clear(struct arena *a) {
     }
 }
 
+void arena_fail(struct arena *a) {
+    a->failed = true;
+}
+
 bool arena_failed(const struct arena *a) {
     return a->failed;
 }

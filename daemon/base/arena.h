@@ -20,6 +20,8 @@ void arena_done(struct arena *a);
 /* Empty again, with memory kept for what comes next. */
 void arena_clear(struct arena *a);
 bool arena_failed(const struct arena *a);
+/* As if one of its allocations had failed: memory beside it, of the same thing, could not be had. */
+void arena_fail(struct arena *a);
 /* Zeroed, aligned for anything. */
 void *arena_alloc(struct arena *a, size_t size);
 /* NUL-terminated copies. */

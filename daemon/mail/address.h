@@ -42,7 +42,7 @@ enum address_fault address_parse_mailbox(struct view v, struct address *ret, str
 static inline const char *address_domain(const struct address *a) {
     return a->spelled + a->at + 1;
 }
-/* A domain name to lower-case A-labels (IDNA2008 non-transitional, LDH, lengths). -EINVAL. */
+/* A domain name to lower-case A-labels (IDNA2008 non-transitional, LDH, lengths). -EINVAL, -ENOMEM. */
 int address_domain_ascii(struct view domain, struct buf *to);
 /* For people: a***@office.example, never the whole. */
 void address_print_masked(const struct address *a, struct buf *to);

@@ -55,10 +55,11 @@ static bool is_separator(uint32_t c) {
     return c < 0x80 && !((c >= 'a' && c <= 'z') || (c >= '0' && c <= '9'));
 }
 
-void attributes_name(struct view written, struct buf *to) {
+int attributes_name(struct view written, struct buf *to) {
     AUTOBUF struct buf folded = BUF_INIT(4096);
-    if (text_fold(view_slice(view_trim(written), 0, 512), &folded) < 0)
-        return;
+    int r = text_fold(view_slice(view_trim(written), 0, 512), &folded);
+    if (r < 0)
+        return r == -ENOMEM ? r : 0;
     struct view v = buf_view(&folded);
     size_t start = to->len;
     for (size_t at = 0, n; at < v.len; at += n) {
@@ -73,4 +74,5 @@ void attributes_name(struct view written, struct buf *to) {
     }
     while (to->len > start && to->data[to->len - 1] == '_')
         buf_truncate(to, to->len - 1);
+    return buf_error(to) == -ENOMEM ? -ENOMEM : 0;
 }

@@ -14,5 +14,6 @@ struct view attributes_get(struct view attributes, struct view name);
 bool attributes_next(struct view *rest, struct view *ret_name, struct view *ret_value);
 /* Writes attributes with one value set (an empty value removes it) to `to`. -EINVAL for a bad name or value. */
 int attributes_set(struct view attributes, struct view name, struct view value, struct buf *to);
-/* The name of a column or key: folded, blanks and punctuation to _, cut to length; "" where nothing is left. */
-void attributes_name(struct view written, struct buf *to);
+/* The name of a column or key: folded, blanks and punctuation to _, cut to length; nothing where nothing is left, or
+ * it is not UTF-8. -ENOMEM. */
+int attributes_name(struct view written, struct buf *to);

@@ -74,9 +74,9 @@ static int refuse_twice(struct why *why, const struct csv_row *head, size_t a, s
 
 static int add_attribute(struct columns *c, struct view name, size_t index, size_t *ret_other) {
     AUTOBUF struct buf key = BUF_INIT(ATTRIBUTE_NAME_MAX + 16);
-    attributes_name(name, &key);
-    if (key.len == 0)
-        return 0;
+    int r = attributes_name(name, &key);
+    if (r < 0 || key.len == 0)
+        return r;
     for (size_t i = 0; i < c->attribute_count; i++)
         if (view_eq_str(buf_view(&key), c->attributes[i].name)) {
             *ret_other = c->attributes[i].index;

@@ -71,10 +71,12 @@ static void note(struct buf *changed, const char *name) {
 static int set_attribute(const struct person *base, const struct member_field *f, struct arena *arena,
                          struct person *ret, struct buf *changed, struct why *why) {
     AUTOBUF struct buf name = BUF_INIT(ATTRIBUTE_NAME_MAX + 16), text = BUF_INIT(ATTRIBUTES_MAX_BYTES);
-    attributes_name(view_of(f->name + 5), &name);
+    int r = attributes_name(view_of(f->name + 5), &name);
+    if (r < 0)
+        return r;
     const char *before = ret->attributes ? ret->attributes : base->attributes ? base->attributes : "";
     struct view old = attributes_get(view_of(before), buf_view(&name));
-    int r = attributes_set(view_of(before), buf_view(&name), view_of(f->value), &text);
+    r = attributes_set(view_of(before), buf_view(&name), view_of(f->value), &text);
     if (r == -EINVAL)
         return refuse(why, f, "this is no name for a field of your own");
     if (r < 0)
