@@ -38,7 +38,7 @@ int admit_put_aside(struct spool *spool, int64_t id) {
                "The store does not know announcement %lld: it was taken in after the backup that was restored. It may "
                "have been sent already: look at the relay's log before you queue what is in files/ again.\n",
                (long long)id);
-    return spool_reject(spool, path, buf_view(&reason));
+    return spool_reject(spool, NULL, path, buf_view(&reason));
 }
 
 static int on_cut_off(void *user, const struct announcement_row *row) {

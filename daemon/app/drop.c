@@ -295,7 +295,7 @@ static int step_clean(struct drop *d, struct db *db) {
 }
 
 static int reject_path(struct drop *d, const char *path) {
-    return spool_reject(d->admit.spool, path, buf_view(&d->reason));
+    return spool_reject(d->admit.spool, d->list, path, buf_view(&d->reason));
 }
 
 static int step_reject(struct drop *d, struct db *db) {

@@ -190,6 +190,9 @@ static int add_folder(struct incoming *in, const struct conf_list *list) {
     if (r < 0)
         return r;
     give_to_group(in, list, relative);
+    r = spool_share_rejected(in->parts.spool, list->name);
+    if (r < 0)
+        return r;
     struct folder *f = calloc(1, sizeof *f);
     if (!f)
         return -ENOMEM;

@@ -159,7 +159,7 @@ static int reject(struct requests *r, const char *path, unsigned line) {
     else
         buf_puts(&reason, "this is not a file of requests as spool/README.md describes it");
     buf_puts(&reason, "; nothing of it was applied\n");
-    int error = spool_reject(r->spool, path, buf_view(&reason));
+    int error = spool_reject(r->spool, NULL, path, buf_view(&reason));
     if (error < 0)
         return is_ours(error) ? error : skip(r, path, error);
     log_warning("request-file-rejected", LOG_NUM("line", line));

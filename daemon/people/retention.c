@@ -92,6 +92,8 @@ static int purge_gone(struct retention *r, struct db *db, int64_t now_usec) {
 /* --- Rejected files ------------------------------------------------------------------------------------------ */
 
 /* Most names begin with the time; of others, moving them in changed the inode. */
+enum { REJECTED_MAX = 100000 };
+
 static bool is_old(int dirfd, const char *name, int64_t keep_usec) {
     int64_t at;
     struct stat st;
@@ -99,6 +101,25 @@ static bool is_old(int dirfd, const char *name, int64_t keep_usec) {
         return at < clock_now_usec() - keep_usec;
     return fstatat(dirfd, name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
            st.st_ctime < time(NULL) - (time_t)(keep_usec / USEC_PER_SEC);
+}
+
+static bool is_list_folder(int dirfd, const char *name) {
+    int64_t at;
+    struct stat st;
+    return !(strlen(name) > TIME_LEN && clock_parse_utc(view_make(name, TIME_LEN), &at) == 0) &&
+           fstatat(dirfd, name, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISDIR(st.st_mode);
+}
+
+static void purge_list_folder(struct retention *r, const char *name) {
+    AUTOCLOSE int fd = files_open_dir(dirfd(r->folder), name);
+    char **names = NULL;
+    size_t count = 0;
+    if (fd < 0 || files_list(fd, ".", REJECTED_MAX, &names, &count) < 0)
+        return; /* the next time tries again */
+    for (size_t i = 0; i < count; i++)
+        if (names[i][0] != '.' && is_old(fd, names[i], r->rejected_usec))
+            r->rejected += files_remove_tree(fd, names[i]) == 0; /* the next time tries again */
+    files_free_names(names, count);
 }
 
 static int purge_rejected(struct retention *r, struct db *db) {
@@ -111,9 +132,12 @@ static int purge_rejected(struct retention *r, struct db *db) {
             return fd < 0 ? fd : -ENOMEM;
     }
     for (const struct dirent *e; (e = readdir(r->folder));) {
-        if (e->d_name[0] == '.' || !is_old(dirfd(r->folder), e->d_name, r->rejected_usec))
+        if (e->d_name[0] == '.')
             continue;
-        r->rejected += files_remove_tree(dirfd(r->folder), e->d_name) == 0; /* the next time tries again */
+        if (is_list_folder(dirfd(r->folder), e->d_name))
+            purge_list_folder(r, e->d_name);
+        else if (is_old(dirfd(r->folder), e->d_name, r->rejected_usec))
+            r->rejected += files_remove_tree(dirfd(r->folder), e->d_name) == 0; /* the next time tries again */
         if (db_slice_over(db))
             return STORE_MORE;
     }

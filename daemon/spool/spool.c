@@ -103,8 +103,32 @@ static bool exists(const struct spool *s, const char *path) {
     return faccessat(s->dirfd, path, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
 }
 
-/* rejected/TIME[-N]-NAME, where neither that nor its .why is there yet; a long name is cut, so that both fit. */
-static int name_rejected(const struct spool *s, const char *name, struct buf *to) {
+int spool_share_rejected(struct spool *s, const char *list) {
+    char from[PATH_MAX], to[PATH_MAX];
+    struct stat drops, ours;
+    if (snprintf(from, sizeof from, "incoming/%s", list) >= (int)sizeof from ||
+        snprintf(to, sizeof to, "rejected/%s", list) >= (int)sizeof to)
+        return -ENAMETOOLONG;
+    if (fstatat(s->dirfd, to, &ours, AT_SYMLINK_NOFOLLOW) < 0)
+        return errno == ENOENT ? 0 : -errno;
+    bool same =
+        fstatat(s->dirfd, from, &drops, AT_SYMLINK_NOFOLLOW) == 0 &&
+        (drops.st_gid == ours.st_gid || fchownat(s->dirfd, to, (uid_t)-1, drops.st_gid, AT_SYMLINK_NOFOLLOW) == 0);
+    mode_t mode = (ours.st_mode & 07007) | (same ? 0770 : 0700);
+    return (ours.st_mode & 07777) == mode || fchmodat(s->dirfd, to, mode, 0) == 0 ? 0 : -errno;
+}
+
+static int make_rejected(struct spool *s, const char *list) {
+    char path[PATH_MAX];
+    if (snprintf(path, sizeof path, "rejected/%s", list) >= (int)sizeof path)
+        return -ENAMETOOLONG;
+    if (mkdirat(s->dirfd, path, 0700) < 0 && errno != EEXIST)
+        return -errno;
+    return spool_share_rejected(s, list);
+}
+
+/* FOLDER/TIME[-N]-NAME, where neither that nor its .why is there yet; a long name is cut, so that both fit. */
+static int name_rejected(const struct spool *s, const char *folder, const char *name, struct buf *to) {
     /* of the reason while it is being written: a dot before, a random number behind */
     enum { SUFFIX_BYTES = sizeof "..why.0123456789abcdef" - 1, TRIES = 10000 };
     AUTOBUF struct buf time = BUF_INIT(64), why = BUF_INIT(PATH_MAX);
@@ -117,7 +141,7 @@ static int name_rejected(const struct spool *s, const char *name, struct buf *to
             for (len = room; len && ((unsigned char)name[len] & 0xC0) == 0x80;)
                 len--; /* whole characters */
         buf_clear(to);
-        buf_printf(to, "rejected/%s", buf_str(&start));
+        buf_printf(to, "%s/%s", folder, buf_str(&start));
         buf_add(to, name, len);
         buf_clear(&why);
         buf_printf(&why, "%s.why", buf_str(to));
@@ -129,10 +153,14 @@ static int name_rejected(const struct spool *s, const char *name, struct buf *to
     return -EEXIST;
 }
 
-int spool_reject(struct spool *s, const char *path, struct view reason) {
+int spool_reject(struct spool *s, const char *list, const char *path, struct view reason) {
     const char *slash = strrchr(path, '/');
-    AUTOBUF struct buf to = BUF_INIT(PATH_MAX), why = BUF_INIT(PATH_MAX);
-    int r = name_rejected(s, slash ? slash + 1 : path, &to);
+    AUTOBUF struct buf to = BUF_INIT(PATH_MAX), why = BUF_INIT(PATH_MAX), folder = BUF_INIT(PATH_MAX);
+    buf_puts(&folder, list ? "rejected/" : "rejected");
+    buf_puts(&folder, list ? list : "");
+    int r = list ? make_rejected(s, list) : 0;
+    if (r == 0)
+        r = name_rejected(s, buf_str(&folder), slash ? slash + 1 : path, &to);
     if (r < 0)
         return r;
     buf_printf(&why, "%s.why", buf_str(&to));

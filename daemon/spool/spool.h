@@ -3,7 +3,7 @@
  *
  *   incoming/<list>/        coordinators drop announcements here
  *   announcements/<id>/     bundles, immutable: everything that shapes a mail
- *   rejected/               what could not be taken in, with a .why beside it
+ *   rejected/<list>/        what could not be taken in, with a .why beside it; rejected/ itself: of no list
  *   requests/web/           written by the web door; requests/mail/ by the mail door
  *   applied/                requests that were applied, 90 days
  *   public/                 read-only to the doors: keys/, lists
@@ -30,7 +30,10 @@ int spool_make_tmp(struct spool *s, char **ret_path);
 int spool_publish_tree(struct spool *s, const char *from, const char *to);
 /* A file of public/, replaced durably. */
 int spool_publish(struct spool *s, const char *name, struct view content);
-/* Moves an incoming entry (file or folder, path relative to the spool) to rejected/TIME-NAME, with .why beside it; what
- * was rejected before stays. Where it cannot be moved nothing is left in rejected/. 0 where it is gone. */
-int spool_reject(struct spool *s, const char *path, struct view reason);
+/* Moves an entry (file or folder, path relative to the spool) to rejected/LIST/TIME-NAME, with .why beside it; what was
+ * rejected before stays. list NULL: to rejected/ itself, for admins. The list's folder is made where it is not there, and
+ * is its drop folder's group's: who may not drop for it may not read it. Where it cannot be moved nothing is left in rejected/. 0 where it is gone. */
+int spool_reject(struct spool *s, const char *list, const char *path, struct view reason);
+/* The folder of what was rejected of the list, if it is there, becomes its drop folder's group's; else nobody's. */
+int spool_share_rejected(struct spool *s, const char *list);
 int spool_sweep_tmp(struct spool *s);

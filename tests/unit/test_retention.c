@@ -243,7 +243,15 @@ static void rejected_files_end(void **state) {
     }
     (void)snprintf(other, sizeof other, "%s/20200902T100000.req", folder); /* moved here just now */
     assert_int_equal(files_write_new(AT_FDCWD, other, VIEW("x"), 0600), 0);
-    assert_int_equal(run(f, true).rejected, 2);
+    char list[160], kept[300], gone[300];
+    (void)snprintf(list, sizeof list, "%s/workshops", folder); /* of a list, however old it is */
+    assert_int_equal(files_make_dirs(list, 0700), 0);
+    (void)snprintf(gone, sizeof gone, "%s%s", list, strrchr(paths[0], '/'));
+    (void)snprintf(kept, sizeof kept, "%s%s", list, strrchr(paths[2], '/'));
+    assert_int_equal(files_write_new(AT_FDCWD, gone, VIEW("x"), 0600), 0);
+    assert_int_equal(files_write_new(AT_FDCWD, kept, VIEW("x"), 0600), 0);
+    assert_int_equal(run(f, true).rejected, 3);
+    assert_true(access(gone, F_OK) < 0 && access(kept, F_OK) == 0);
     for (size_t i = 0; i < COUNT_OF(cases); i++)
         assert_int_equal(access(paths[i], F_OK), cases[i].goes ? -1 : 0);
     assert_int_equal(access(other, F_OK), 0);
