@@ -256,6 +256,64 @@ int files_list(int dirfd, const char *path, size_t max, char ***ret_names, size_
     return 0;
 }
 
+/* names[] is a heap with the last name on top. */
+static void sift_down(char **names, size_t count, size_t i) {
+    for (size_t child; (child = 2 * i + 1) < count; i = child) {
+        if (child + 1 < count && strcmp(names[child + 1], names[child]) > 0)
+            child++;
+        if (strcmp(names[i], names[child]) >= 0)
+            return;
+        char *swap = names[i];
+        names[i] = names[child];
+        names[child] = swap;
+    }
+}
+
+/* Takes the name in, in place of the last one where there are max. */
+static int keep_first(char **names, size_t *count, size_t max, const char *name) {
+    if (*count == max && strcmp(name, names[0]) >= 0)
+        return 0;
+    char *copy = strdup(name);
+    if (!copy)
+        return -ENOMEM;
+    if (*count == max) {
+        free(names[0]);
+        names[0] = copy;
+        sift_down(names, max, 0);
+        return 0;
+    }
+    names[(*count)++] = copy;
+    for (size_t i = *count == max ? max / 2 + 1 : 0; i-- > 0;)
+        sift_down(names, max, i); /* full for the first time: it becomes a heap */
+    return 0;
+}
+
+int files_list_next(int dirfd, const char *path, const char *after, const char *ending, size_t max, char ***ret_names,
+                    size_t *ret_count) {
+    int fd = files_open_dir(dirfd, path);
+    DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+    char **names = dir ? calloc(max, sizeof *names) : NULL;
+    size_t count = 0;
+    int r = fd < 0 ? fd : names ? 0 : -ENOMEM;
+    if (fd >= 0 && !dir)
+        (void)close(fd); /* only read from */
+    for (struct dirent *entry; r == 0 && (errno = 0, entry = readdir(dir));)
+        if (strcmp(entry->d_name, after) > 0 && view_ends(view_of(entry->d_name), ending))
+            r = keep_first(names, &count, max, entry->d_name);
+    if (r == 0 && errno)
+        r = -errno;
+    if (dir)
+        (void)closedir(dir); /* only read from */
+    if (r < 0) {
+        files_free_names(names, count);
+        return r;
+    }
+    qsort(names, count, sizeof *names, compare_names);
+    *ret_names = names;
+    *ret_count = count;
+    return 0;
+}
+
 int files_fsync_tree(int dirfd, const char *path) {
     struct stat st;
     if (fstatat(dirfd, path, &st, AT_SYMLINK_NOFOLLOW) < 0)

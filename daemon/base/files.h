@@ -39,6 +39,10 @@ int files_remove_tree(int dirfd, const char *path);
 /* Names of the entries of a folder (without . and ..), sorted by bytes. Free with files_free_names. -E2BIG beyond max.
  */
 int files_list(int dirfd, const char *path, size_t max, char ***ret_names, size_t *ret_count);
+/* The first max names behind `after` ("": of all) that end so, sorted by bytes, however many there are: the folder is read
+ * through once, and memory is bounded by max. Fewer than max: there are no more. */
+int files_list_next(int dirfd, const char *path, const char *after, const char *ending, size_t max, char ***ret_names,
+                    size_t *ret_count);
 void files_free_names(char **names, size_t count);
 /* A file that holds a secret: refuses one that others may read or group may write (-EPERM). Reserve the buffer's cap
  * before, where no copy may be left behind by its growing. */

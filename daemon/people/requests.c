@@ -28,7 +28,7 @@
 #include "base/banned.h"
 
 enum { COUNT_IGNORED, APPLY, MOVE, PURGE };
-enum { NAMES_MAX = 1000000 };
+enum { PORTION = 50000 };
 static const struct {
     const char *folder;
     enum request_door may; /* what is found in mails is what the web door might ask, too */
@@ -94,6 +94,17 @@ static int count_confirmations(struct requests *r) {
     return found;
 }
 
+static bool gives_back(enum request_verb verb) {
+    return verb == REQUEST_UNDO || verb == REQUEST_UNDO_ALL || verb == REQUEST_CONFIRM;
+}
+
+/* A door says when it accepted a record. Whoever took one over may say anything: what gives a permission back was accepted
+ * at most so long before its file came. */
+static int64_t believed(const struct requests *r, const struct request *q, int64_t now) {
+    int64_t at = q->at_usec < now ? q->at_usec : now, first = r->arrived_usec - REQUESTS_CARRY_USEC;
+    return gives_back(q->verb) && at < first ? first : at;
+}
+
 static int apply(struct requests *r, const struct request *q) {
     int64_t now = clock_now_usec();
     struct request_act a = {.db = r->db,
@@ -101,7 +112,7 @@ static int apply(struct requests *r, const struct request *q) {
                             .keys = r->keys,
                             .conf = r->conf,
                             .now_usec = now,
-                            .at_usec = q->at_usec < now ? q->at_usec : now,
+                            .at_usec = believed(r, q, now),
                             .sample = &r->sample,
                             .replayed = strcmp(doors[r->door].folder, REQUESTS_RESTORED) == 0};
     const char *result = REQUEST_REFUSED;
@@ -173,11 +184,27 @@ static void close_file(struct requests *r) {
     r->reading = false;
 }
 
+/* When the file came, by this machine's clocks: its inode changed last, which no door can set. Looked at behind the
+ * reading, so that it is not before what was read. What is repeated was looked at when it came. */
+static int find_arrival(struct requests *r, const char *path) {
+    struct stat st;
+    r->arrived_usec = 0;
+    if (strcmp(doors[r->door].folder, REQUESTS_RESTORED) == 0)
+        return 0;
+    if (fstatat(r->spool->dirfd, path, &st, AT_SYMLINK_NOFOLLOW) < 0)
+        return -errno;
+    int64_t age_sec = (int64_t)time(NULL) - (int64_t)st.st_ctime; /* the daemon's clock may be set elsewhere */
+    r->arrived_usec = clock_now_usec() - (age_sec > 0 ? age_sec : 0) * USEC_PER_SEC;
+    return 0;
+}
+
 static int open_file(struct requests *r, const char *path, unsigned *ret_line) {
     buf_init(&r->content, REQUEST_FILE_MAX_BYTES);
     int error = files_read_regular(r->spool->dirfd, path, &r->content);
     if (error == 0)
         error = request_reader_open(&r->reader, buf_view(&r->content), doors[r->door].may, ret_line);
+    if (error == 0)
+        error = find_arrival(r, path);
     r->reading = error == 0;
     r->again = false;
     r->file_counts = false;
@@ -226,16 +253,22 @@ static void close_folder(struct requests *r) {
     r->name_count = r->next = 0;
 }
 
-/* Files of this door, until the batch is full or the slice over: then STORE_MORE. */
+/* A full portion is through: there may be more behind it. */
+static void begin_next_portion(struct requests *r) {
+    (void)snprintf(r->last, sizeof r->last, "%s", r->names[r->name_count - 1]); /* a name of a file fits */
+    close_folder(r);
+}
+
+/* Files of this door, the oldest first, in portions, until the batch is full or the slice over: then STORE_MORE. */
 static int apply_folder(struct requests *r) {
     const char *folder = doors[r->door].folder;
-    int error = r->names ? 0 : files_list(r->spool->dirfd, folder, NAMES_MAX, &r->names, &r->name_count);
+    int error =
+        r->names ? 0 : files_list_next(r->spool->dirfd, folder, r->last, ".req", r->portion, &r->names, &r->name_count);
     if (error == -ENOENT && strcmp(folder, REQUESTS_RESTORED) == 0)
         return 0; /* only a restore makes it */
     for (; error == 0 && r->next < r->name_count; r->next++) {
         char path[PATH_MAX];
-        if (!view_ends(view_of(r->names[r->next]), ".req") ||
-            snprintf(path, sizeof path, "%s/%s", folder, r->names[r->next]) >= (int)sizeof path)
+        if (snprintf(path, sizeof path, "%s/%s", folder, r->names[r->next]) >= (int)sizeof path)
             continue;
         if (r->count == REQUESTS_BATCH || (!r->reading && store_slice_over(r->db)))
             return STORE_MORE;
@@ -243,10 +276,16 @@ static int apply_folder(struct requests *r) {
         if (error != 0)
             return error;
     }
-    if (error == 0 && r->next && strcmp(folder, REQUESTS_RESTORED) == 0)
+    if (error == 0 && r->name_count == r->portion) {
+        begin_next_portion(r);
+        return STORE_MORE;
+    }
+    if (error == 0 && (r->next || r->last[0]) && strcmp(folder, REQUESTS_RESTORED) == 0)
         error = count_confirmations(r);
-    if (error == 0)
+    if (error == 0) {
         close_folder(r);
+        r->last[0] = '\0';
+    }
     return error;
 }
 
@@ -316,19 +355,17 @@ static int purge_applied(struct requests *r) {
 }
 
 static void remove_half_written(struct requests *r, const char *folder) {
-    char **names;
-    size_t count;
-    if (files_list(r->spool->dirfd, folder, NAMES_MAX, &names, &count) < 0)
-        return;
-    for (size_t i = 0; i < count; i++) {
-        char path[PATH_MAX];
-        struct stat st;
-        if (view_ends(view_of(names[i]), ".tmp") &&
-            snprintf(path, sizeof path, "%s/%s", folder, names[i]) < (int)sizeof path &&
-            fstatat(r->spool->dirfd, path, &st, AT_SYMLINK_NOFOLLOW) == 0 && st.st_mtime < time(NULL) - 24 * 3600)
-            (void)unlinkat(r->spool->dirfd, path, 0); /* the next run tries again */
-    }
-    files_free_names(names, count);
+    int fd = files_open_dir(r->spool->dirfd, folder);
+    DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+    struct stat st;
+    if (fd >= 0 && !dir)
+        (void)close(fd); /* only read from */
+    for (const struct dirent *e; dir && (e = readdir(dir));)
+        if (view_ends(view_of(e->d_name), ".tmp") && fstatat(dirfd(dir), e->d_name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+            st.st_mtime < time(NULL) - 24 * 3600)
+            (void)unlinkat(dirfd(dir), e->d_name, 0); /* the next run tries again */
+    if (dir)
+        (void)closedir(dir); /* only read from */
 }
 
 static int step(struct store_job *job, struct db *db) {
@@ -367,6 +404,7 @@ static int step(struct store_job *job, struct db *db) {
 void requests_init(struct requests *r) {
     r->job.lane = STORE_NORMAL;
     r->job.step = step;
+    r->portion = PORTION;
 }
 
 void requests_done(struct requests *r) {

@@ -24,6 +24,8 @@ struct keyring;
 struct spool;
 
 #define REQUESTS_UNDO_USEC (INT64_C(3600) * 1000000)
+/* How long the way from a door on another host may take an undo or a confirmation; a leave may take for ever. */
+#define REQUESTS_CARRY_USEC (INT64_C(24) * 3600 * 1000000)
 #define REQUESTS_KEEP_USEC (INT64_C(90) * 24 * 3600 * 1000000)
 /* What was in applied/ when a backup was restored: requests of every door, and commands (people/command_record.h). */
 #define REQUESTS_MAIL "requests/mail"
@@ -47,6 +49,7 @@ struct requests {
     const struct keyring *keys;
     const struct conf *conf; /* or NULL: for requests_act.h */
     bool purge;              /* remove what is old, too */
+    size_t portion;          /* how many names are held at a time; requests_init() sets it */
     /* out */
     uint64_t applied, refused, files, rejected, skipped;
     bool notices;                      /* mails were written */
@@ -61,6 +64,8 @@ struct requests {
     unsigned door; /* whose folder is being read */
     char **names;  /* of its files, in order; NULL: not listed yet */
     size_t name_count, next;
+    char last[256];       /* behind it the next portion begins */
+    int64_t arrived_usec; /* when the file at hand came; 0: long ago */
     struct returned_sample sample;
     bool reading, file_counts, again; /* in the midst of a file; of the record at hand */
     struct request record;

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 
+#include "base/number.h"
 #include "conf/conf.h"
 #include "people/joining.h"
 #include "people/requests.h"
@@ -103,7 +104,8 @@ static int undo_list(struct request_act *a, const struct request *q, uint32_t li
     const struct consent consent = {.what = "undone", .how = "link", .origin = "web", .request = q->id};
     struct subscription s;
     int r = subscription_get(a->db, list, subscriber, &s);
-    if (r <= 0 || s.state != SUBSCRIPTION_LEFT || s.since_usec != left_usec)
+    /* Seconds are written, and clocks of two hosts differ a little. */
+    if (r <= 0 || s.state != SUBSCRIPTION_LEFT || s.since_usec != left_usec || a->at_usec < left_usec - USEC_PER_MIN)
         return r < 0 ? r : 0;
     r = subscription_undo_leave(a->db, list, subscriber, a->at_usec, REQUESTS_UNDO_USEC, &consent);
     if (r == 0)

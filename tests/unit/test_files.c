@@ -178,8 +178,34 @@ static void secrets_are_for_their_owner(void **state) {
 
 #define IN_FOLDER(test) cmocka_unit_test_setup_teardown(test, unit_folder, unit_folder_gone)
 
+static void the_first_names_are_listed_in_portions(void **state) {
+    char folder[] = "/tmp/rundbrief-names-XXXXXX", after[64] = "";
+    size_t seen = 0;
+    (void)state;
+    assert_non_null(mkdtemp(folder));
+    int dirfd = files_open_dir(AT_FDCWD, folder);
+    for (unsigned i = 0; i < 100; i++) {
+        char name[64];
+        (void)snprintf(name, sizeof name, "%03u.%s", i * 37 % 100, i % 10 ? "req" : "tmp"); /* fits */
+        assert_int_equal(files_write_new(dirfd, name, VIEW(""), 0600), 0);
+    }
+    for (size_t count = 7; count == 7; seen += count) {
+        char **names;
+        assert_int_equal(files_list_next(AT_FDCWD, folder, after, ".req", 7, &names, &count), 0);
+        for (size_t i = 0; i < count; i++) {
+            assert_true(strcmp(names[i], after) > 0);
+            (void)snprintf(after, sizeof after, "%s", names[i]); /* fits */
+        }
+        files_free_names(names, count);
+    }
+    assert_int_equal(seen, 90);
+    (void)close(dirfd);
+    assert_int_equal(files_remove_tree(AT_FDCWD, folder), 0);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_first_names_are_listed_in_portions),
         IN_FOLDER(durable_writes_replace_whole_files),
         IN_FOLDER(new_files_never_replace),
         IN_FOLDER(reading_stops_at_the_cap),

@@ -25,6 +25,7 @@ struct house {
     struct spool *spool;
     struct keyring *keys;
     bool done, keeps;
+    size_t portion; /* 0: the usual one */
     int result;
 };
 
@@ -140,6 +141,7 @@ static struct requests run(struct house *h) {
     r->purge = !h->keeps;
     r->job.done = on_done;
     requests_init(r);
+    r->portion = h->portion ? h->portion : r->portion;
     store_submit(h->store, &r->job);
     wait_for(h);
     struct requests told = *r;
@@ -366,6 +368,41 @@ static void a_leave_is_undone_within_an_hour(void **state) {
     /* nothing to undo */
     (void)hand_over(h, request(4, REQUEST_UNDO, t, now));
     assert_int_equal(query(h, "SELECT count(*) FROM consent WHERE what = 'undone'"), 2);
+}
+
+/* Somebody who took a door over may write any time into a record: what they left long ago is not taken back by it. */
+static void an_undo_with_a_false_time_takes_back_nothing(void **state) {
+    struct house *h = *state;
+    int64_t now = clock_now_usec(), left = now - 3 * USEC_PER_DAY;
+    struct view t = token(h, TOKEN_RECIPIENT, LIST, PERSON);
+    (void)hand_over(h, request(1, REQUEST_LEAVE, t, left));
+    assert_int_equal(query(h, "SELECT since FROM subscription WHERE list = 7"), left / USEC_PER_SEC * USEC_PER_SEC);
+    (void)hand_over(h, request(2, REQUEST_UNDO, t, left + 60 * USEC_PER_SEC));
+    (void)hand_over(h, request(3, REQUEST_UNDO_ALL, t, left + 60 * USEC_PER_SEC));
+    (void)hand_over(h, request(4, REQUEST_UNDO, t, left - 3600 * USEC_PER_SEC));
+    assert_int_equal(state_of(h, 7), 3);
+    /* Nor is what was left after the undo was asked for. */
+    (void)query(h, "UPDATE subscription SET state = 2 WHERE list = 7 RETURNING 1");
+    (void)hand_over(h, request(5, REQUEST_LEAVE, t, now));
+    (void)hand_over(h, request(6, REQUEST_UNDO, t, now - 7200 * USEC_PER_SEC));
+    assert_int_equal(state_of(h, 7), 3);
+}
+
+/* However many wait, and though the oldest cannot be taken. */
+static void a_flooded_folder_is_taken_in_portions(void **state) {
+    struct house *h = *state;
+    static const char later[] = "20250101T100000Z-0123456789abcdef0123456789abcdef.req";
+    struct view t = token(h, TOKEN_RECIPIENT, LIST, PERSON);
+    assert_int_equal(files_write_new(h->web, later, VIEW("rundbrief-requests 3\nend\n"), 0600), 0);
+    for (uint8_t i = 1; i <= 40; i++) {
+        struct request q = request(i, REQUEST_LEAVE, t, clock_now_usec());
+        assert_int_equal(hand_over_all(h->web, &q, 1), 0);
+    }
+    h->portion = 7;
+    struct requests r = run(h);
+    assert_int_equal(r.files, 40);
+    assert_int_equal(r.skipped, 1);
+    assert_int_equal(count_files(h, "requests/web"), 1);
 }
 
 /* A door whose clock is ahead cannot keep the undo open. */
@@ -621,6 +658,7 @@ static void a_full_disk_loses_nothing(void **state) {
     struct requests *r = calloc(1, sizeof *r);
     r->spool = h->spool, r->keys = h->keys;
     requests_init(r);
+    r->portion = h->portion ? h->portion : r->portion;
     store_submit(h->store, &r->job);
     wait_for(h);
     requests_done(r);
@@ -643,6 +681,8 @@ int main(void) {
         HOUSE_TEST(an_undo_takes_back_one_leave),
         HOUSE_TEST(tokens_are_verified_again),
         HOUSE_TEST(a_leave_is_undone_within_an_hour),
+        HOUSE_TEST(an_undo_with_a_false_time_takes_back_nothing),
+        HOUSE_TEST(a_flooded_folder_is_taken_in_portions),
         HOUSE_TEST(a_record_of_the_future_counts_as_now),
         HOUSE_TEST(malformed_files_are_put_aside),
         HOUSE_TEST(many_files_and_long_ones),
