@@ -344,19 +344,21 @@ static void networks(void **state) {
 
 static void spellings_of_one_mailbox_count_together(void **state) {
     static const struct {
-        const char *key, *mailbox;
+        const char *local, *domain, *counts_local, *counts_domain;
     } cases[] = {
-        {"ann@town.example", "ann@town.example"},     {"ann+1@town.example", "ann@town.example"},
-        {"ann+a+b@town.example", "ann@town.example"}, {"+ann@town.example", "+ann@town.example"},
-        {"ann-1@town.example", "ann-1@town.example"}, {"a.nn@town.example", "a.nn@town.example"},
-        {"a.n.n+x@gmail.com", "ann@gmail.com"},       {"an.n@googlemail.com", "ann@gmail.com"},
-        {"a.nn@protonmail.com", "ann@proton.me"},     {"a.nn@mail.gmail.com", "a.nn@mail.gmail.com"},
+        {"ann", "town.example", "ann", "town.example"},     {"ann+1", "town.example", "ann", "town.example"},
+        {"ann+a+b", "town.example", "ann", "town.example"}, {"+ann", "town.example", "+ann", "town.example"},
+        {"ann-1", "town.example", "ann-1", "town.example"}, {"a.nn", "town.example", "a.nn", "town.example"},
+        {"a.n.n+x", "gmail.com", "ann", "gmail.com"},       {"an.n", "googlemail.com", "ann", "gmail.com"},
+        {"a.nn", "protonmail.com", "ann", "proton.me"},     {"a.nn", "mail.gmail.com", "a.nn", "mail.gmail.com"},
     };
     struct joined *j = *state;
     for (size_t i = 0; i < COUNT_OF(cases); i++) {
-        AUTOBUF struct buf mailbox = BUF_INIT(1024);
-        asking_mailbox(view_of(cases[i].key), &mailbox);
-        assert_string_equal(buf_str(&mailbox), cases[i].mailbox);
+        AUTOBUF struct buf key = BUF_INIT(1024), is = BUF_INIT(1024), should = BUF_INIT(1024);
+        buf_printf(&key, "%s@%s", cases[i].local, cases[i].domain);
+        buf_printf(&should, "%s@%s", cases[i].counts_local, cases[i].counts_domain);
+        asking_mailbox(buf_view(&key), &is);
+        assert_string_equal(buf_str(&is), buf_str(&should));
     }
     assert_string_equal(sign_up(j, OPEN, "ann@town.example", "192.0.2.1"), "asked");
     for (int i = 0; i < 5; i++) {
