@@ -63,6 +63,15 @@ bool view_split(struct view *rest, char sep, struct view *ret) {
     return true;
 }
 
+bool view_take(struct view *rest, char sep, struct view *ret) {
+    size_t at = view_find(*rest, sep);
+    if (at == rest->len)
+        return false;
+    *ret = view_slice(*rest, 0, at);
+    *rest = view_slice(*rest, at + 1, rest->len);
+    return true;
+}
+
 bool view_line(struct view *rest, struct view *ret) {
     if (!rest->ptr || rest->len == 0)
         return false;

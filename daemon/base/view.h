@@ -42,6 +42,8 @@ size_t view_search(struct view a, struct view needle);
 /* Takes the part before the first sep off *rest and returns it; false when *rest is used up.
  * "a,b" yields "a","b"; "" yields "" once; "a," yields "a","". Begin with *rest as the whole. */
 bool view_split(struct view *rest, char sep, struct view *ret);
+/* Takes the part before the first sep and sep itself off *rest; false where there is none, and nothing is taken. */
+bool view_take(struct view *rest, char sep, struct view *ret);
 /* Takes a line off *rest, without its LF or CR LF; false at the end. */
 bool view_line(struct view *rest, struct view *ret);
 /* A fresh NUL-terminated copy, owned by the caller; NULL when memory runs out. */

@@ -129,22 +129,12 @@ static int read_part(struct view line, struct view *rest, struct record *r) {
     return 0;
 }
 
-/* A line of *rest with its LF; false where none is whole any more. */
-static bool take_line(struct view *rest, struct view *ret) {
-    size_t at = view_find(*rest, '\n');
-    if (at == rest->len)
-        return false;
-    *ret = view_slice(*rest, 0, at);
-    *rest = view_slice(*rest, at + 1, rest->len);
-    return true;
-}
-
 int record_read(struct view text, struct record *ret) {
     struct view rest = text, line, word;
     ret->field_count = ret->part_count = 0;
-    if (text.len > RECORD_MAX_BYTES || !take_line(&rest, &line) || !view_eq_str(line, head_line))
+    if (text.len > RECORD_MAX_BYTES || !view_take(&rest, '\n', &line) || !view_eq_str(line, head_line))
         return -EBADMSG;
-    while (take_line(&rest, &line)) {
+    while (view_take(&rest, '\n', &line)) {
         if (view_eq_str(line, end_line))
             return rest.len == 0 ? 0 : -EBADMSG;
         int r = -EBADMSG;

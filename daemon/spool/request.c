@@ -150,16 +150,6 @@ static int parse_record(struct view line, unsigned version, enum request_door do
     return 0;
 }
 
-/* A line of *rest with its LF; false where none is whole any more. */
-static bool take_line(struct view *rest, struct view *ret) {
-    size_t at = view_find(*rest, '\n');
-    if (at == rest->len)
-        return false;
-    *ret = view_slice(*rest, 0, at);
-    *rest = view_slice(*rest, at + 1, rest->len);
-    return true;
-}
-
 /* 1 or 2; -EPROTONOSUPPORT for what a later one may be called; -EBADMSG. */
 static int read_version(struct view line) {
     uint64_t version;
@@ -179,7 +169,7 @@ static int check(struct view rest, unsigned version, enum request_door doors, st
     unsigned number = 1;
     for (size_t count = 0;; count++) {
         number++;
-        int error = take_line(&rest, &line) ? 0 : -EBADMSG;
+        int error = view_take(&rest, '\n', &line) ? 0 : -EBADMSG;
         if (error == 0 && view_eq_str(line, end_line)) {
             *ret_line = count && rest.len ? number + 1 : number;
             *ret_count = count;
@@ -199,7 +189,7 @@ int request_reader_open(struct request_reader *reader, struct view file, enum re
     unsigned bad = 1;
     size_t count = 0;
     buf_init(&reader->memory, REQUEST_LINE_MAX_BYTES + 2);
-    int version = file.len <= REQUEST_FILE_MAX_BYTES && take_line(&rest, &line) ? read_version(line) : -EBADMSG;
+    int version = file.len <= REQUEST_FILE_MAX_BYTES && view_take(&rest, '\n', &line) ? read_version(line) : -EBADMSG;
     int error = version < 0 ? version : check(rest, (unsigned)version, doors, &reader->memory, &count, &bad);
     if (error < 0) {
         *ret_line = bad;
@@ -217,7 +207,7 @@ int request_reader_next(struct request_reader *reader, struct request *ret) {
     struct view line;
     if (reader->left == 0)
         return 0;
-    (void)take_line(&reader->rest, &line); /* it went well before */
+    (void)view_take(&reader->rest, '\n', &line); /* it went well before */
     reader->left--;
     int error = parse_record(line, reader->version, reader->doors, &reader->memory, ret);
     return error < 0 ? error : 1;

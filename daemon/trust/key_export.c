@@ -159,17 +159,8 @@ static int damaged(struct why *why, const char *what) {
     return why_set(why, -EBADMSG, "this is no whole file of exported keys: %s", what);
 }
 
-static bool take(struct view *rest, char until, struct view *ret) {
-    size_t at = view_find(*rest, until);
-    if (at == rest->len)
-        return false;
-    *ret = view_slice(*rest, 0, at);
-    *rest = view_slice(*rest, at + 1, rest->len);
-    return true;
-}
-
 static bool take_line(struct view *rest, struct view *ret) {
-    if (!take(rest, '\n', ret))
+    if (!view_take(rest, '\n', ret))
         return false;
     if (view_ends(*ret, "\r")) /* somebody's mail program or editor */
         ret->len--;
@@ -179,7 +170,7 @@ static bool take_line(struct view *rest, struct view *ret) {
 static int read_head(struct view *rest, struct vault *v, uint64_t *ret_passes, uint64_t *ret_kib, struct why *why) {
     struct view line, word, version;
     uint64_t number;
-    if (!take_line(rest, &line) || !take(&line, ' ', &word) || !view_eq_str(word, head))
+    if (!take_line(rest, &line) || !view_take(&line, ' ', &word) || !view_eq_str(word, head))
         return damaged(why, "it begins with something else");
     version = line;
     if (number_parse_u64(version, 1000, &number) < 0)
@@ -190,9 +181,10 @@ static int read_head(struct view *rest, struct vault *v, uint64_t *ret_passes, u
         why_todo(why, "Import them with the rundbrief that exported them, or a newer one");
         return -EPROTONOSUPPORT;
     }
-    if (!take_line(rest, &line) || !take(&line, ' ', &word) || !view_eq_str(word, kdf) || !take(&line, ' ', &word) ||
-        number_parse_u64(word, KEY_EXPORT_PASSES_MAX, ret_passes) < 0 || *ret_passes < 1 || !take(&line, ' ', &word) ||
-        number_parse_u64(word, KEY_EXPORT_KIB_MAX, ret_kib) < 0 || *ret_kib < 8 || decode_hex(line, v->salt, SALT) < 0)
+    if (!take_line(rest, &line) || !view_take(&line, ' ', &word) || !view_eq_str(word, kdf) ||
+        !view_take(&line, ' ', &word) || number_parse_u64(word, KEY_EXPORT_PASSES_MAX, ret_passes) < 0 ||
+        *ret_passes < 1 || !view_take(&line, ' ', &word) || number_parse_u64(word, KEY_EXPORT_KIB_MAX, ret_kib) < 0 ||
+        *ret_kib < 8 || decode_hex(line, v->salt, SALT) < 0)
         return damaged(why, "line 2 does not say how the key is made of the passphrase");
     if (!take_line(rest, &line) || decode_hex(line, v->nonce, NONCE) < 0)
         return damaged(why, "line 3 is no nonce");
@@ -224,14 +216,14 @@ static int read_plain(struct vault *v, size_t len) {
     while (take_line(&rest, &line)) {
         uint64_t id = 0;
         uint8_t *to = NULL;
-        if (!take(&line, ' ', &name))
+        if (!view_take(&line, ' ', &name))
             return -EBADMSG;
         if (view_eq_str(name, "master")) {
             v->master.is_there = true;
             to = v->master.bytes;
         } else {
             bool active = view_eq_str(name, "active");
-            if (!active && !take(&line, ' ', &word))
+            if (!active && !view_take(&line, ' ', &word))
                 return -EBADMSG;
             if (number_parse_u64(active ? line : word, KEYS_MAX, &id) < 0 || id == 0)
                 return -EBADMSG;

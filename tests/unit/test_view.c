@@ -54,6 +54,20 @@ static void finding(void **state) {
     assert_int_equal(view_search((struct view){0}, VIEW("x")), 0);
 }
 
+static void taking(void **state) {
+    (void)state;
+    struct view rest = VIEW("a\n\nb"), part = VIEW("before");
+    assert_true(view_take(&rest, '\n', &part));
+    assert_true(view_eq_str(part, "a"));
+    assert_true(view_take(&rest, '\n', &part));
+    assert_true(view_eq_str(part, ""));
+    assert_false(view_take(&rest, '\n', &part)); /* not whole */
+    assert_true(view_eq_str(part, ""));
+    assert_true(view_eq_str(rest, "b"));
+    rest = VIEW("");
+    assert_false(view_take(&rest, '\n', &part));
+}
+
 static void splitting(void **state) {
     (void)state;
     static const struct {
@@ -112,8 +126,8 @@ static void copies(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(comparisons), cmocka_unit_test(trimming),  cmocka_unit_test(slices_never_leave_the_view),
-        cmocka_unit_test(finding),     cmocka_unit_test(splitting), cmocka_unit_test(lines),
-        cmocka_unit_test(copies),
+        cmocka_unit_test(finding),     cmocka_unit_test(splitting), cmocka_unit_test(taking),
+        cmocka_unit_test(lines),       cmocka_unit_test(copies),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
