@@ -5,9 +5,11 @@
 int census_sending_each(struct db *db, census_on_sending *on_list, void *user) {
     struct row *row = NULL;
     int r = db_query(db,
-                     "SELECT list, sum(pending), sum(delivered), sum(deferred), sum(refused), sum(in_doubt), "
-                     "sum(left_out), min(started) FILTER (WHERE state IN (4, 5, 6) AND pending + deferred > 0) "
-                     "FROM announcement WHERE state > 1 GROUP BY list",
+                     "SELECT l.list, sum(l.pending), sum(l.delivered), sum(l.deferred), sum(l.refused), "
+                     "sum(l.in_doubt), sum(l.left_out), "
+                     "min(a.started) FILTER (WHERE a.state IN (4, 5, 6) AND l.pending + l.deferred > 0) "
+                     "FROM announcement a JOIN announcement_list l ON l.announcement = a.id WHERE a.state > 1 "
+                     "GROUP BY l.list",
                      &row, "");
     if (r < 0)
         return r;

@@ -4,7 +4,7 @@
 
 struct db;
 
-/* Sums over all announcements of a list, also those that are over. */
+/* Sums over all announcements to a list, also those that are over: of the people whom they reach through it. */
 struct census_sending {
     uint32_t list;
     uint64_t pending, delivered, deferred, refused, in_doubt, left_out;

@@ -62,7 +62,7 @@ int delivery_record(struct db *db, const struct claim *c, const struct outcome *
     if (r == 0 && !changed)
         return -ESTALE;
     if (r == 0)
-        r = tally_move(db, c->announcement, DELIVERY_CLAIMED, (int)to, 1);
+        r = tally_move(db, c->announcement, c->list, DELIVERY_CLAIMED, (int)to, 1);
     if (r == 0 && keep_signature)
         r = subscription_keep_signature(db, c->list, c->subscriber, c->key_id, c->signature);
     return r;
@@ -102,19 +102,44 @@ static const struct given_table given_delivered = {
     "TEXT, text TEXT, relay TEXT, first_claim INTEGER)",
     on_cell};
 
+#define RECORD_DELIVERED                                                                                               \
+    "INSERT INTO delivery (announcement, subscriber, list, language, state, attempts, first_claim, at, "               \
+    "code, status, text, relay) SELECT ?1, subscriber, list, language, 2, 1, first_claim, at, code, "                  \
+    "status, text, relay FROM given_delivered WHERE true ON CONFLICT DO UPDATE SET state = 2, due = "                  \
+    "NULL, at = excluded.at, code = excluded.code, status = excluded.status, text = excluded.text, "                   \
+    "relay = excluded.relay WHERE state = 1"
+
+static bool are_of_one_list(const struct delivered *rows, size_t count) {
+    for (size_t i = 1; i < count; i++)
+        if (rows[i].claim->list != rows[0].claim->list)
+            return false;
+    return true;
+}
+
+/* Through which lists: asked only where there are several. */
+static int record_of_lists(struct db *db, int64_t announcement, int64_t *ret_changed) {
+    struct row *row = NULL;
+    int r = db_query(db, RECORD_DELIVERED " RETURNING list", &row, "i", announcement);
+    *ret_changed = 0;
+    while (r == 0 && (r = db_next(row)) == 1) {
+        ++*ret_changed;
+        r = tally_move(db, announcement, (uint32_t)row_int(row, 0), DELIVERY_CLAIMED, DELIVERY_DELIVERED, 1);
+        if (r < 0)
+            db_end(row);
+    }
+    return r;
+}
+
 int delivery_record_delivered(struct db *db, int64_t announcement, const struct delivered *rows, size_t count) {
     int64_t changed = 0;
     int r = db_give(db, &given_delivered, rows, count);
-    if (r == 0)
-        r = db_run(db,
-                   "INSERT INTO delivery (announcement, subscriber, list, language, state, attempts, first_claim, at, "
-                   "code, status, text, relay) SELECT ?1, subscriber, list, language, 2, 1, first_claim, at, code, "
-                   "status, text, relay FROM given_delivered WHERE true ON CONFLICT DO UPDATE SET state = 2, due = "
-                   "NULL, at = excluded.at, code = excluded.code, status = excluded.status, text = excluded.text, "
-                   "relay = excluded.relay WHERE state = 1",
-                   &changed, "i", announcement);
-    if (r == 0 && changed)
-        r = tally_move(db, announcement, DELIVERY_CLAIMED, DELIVERY_DELIVERED, changed);
+    if (r == 0 && !are_of_one_list(rows, count))
+        r = record_of_lists(db, announcement, &changed);
+    else if (r == 0) {
+        r = db_run(db, RECORD_DELIVERED, &changed, "i", announcement);
+        if (r == 0 && changed)
+            r = tally_move(db, announcement, rows[0].claim->list, DELIVERY_CLAIMED, DELIVERY_DELIVERED, changed);
+    }
     return r < 0 ? r : (size_t)changed < count ? -ESTALE : 0;
 }
 
@@ -129,7 +154,7 @@ static int leave_out_claimed(struct db *db, const struct claim *c) {
                &changed, "iiitz", c->announcement, c->subscriber, (int64_t)c->list, c->language, c->first_claim_usec);
     if (r == 0 && !changed)
         return -ESTALE;
-    return r < 0 ? r : tally_move(db, c->announcement, DELIVERY_CLAIMED, DELIVERY_LEFT_OUT, 1);
+    return r < 0 ? r : tally_move(db, c->announcement, c->list, DELIVERY_CLAIMED, DELIVERY_LEFT_OUT, 1);
 }
 
 /* Whether it is to be left out and not to be given back. */
@@ -149,7 +174,7 @@ int delivery_unclaim(struct db *db, const struct claim *c) {
         &changed, "iiitd", c->announcement, c->subscriber, (int64_t)c->list, c->language, (int)c->from);
     if (r == 0 && !changed)
         return -ESTALE;
-    return r < 0 ? r : tally_move(db, c->announcement, DELIVERY_CLAIMED, (int)c->from, 1);
+    return r < 0 ? r : tally_move(db, c->announcement, c->list, DELIVERY_CLAIMED, (int)c->from, 1);
 }
 
 int delivery_put_off(struct db *db, const struct claim *c, int64_t due_usec, const char *why) {
@@ -165,7 +190,7 @@ int delivery_put_off(struct db *db, const struct claim *c, int64_t due_usec, con
                    due_usec, why, c->first_claim_usec);
     if (r == 0 && !changed)
         return -ESTALE;
-    return r < 0 ? r : tally_move(db, c->announcement, DELIVERY_CLAIMED, (int)to, 1);
+    return r < 0 ? r : tally_move(db, c->announcement, c->list, DELIVERY_CLAIMED, (int)to, 1);
 }
 
 /* --- Ends that are not outcomes ------------------------------------------------------------------------------- */
@@ -176,18 +201,30 @@ struct end {
     int64_t now_usec;
 };
 
-/* Those given back. */
+/* Up to PAGE of those given back, of however many lists; how many in *ret. */
+static int end_page(struct db *db, int64_t announcement, const struct end *end, unsigned *ret) {
+    struct row *row = NULL;
+    int r = db_query(db,
+                     "UPDATE delivery SET state = ?1, text = ?2, at = ?3 WHERE announcement = ?4 AND subscriber IN "
+                     "(SELECT subscriber FROM delivery INDEXED BY delivery_pending WHERE announcement = ?4 AND state "
+                     "= 0 ORDER BY subscriber LIMIT ?5) RETURNING list",
+                     &row, "dtiid", (int)end->to, end->text, end->now_usec, announcement, PAGE);
+    uint32_t lists[PAGE];
+    *ret = 0;
+    if (r < 0)
+        return r;
+    while ((r = db_next(row)) == 1)
+        lists[(*ret)++] = (uint32_t)row_int(row, 0);
+    for (unsigned i = 0; i < *ret && r == 0; i++)
+        r = tally_move(db, announcement, lists[i], DELIVERY_PENDING, (int)end->to, 1);
+    return r;
+}
+
 static int end_rows(struct db *db, int64_t announcement, const struct end *end) {
     for (;;) {
-        int64_t changed = 0;
-        int r = db_run(db,
-                       "UPDATE delivery SET state = ?1, text = ?2, at = ?3 WHERE announcement = ?4 AND subscriber IN "
-                       "(SELECT subscriber FROM delivery INDEXED BY delivery_pending WHERE announcement = ?4 AND state "
-                       "= 0 ORDER BY subscriber LIMIT ?5)",
-                       &changed, "dtiid", (int)end->to, end->text, end->now_usec, announcement, PAGE);
-        if (r == 0 && changed)
-            r = tally_move(db, announcement, DELIVERY_PENDING, (int)end->to, changed);
-        if (r < 0 || changed < PAGE)
+        unsigned ended = 0;
+        int r = end_page(db, announcement, end, &ended);
+        if (r < 0 || ended < PAGE)
             return r;
         if (db_slice_over(db))
             return STORE_MORE;
@@ -196,11 +233,12 @@ static int end_rows(struct db *db, int64_t announcement, const struct end *end) 
 
 static int end_person(struct db *db, const struct audience_block *b, size_t place, const struct end *end) {
     const struct audience_person *p = &b->people[place];
-    return db_run(db,
-                  "INSERT INTO delivery (announcement, subscriber, list, language, state, text, at) "
-                  "VALUES (?, ?, ?, ?, ?, ?, ?)",
-                  NULL, "iiitdti", b->announcement, p->subscriber, (int64_t)b->lists[p->list],
-                  b->languages[p->language], (int)end->to, end->text, end->now_usec);
+    int r = db_run(db,
+                   "INSERT INTO delivery (announcement, subscriber, list, language, state, text, at) "
+                   "VALUES (?, ?, ?, ?, ?, ?, ?)",
+                   NULL, "iiitdti", b->announcement, p->subscriber, (int64_t)b->lists[p->list],
+                   b->languages[p->language], (int)end->to, end->text, end->now_usec);
+    return r < 0 ? r : tally_move(db, b->announcement, b->lists[p->list], DELIVERY_PENDING, (int)end->to, 1);
 }
 
 /* Moves what is pending to a final state, block by block. */
@@ -213,15 +251,10 @@ static int end_pending(struct db *db, int64_t announcement, enum delivery_state 
     if (r == 0)
         r = audience_cursor(db, announcement, &cursor);
     while (r == 0 && (r = audience_next(db, announcement, cursor, &b)) == 1) {
-        int64_t ended = 0;
         r = 0;
         for (size_t i = 0; i < b.count && r == 0; i++)
-            if (b.people[i].subscriber > cursor) {
+            if (b.people[i].subscriber > cursor)
                 r = end_person(db, &b, i, &end);
-                ended++;
-            }
-        if (r == 0)
-            r = tally_move(db, announcement, DELIVERY_PENDING, (int)to, ended);
         cursor = audience_last(&b);
         if (r == 0)
             r = audience_claim(db, announcement, cursor, now_usec);
@@ -310,34 +343,37 @@ int delivery_settle(struct db *db, int64_t announcement, int64_t now_usec, bool 
 
 #define IN_DOUBT_TEXT "'the daemon ended while this was being sent'"
 
-static int doubt_row(struct db *db, int64_t announcement, int64_t subscriber, int64_t due_usec, int64_t now_usec) {
+struct tried {
+    int64_t announcement, subscriber;
+    uint32_t list;
+};
+
+static int doubt_row(struct db *db, const struct tried *t, int64_t due_usec, int64_t now_usec) {
     int r = db_run(db,
                    "UPDATE delivery SET state = 5, due = ?, at = ?, code = 0, status = '', text = " IN_DOUBT_TEXT
                    " WHERE announcement = ? AND subscriber = ?",
-                   NULL, "ziii", due_usec, now_usec, announcement, subscriber);
-    return r < 0 ? r : tally_move(db, announcement, DELIVERY_CLAIMED, DELIVERY_IN_DOUBT, 1);
+                   NULL, "ziii", due_usec, now_usec, t->announcement, t->subscriber);
+    return r < 0 ? r : tally_move(db, t->announcement, t->list, DELIVERY_CLAIMED, DELIVERY_IN_DOUBT, 1);
 }
 
 /* Of those that were tried before, and given back. */
 static int recover_rows(struct db *db, int64_t due_usec, int64_t now_usec, uint64_t *ret_in_doubt) {
     for (;;) {
-        struct {
-            int64_t announcement, subscriber;
-        } found[PAGE];
+        struct tried found[PAGE];
         size_t count = 0;
         struct row *row;
-        int r = db_query(db,
-                         "SELECT announcement, subscriber FROM delivery INDEXED BY delivery_claimed WHERE state = 1 "
-                         "LIMIT ?",
-                         &row, "d", PAGE);
+        int r =
+            db_query(db,
+                     "SELECT announcement, subscriber, list FROM delivery INDEXED BY delivery_claimed WHERE state = 1 "
+                     "LIMIT ?",
+                     &row, "d", PAGE);
         if (r < 0)
             return r;
         while ((r = db_next(row)) == 1) {
-            found[count].announcement = row_int(row, 0);
-            found[count++].subscriber = row_int(row, 1);
+            found[count++] = (struct tried){row_int(row, 0), row_int(row, 1), (uint32_t)row_int(row, 2)};
         }
         for (size_t i = 0; i < count && r == 0; i++)
-            r = doubt_row(db, found[i].announcement, found[i].subscriber, due_usec, now_usec);
+            r = doubt_row(db, &found[i], due_usec, now_usec);
         *ret_in_doubt += r == 0 ? count : 0;
         if (r < 0 || count < PAGE)
             return r;
@@ -357,7 +393,7 @@ static int doubt_person(struct db *db, const struct audience_block *b, size_t pl
                    "at, text) VALUES (?, ?, ?, ?, 5, 1, ?, ?, ?, " IN_DOUBT_TEXT ")",
                    NULL, "iiitzzi", b->announcement, p->subscriber, (int64_t)b->lists[p->list],
                    b->languages[p->language], due_usec, claimed_at, now_usec);
-    return r < 0 ? r : tally_move(db, b->announcement, DELIVERY_CLAIMED, DELIVERY_IN_DOUBT, 1);
+    return r < 0 ? r : tally_move(db, b->announcement, b->lists[p->list], DELIVERY_CLAIMED, DELIVERY_IN_DOUBT, 1);
 }
 
 /* Of those that have no row yet: block by block, which goes when all of it was claimed. */
@@ -435,50 +471,4 @@ int delivery_next_due(struct db *db, int64_t *ret_usec) {
     if (r == 0)
         *ret_usec = earliest;
     return r;
-}
-
-/* --- Proof ---------------------------------------------------------------------------------------------------- */
-
-/* How many have no row; -EUCLEAN where somebody behind the cursor has one: they would be written to twice. */
-static int count_without_row(struct db *db, int64_t announcement, int64_t *ret) {
-    struct audience_block b;
-    uint16_t lacking[AUDIENCE_BLOCK];
-    size_t claimed, all;
-    int64_t cursor, after = 0;
-    int r = audience_cursor(db, announcement, &cursor);
-    *ret = 0;
-    while (r == 0 && (r = audience_next(db, announcement, after, &b)) == 1) {
-        size_t up_to_cursor = 0;
-        while (up_to_cursor < b.count && b.people[up_to_cursor].subscriber <= cursor)
-            up_to_cursor++;
-        r = audience_lacking(db, &b, cursor, lacking, &claimed);
-        if (r == 0)
-            r = audience_lacking(db, &b, INT64_MAX, lacking, &all);
-        if (r == 0 && all - claimed != b.count - up_to_cursor)
-            r = -EUCLEAN;
-        *ret += (int64_t)all;
-        after = audience_last(&b);
-    }
-    return r;
-}
-
-int delivery_verify(struct db *db, int64_t announcement) {
-    int64_t wrong = 0, without_row = 0;
-    int r = tally_flush(db);
-    if (r == 0)
-        r = count_without_row(db, announcement, &without_row);
-    if (r == 0)
-        r = db_get_int(
-            db,
-            "SELECT purged = 0 AND NOT (total = n + ?2 AND pending = n0 + ?2 AND delivered = n2 AND deferred "
-            "= n3 AND refused = n4 "
-            "AND in_doubt = n5 AND left_out = n6 AND total = pending + delivered + deferred "
-            "+ refused + in_doubt + left_out) "
-            "FROM announcement, (SELECT count(*) n, count(*) FILTER (WHERE state IN (0, 1)) n0, "
-            "count(*) FILTER (WHERE state = 2) n2, count(*) FILTER (WHERE state = 3) n3, "
-            "count(*) FILTER (WHERE state = 4) n4, count(*) FILTER (WHERE state = 5) n5, "
-            "count(*) FILTER (WHERE state = 6) n6 "
-            "FROM delivery WHERE announcement = ?1) WHERE id = ?1",
-            &wrong, "ii", announcement, without_row);
-    return r < 0 ? r : wrong ? -EUCLEAN : 0;
 }

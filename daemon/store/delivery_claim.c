@@ -210,6 +210,7 @@ static const char *reason_against(const struct row *row) {
 /* Those to be left out, until the query that found them has ended: a table is not changed while it is being read. */
 struct against {
     int64_t subscriber;
+    uint32_t list;
     enum delivery_state from;
     const char *reason;
 };
@@ -225,7 +226,7 @@ static int leave_out_row(struct claiming *k, const struct against *a) {
                    "UPDATE delivery SET state = 6, due = NULL, at = ?, code = 0, status = '', text = ? "
                    "WHERE announcement = ? AND subscriber = ?",
                    NULL, "itii", k->now_usec, a->reason, k->announcement, a->subscriber);
-    return r < 0 ? r : tally_move(k->db, k->announcement, (int)a->from, DELIVERY_LEFT_OUT, 1);
+    return r < 0 ? r : tally_move(k->db, k->announcement, a->list, (int)a->from, DELIVERY_LEFT_OUT, 1);
 }
 
 static int mark_row(struct claiming *k, const struct claim *c) {
@@ -233,7 +234,7 @@ static int mark_row(struct claiming *k, const struct claim *c) {
                    "UPDATE delivery SET state = 1, attempts = attempts + 1, first_claim = ifnull(first_claim, ?) "
                    "WHERE announcement = ? AND subscriber = ?",
                    NULL, "iii", k->now_usec, k->announcement, c->subscriber);
-    return r < 0 ? r : tally_move(k->db, k->announcement, (int)c->from, DELIVERY_CLAIMED, 1);
+    return r < 0 ? r : tally_move(k->db, k->announcement, c->list, (int)c->from, DELIVERY_CLAIMED, 1);
 }
 
 /* Takes what the query yields and leaves out who is not to get it. 1 where it stopped before the query's end. */
@@ -248,7 +249,7 @@ static int claim_rows(struct claiming *k, struct row *row) {
         if (reason && !against && !(against = calloc(k->max + EXAMINED_BEYOND, sizeof *against)))
             r = -ENOMEM;
         else if (reason)
-            against[against_count++] = (struct against){c.subscriber, c.from, reason};
+            against[against_count++] = (struct against){c.subscriber, c.list, c.from, reason};
         else
             r = keep(k, row, &c);
         if (r < 0)
@@ -294,7 +295,7 @@ static int leave_out_person(struct claiming *k, const struct claim *c, const cha
                    "INSERT INTO delivery (announcement, subscriber, list, language, state, at, text) VALUES (?, ?, ?, "
                    "?, 6, ?, ?)",
                    NULL, "iiitit", k->announcement, c->subscriber, (int64_t)c->list, c->language, k->now_usec, reason);
-    return r < 0 ? r : tally_move(k->db, k->announcement, DELIVERY_PENDING, DELIVERY_LEFT_OUT, 1);
+    return r < 0 ? r : tally_move(k->db, k->announcement, c->list, DELIVERY_PENDING, DELIVERY_LEFT_OUT, 1);
 }
 
 static void end_scan(struct claiming *k) {

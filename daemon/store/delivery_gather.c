@@ -37,9 +37,13 @@ static int flush(struct gathering *g) {
     struct audience_block *b = &g->block;
     if (b->count == 0)
         return 0;
+    int64_t counts[AUDIENCE_LISTS_MAX] = {0};
     int r = audience_add(g->db, b);
-    if (r == 0)
-        r = tally_move(g->db, b->announcement, -1, DELIVERY_PENDING, (int64_t)b->count);
+    for (size_t i = 0; i < b->count; i++)
+        counts[b->people[i].list]++;
+    for (size_t i = 0; i < b->list_count && r == 0; i++)
+        if (counts[i])
+            r = tally_move(g->db, b->announcement, b->lists[i], -1, DELIVERY_PENDING, counts[i]);
     b->count = 0;
     return r;
 }
@@ -51,7 +55,7 @@ static int leave_out(struct gathering *g, int64_t subscriber, size_t list, size_
                    "VALUES (?, ?, ?, ?, 6, 'suppressed', ?)",
                    NULL, "iiiti", b->announcement, subscriber, (int64_t)b->lists[list], b->languages[language],
                    g->started_usec);
-    return r < 0 ? r : tally_move(g->db, b->announcement, -1, DELIVERY_LEFT_OUT, 1);
+    return r < 0 ? r : tally_move(g->db, b->announcement, b->lists[list], -1, DELIVERY_LEFT_OUT, 1);
 }
 
 /* Through the first list that reaches them. */

@@ -151,7 +151,7 @@ static int may_be_written_to(struct db *db, const struct exception *x, struct ar
 static int again(struct db *db, const struct resend *r, const struct exception *x, int64_t now_usec) {
     int e = db_run(db, "UPDATE delivery SET state = 3, due = ? WHERE announcement = ? AND subscriber = ?", NULL, "iii",
                    now_usec, r->announcement, x->subscriber);
-    return e < 0 ? e : tally_move(db, r->announcement, (int)x->state, DELIVERY_DEFERRED, 1);
+    return e < 0 ? e : tally_move(db, r->announcement, (uint32_t)x->list, (int)x->state, DELIVERY_DEFERRED, 1);
 }
 
 static int look_at(struct db *db, struct resend *r, const struct exception *x, int64_t now_usec) {

@@ -167,3 +167,13 @@ CREATE INDEX former_address_at ON former_address (at);
 -- What is asked for by time or state, of tables that may have millions of rows.
 CREATE INDEX request_at ON request (at);
 CREATE INDEX notice_claimed ON notice (id) WHERE state = 1;
+
+-- What became of an announcement's people, for each of its lists: that through which it reaches them.
+ALTER TABLE announcement_list ADD COLUMN pending INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE announcement_list ADD COLUMN delivered INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE announcement_list ADD COLUMN deferred INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE announcement_list ADD COLUMN refused INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE announcement_list ADD COLUMN in_doubt INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE announcement_list ADD COLUMN left_out INTEGER NOT NULL DEFAULT 0;
+UPDATE announcement_list SET (pending, delivered, deferred, refused, in_doubt, left_out) = (
+    SELECT pending, delivered, deferred, refused, in_doubt, left_out FROM announcement WHERE id = announcement);
