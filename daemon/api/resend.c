@@ -71,6 +71,19 @@ static int find_named(struct sending_again *s, struct db *db, struct call *c) {
     return 0;
 }
 
+/* By the clock of the announcement's send-at: that of its first list. */
+static int read_until(struct sending_again *s, struct call *c, const struct announcement_row *row) {
+    const char *text = json_text(s->body, "send_until");
+    const struct conf_list *list = conf_find_list_id(c->conf, row->lists.ids[0]);
+    struct when w;
+    if (!text[0] || (when_parse(view_of(text), &w) == WHEN_OK &&
+                     when_to_usec(&w, list ? list->timezone : c->conf->timezone, &s->until_usec) == WHEN_OK))
+        return 0;
+    (void)why_set(&c->job.why, -EINVAL, "until when is not a moment");
+    why_todo(&c->job.why, "Write it as 2025-09-02 10:00 or 2.9.2025 10:00");
+    return -EINVAL;
+}
+
 static int begin(struct sending_again *s, struct db *db, struct call *c) {
     struct announcement_row row;
     int r = announcement_get(db, s->id, &c->arena, &row);
@@ -86,7 +99,9 @@ static int begin(struct sending_again *s, struct db *db, struct call *c) {
         why_todo(&c->job.why, "Ask somebody who is in the groups of all its lists");
         return -EACCES;
     }
-    r = resend_begin(db, s->id, s->until_usec, true, clock_now_usec(), &c->job.why);
+    r = read_until(s, c, &row);
+    if (r == 0)
+        r = resend_begin(db, s->id, s->until_usec, true, clock_now_usec(), &c->job.why);
     if (r == 0)
         r = find_named(s, db, c);
     s->until_usec = s->until_usec ? s->until_usec : row.send_until_usec;
@@ -163,17 +178,6 @@ static bool take_only(struct call *c, struct sending_again *s) {
     return true;
 }
 
-static bool take_until(struct call *c, struct sending_again *s) {
-    const char *text = json_text(s->body, "send_until");
-    struct when w;
-    if (!text[0])
-        return true;
-    if (when_parse(view_of(text), &w) == WHEN_OK && when_to_usec(&w, c->conf->timezone, &s->until_usec) == WHEN_OK)
-        return true;
-    call_refuse(c, 400, "until when is not a moment", "Write it as 2025-09-02 10:00 or 2.9.2025 10:00");
-    return false;
-}
-
 void route_resend(struct call *c) {
     struct sending_again *s = calloc(1, sizeof *s);
     if (!s) {
@@ -193,6 +197,6 @@ void route_resend(struct call *c) {
         return;
     }
     s->resend = (struct resend){.announcement = s->id, .change = json_flag(s->body, "do"), .on_row = on_row, .user = s};
-    if (take_only(c, s) && take_until(c, s))
+    if (take_only(c, s))
         call_run_with(c, STORE_BULK, step, on_done);
 }

@@ -128,6 +128,7 @@ static void counters_follow(void **state) {
     struct fixture *f = *state;
     int64_t subscriber = fixture_member(f->db, LIST, 1, "de", 1), id = over(f, subscriber, DELIVERY_IN_DOUBT, 0, "");
     assert_int_equal(db_run(f->db, "UPDATE announcement SET in_doubt = 1", NULL, ""), 0);
+    assert_int_equal(db_run(f->db, "UPDATE announcement_list SET in_doubt = 1", NULL, ""), 0);
     struct resend r = {.announcement = id, .change = true};
     assert_int_equal(resend_step(f->db, &r, NOW, &why), STORE_DONE);
     assert_int_equal(tally_flush(f->db), 0);
