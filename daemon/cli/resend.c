@@ -57,8 +57,9 @@ static void show(struct cli *cli, const char *id, const json_t *answer) {
     const json_t *counts = json_object_get(answer, "counts"), *rows = json_object_get(answer, "rows"), *row;
     long long total = (long long)json_number(answer, "total", 0);
     size_t i, shown = 0;
-    (void)fprintf(cli->out, "Announcement %s goes again to %lld, until %s:\n", id, total,
-                  json_text(answer, "send_until"));
+    if (total)
+        (void)fprintf(cli->out, "Announcement %s goes again to %lld, until %s:\n", id, total,
+                      json_text(answer, "send_until"));
     for (i = 0; i < COUNT_OF(reasons); i++)
         if (json_number(counts, reasons[i].key, 0))
             (void)fprintf(cli->out, "%8lld  %s\n", (long long)json_number(counts, reasons[i].key, 0), reasons[i].says);
