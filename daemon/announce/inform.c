@@ -3,11 +3,9 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/random.h>
 
 #include "announce/compile.h"
 #include "announce/notice_mail.h"
-#include "base/encode.h"
 #include "base/log.h"
 #include "base/text.h"
 #include "conf/conf.h"
@@ -22,14 +20,6 @@ enum { TEXT_MAX_BYTES = 256 * 1024, MAIL_MAX_BYTES = 64 << 20 };
 
 static void print_count(struct buf *to, uint64_t n) {
     buf_printf(to, "%llu", (unsigned long long)n);
-}
-
-static const char *fresh_message_id(struct buf *to) {
-    uint8_t random[16] = {0};
-    (void)!getrandom(random, sizeof random, 0); /* 16 bytes always come at once */
-    buf_clear(to);
-    encode_base32(to, random, sizeof random);
-    return buf_str(to);
 }
 
 /* 0 without words where there are none: what they were for is left out. */
@@ -93,26 +83,23 @@ void inform_say_facts(const struct intake_result *r, const struct reach *reach, 
         say_audience(r, reach, words, to);
 }
 
-static const char *names_of(const struct conf_strings *relays, struct buf *to) {
-    buf_clear(to);
-    for (size_t i = 0; i < relays->count; i++)
-        buf_printf(to, "%s%s", i ? "," : "", relays->items[i]);
-    return buf_str(to);
-}
-
 static int add_text(const struct inform *i, const char *kind, int64_t announcement, const struct conf_sender *sender,
                     const struct conf_list *list, const char *recipient, const struct words *words, const char *subject,
                     struct view text) {
-    AUTOBUF struct buf mail = BUF_INIT(MAIL_MAX_BYTES), id = BUF_INIT(64), relays = BUF_INIT(4096);
+    AUTOBUF struct buf mail = BUF_INIT(MAIL_MAX_BYTES), id = BUF_INIT(64), relays = BUF_INIT(8192);
     AUTOFREE char *clean = strdup(subject); /* a file's name may stand in it */
     if (!clean)
         return -ENOMEM;
     text_cut_clean(clean);
+    notice_mail_id(NULL, &id);
+    conf_strings_join(list ? &list->relays : &sender->relays, &relays);
+    if (buf_error(&id) || buf_error(&relays))
+        return buf_error(&id) ? buf_error(&id) : buf_error(&relays);
     const struct notice_mail n = {.sender = sender,
                                   .recipient = recipient,
                                   .subject = clean,
                                   .text = text,
-                                  .message_id = fresh_message_id(&id),
+                                  .message_id = buf_str(&id),
                                   .date_usec = i->now_usec};
     int r = notice_mail_compose(i->conf, words, &n, &mail);
     if (r == 0)
@@ -123,22 +110,25 @@ static int add_text(const struct inform *i, const char *kind, int64_t announceme
         log_error("notice-not-composed", LOG_TEXT("kind", kind), LOG_TEXT("reason", strerror(-r)));
         return 0;
     }
-    return notice_add(i->db, kind, announcement, sender->id, names_of(list ? &list->relays : &sender->relays, &relays),
-                      recipient, buf_view(&mail), i->now_usec);
+    return notice_add(i->db, kind, announcement, sender->id, buf_str(&relays), recipient, buf_view(&mail), i->now_usec);
 }
 
 static int add_composed(const struct inform *i, const char *kind, int64_t announcement, const struct conf_list *list,
                         struct compiled *c, struct view token, const char *recipient) {
-    AUTOBUF struct buf mail = BUF_INIT(MAIL_MAX_BYTES), id = BUF_INIT(64), relays = BUF_INIT(4096);
+    AUTOBUF struct buf mail = BUF_INIT(MAIL_MAX_BYTES), id = BUF_INIT(64), relays = BUF_INIT(8192);
+    notice_mail_id(NULL, &id);
+    conf_strings_join(&list->relays, &relays);
+    if (buf_error(&id) || buf_error(&relays))
+        return buf_error(&id) ? buf_error(&id) : buf_error(&relays);
     const struct compose_recipient to = {.announcement = announcement,
                                          .address = view_of(recipient),
                                          .token = token,
-                                         .message_id = view_of(fresh_message_id(&id)),
+                                         .message_id = buf_view(&id),
                                          .date_usec = i->now_usec};
     int r = compose(c, &to, &mail);
     return r < 0 ? r
-                 : notice_add(i->db, kind, announcement, list->sender->id, names_of(&list->relays, &relays), recipient,
-                              buf_view(&mail), i->now_usec);
+                 : notice_add(i->db, kind, announcement, list->sender->id, buf_str(&relays), recipient, buf_view(&mail),
+                              i->now_usec);
 }
 
 /* Whoever looks after several of the lists is told once. The array is the caller's to free, the strings are the

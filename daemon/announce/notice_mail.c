@@ -1,7 +1,9 @@
 #include "announce/notice_mail.h"
 
 #include <errno.h>
+#include <sys/random.h>
 
+#include "base/encode.h"
 #include "conf/conf.h"
 #include "mail/header.h"
 #include "mail/message.h"
@@ -42,6 +44,13 @@ static int render_text(const struct conf *conf, const struct words *words, const
         return -ENOMEM;
     r = template_render(buf_view(&source), &root, TEMPLATE_PLAIN, false, m, &fault);
     return r == 0 ? merge_seal(m) : r;
+}
+
+void notice_mail_id(const uint8_t *nonce, struct buf *to) {
+    uint8_t random[16] = {0};
+    if (!nonce)
+        (void)!getrandom(random, sizeof random, 0); /* 16 bytes always come at once */
+    encode_base32(to, nonce ? nonce : random, sizeof random);
 }
 
 int notice_mail_compose(const struct conf *conf, const struct words *words, const struct notice_mail *n,

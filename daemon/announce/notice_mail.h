@@ -18,6 +18,8 @@ struct notice_mail {
     const char *message_id; /* left part */
     int64_t date_usec;
 };
+/* Appends the left part of a Message-ID: of these 16 bytes, or with NULL of random ones. */
+void notice_mail_id(const uint8_t *nonce, struct buf *to);
 /* Appends the whole message with CRLF. -EINVAL where subject or address cannot stand in a header, -ENOENT without
  * notice.txt. */
 int notice_mail_compose(const struct conf *conf, const struct words *words, const struct notice_mail *n,

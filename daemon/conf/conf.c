@@ -66,6 +66,11 @@ const char *conf_list_title(const struct conf_list *list, const char *language) 
     return list->title;
 }
 
+void conf_strings_join(const struct conf_strings *strings, struct buf *to) {
+    for (size_t i = 0; i < strings->count; i++)
+        buf_printf(to, "%s%s", i ? "," : "", strings->items[i]);
+}
+
 bool conf_list_has_language(const struct conf_list *list, const char *language) {
     for (size_t i = 0; i < list->languages.count; i++)
         if (strcmp(list->languages.items[i], language) == 0)

@@ -158,6 +158,8 @@ const struct conf_sender *conf_find_sender(const struct conf *conf, struct view 
 const struct conf_destination *conf_find_destination(const struct conf *conf, struct view domain);
 /* The list's title in a language, falling back to the default title. */
 const char *conf_list_title(const struct conf_list *list, const char *language);
+/* "a,b", as the store keeps names of relays. */
+void conf_strings_join(const struct conf_strings *strings, struct buf *to);
 bool conf_list_has_language(const struct conf_list *list, const char *language);
 
 /* Where the daemon answers the doors (api/asked.h): door.sock, beside [daemon] socket. */

@@ -3,11 +3,9 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/random.h>
 
 #include "announce/notice_mail.h"
 #include "base/arena.h"
-#include "base/encode.h"
 #include "base/log.h"
 #include "conf/conf.h"
 #include "mail/template.h"
@@ -47,13 +45,11 @@ static int words_of(const struct letters *l, const char *language, struct words 
 static int add(const struct letters *l, const char *kind, const struct conf_list *list, const struct words *words,
                const char *recipient, const char *subject, struct view text, int64_t due_usec, const uint8_t nonce[16],
                struct buf *ret_message_id) {
-    AUTOBUF struct buf mail = BUF_INIT(MAIL_MAX_BYTES), id = BUF_INIT(64), relays = BUF_INIT(4096);
-    uint8_t random[16] = {0};
-    if (!nonce)
-        (void)!getrandom(random, sizeof random, 0); /* 16 bytes always come at once */
-    encode_base32(&id, nonce ? nonce : random, sizeof random);
-    for (size_t i = 0; i < list->relays.count; i++)
-        buf_printf(&relays, "%s%s", i ? "," : "", list->relays.items[i]);
+    AUTOBUF struct buf mail = BUF_INIT(MAIL_MAX_BYTES), id = BUF_INIT(64), relays = BUF_INIT(8192);
+    notice_mail_id(nonce, &id);
+    conf_strings_join(&list->relays, &relays);
+    if (buf_error(&id) || buf_error(&relays))
+        return buf_error(&id) ? buf_error(&id) : buf_error(&relays);
     const struct notice_mail n = {.sender = list->sender,
                                   .recipient = recipient,
                                   .subject = subject,
