@@ -185,14 +185,18 @@ int letters_welcome(const struct letters *l, const struct conf_list *list, int64
     return why_is_trouble(r) ? r : 0; /* none, or one that cannot be read: there is no welcome */
 }
 
-int letters_moved(const struct letters *l, const struct conf_list *list, const char *language, const char *recipient) {
+int letters_moved(const struct letters *l, const struct conf_list *list, const char *language, const char *recipient,
+                  struct view token) {
+    if (token.len == 0)
+        return 0; /* whoever it was taken from needs no way back, and no hint */
     struct words *words = NULL;
     int r = words_of(l, language, &words);
     if (!words)
         return r;
-    AUTOBUF struct buf subject = BUF_INIT(4096), text = BUF_INIT(TEXT_MAX_BYTES);
+    AUTOBUF struct buf subject = BUF_INIT(4096), text = BUF_INIT(TEXT_MAX_BYTES), link = BUF_INIT(LINK_MAX_BYTES);
+    buf_printf(&link, "%s/c/%.*s/%s", list->sender->public_url, (int)token.len, token.ptr, words_language(words));
     words_format(words, "notice.moved-subject", organisation(list->sender), NULL, NULL, &subject);
-    words_format(words, "notice.moved-text", organisation(list->sender), NULL, NULL, &text);
+    words_format(words, "notice.moved-text", organisation(list->sender), buf_str(&link), NULL, &text);
     r = add(l, "moved", list, words, recipient, buf_str(&subject), buf_view(&text), l->now_usec, NULL, NULL);
     (void)words_free(words);
     return r;

@@ -35,8 +35,10 @@ int letters_links(const struct letters *l, const struct conf_list *const lists[]
 /* welcome.txt of the list's templates (welcome-<list>.txt before it), where there is one; *ret_sent. */
 int letters_welcome(const struct letters *l, const struct conf_list *list, int64_t subscriber, const char *language,
                     const char *recipient, bool *ret_sent);
-/* To the old address: the mails go to another one from now on. */
-int letters_moved(const struct letters *l, const struct conf_list *list, const char *language, const char *recipient);
+/* To the old address: the mails go to another one from now on. token: of the link that takes it back; "": no
+ * mail is written, as it was taken back just now. */
+int letters_moved(const struct letters *l, const struct conf_list *list, const char *language, const char *recipient,
+                  struct view token);
 /* They have left these lists, which they were on. undo_url: of the page that takes it back; "" for none. */
 int letters_left(const struct letters *l, const struct conf_list *const lists[], size_t count, const char *language,
                  const char *recipient, const char *undo_url);

@@ -27,6 +27,9 @@
 
 #include "base/banned.h"
 
+enum { TAKE_BACK_DAYS = 30 };
+#define TAKES_BACK "back" /* as the version of a sign-up that moves: there is no text to be agreed to */
+
 const struct conf_list *joining_list(const struct conf *conf, uint32_t id) {
     for (size_t i = 0; conf && i < conf->list_count; i++)
         if (conf->lists[i].id == id)
@@ -225,12 +228,42 @@ static int welcome(struct request_act *a, const struct sign_up *s, int64_t subsc
     return r;
 }
 
+/* The way back, for whoever reads the old address: a change of address like any other, which waits to be confirmed by the
+ * link in the mail that tells of this one. */
+static int offer_back(struct request_act *a, const struct request *q, const struct sign_up *s, const struct person *p,
+                      struct buf *token) {
+    uint8_t nonce[SIGN_UP_NONCE_BYTES];
+    const char *address = p->address[0] ? p->address : p->address_key;
+    code_nonce(a->keys, q->id, true, nonce);
+    struct token t = {
+        .purpose = TOKEN_CONFIRM, .list = s->token_list, .expires_usec = a->now_usec + TAKE_BACK_DAYS * USEC_PER_DAY};
+    memcpy(t.nonce, nonce, sizeof nonce);
+    const struct sign_up back = {.nonce = nonce,
+                                 .moves = true,
+                                 .token_list = s->token_list,
+                                 .subscriber = p->id,
+                                 .address_key = p->address_key,
+                                 .address = address,
+                                 .given_name = "",
+                                 .family_name = "",
+                                 .language = p->language,
+                                 .version = TAKES_BACK,
+                                 .wording = "",
+                                 .source = "",
+                                 .at_usec = a->at_usec,
+                                 .expires_usec = t.expires_usec,
+                                 .message_id = "",
+                                 .request = q->id};
+    int r = token_sign(a->keys, &t, token);
+    return r < 0 ? r : sign_up_add(a->db, &back);
+}
+
 static int move(struct request_act *a, const struct request *q, const struct sign_up *s, struct arena *arena,
                 bool *ret_did) {
     const struct letters l = {
         .db = a->db, .conf = a->conf, .keys = a->keys, .now_usec = a->now_usec, .mute = a->replayed};
     const struct conf_list *list = joining_list(a->conf, s->token_list);
-    AUTOBUF struct buf proof = BUF_INIT(2048), by = BUF_INIT(256);
+    AUTOBUF struct buf proof = BUF_INIT(2048), by = BUF_INIT(256), back = BUF_INIT(TOKEN_TEXT_MAX);
     struct person p;
     uint8_t hash[FORGET_HASH_BYTES];
     int r = person_get(a->db, s->subscriber, arena, &p);
@@ -250,8 +283,12 @@ static int move(struct request_act *a, const struct request *q, const struct sig
         r = consent_add(a->db, p.id, 0, a->at_usec, &changed);
     if (r == 0)
         r = former_address_keep(a->db, p.id, hash, a->now_usec);
+    if (r == 0 && strcmp(s->version, TAKES_BACK) == 0)
+        r = sign_up_remove_moves(a->db, p.id, s->at_usec); /* whoever asked for it asks for no more by it */
+    else if (r == 0)
+        r = offer_back(a, q, s, &p, &back);
     if (r == 0 && list)
-        r = letters_moved(&l, list, p.language, p.address[0] ? p.address : p.address_key);
+        r = letters_moved(&l, list, p.language, p.address[0] ? p.address : p.address_key, buf_view(&back));
     a->notices = true;
     *ret_did |= r == 0;
     return r;

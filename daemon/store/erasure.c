@@ -36,7 +36,7 @@ int erasure_person(struct db *db, int64_t subscriber) {
     if (r == 0)
         r = returned_erase(db, subscriber);
     if (r == 0)
-        r = db_run(db, "DELETE FROM sign_up WHERE subscriber = ?", NULL, "i", subscriber);
+        r = db_run(db, "DELETE FROM sign_up WHERE subscriber = ?1 AND subscriber <> 0", NULL, "i", subscriber);
     if (r == 0)
         r = db_run(db, "DELETE FROM consent WHERE subscriber = ?", NULL, "i", subscriber);
     if (r == 0)

@@ -167,6 +167,7 @@ CREATE INDEX former_address_at ON former_address (at);
 -- What is asked for by time or state, of tables that may have millions of rows.
 CREATE INDEX request_at ON request (at);
 CREATE INDEX notice_claimed ON notice (id) WHERE state = 1;
+CREATE INDEX sign_up_subscriber ON sign_up (subscriber) WHERE subscriber <> 0;
 
 -- What became of an announcement's people, for each of its lists: that through which it reaches them.
 ALTER TABLE announcement_list ADD COLUMN pending INTEGER NOT NULL DEFAULT 0;

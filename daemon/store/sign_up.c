@@ -84,6 +84,11 @@ int sign_up_remove(struct db *db, const char *address_key, bool *ret_any) {
     return r;
 }
 
+int sign_up_remove_moves(struct db *db, int64_t subscriber, int64_t since_usec) {
+    return db_run(db, "DELETE FROM sign_up WHERE subscriber = ? AND subscriber <> 0 AND list = 0 AND at >= ?", NULL,
+                  "ii", subscriber, since_usec);
+}
+
 int sign_up_next(struct db *db, const char *after, struct arena *arena, const char **ret_address_key) {
     struct row *row = NULL;
     int r = db_query(db, "SELECT address_key FROM sign_up WHERE address_key > ? ORDER BY address_key LIMIT 1", &row,

@@ -33,6 +33,8 @@ int sign_up_take(struct db *db, const uint8_t nonce[SIGN_UP_NONCE_BYTES], int64_
 int sign_up_waits(struct db *db, const uint8_t nonce[SIGN_UP_NONCE_BYTES]);
 /* Those for an address, whoever asked. */
 int sign_up_remove(struct db *db, const char *address_key, bool *ret_any);
+/* A subscriber's changes of address that were asked for at that time or later. */
+int sign_up_remove_moves(struct db *db, int64_t subscriber, int64_t since_usec);
 /* The next address behind `after` ("": the first) for which one waits: 1 and its key in the arena; 0 at the end. */
 int sign_up_next(struct db *db, const char *after, struct arena *arena, const char **ret_address_key);
 /* The list behind `after` (-1: the first) for which some wait that were answered: 1, the list and how many; 0 at the end.
