@@ -156,16 +156,21 @@ static int begin(struct lmtp_server *s, struct connection *c, int listening) {
 
 /* Reading is over for all; what was read whole is taken and answered. */
 static void end_all(struct lmtp_server *s) {
+    struct connection *left[LMTP_CONNECTIONS_MAX];
+    size_t count = 0;
     (void)pthread_mutex_lock(&s->mutex); /* as above */
-    for (size_t i = 0; i < LMTP_CONNECTIONS_MAX; i++)
-        if (s->connections[i].state == RUNNING)
-            (void)shutdown(s->connections[i].fd, SHUT_RD); /* it may be over */
+    for (size_t i = 0; i < LMTP_CONNECTIONS_MAX; i++) {
+        struct connection *c = &s->connections[i];
+        if (c->state == RUNNING)
+            (void)shutdown(c->fd, SHUT_RD); /* it may be over */
+        if (c->state != FREE)
+            left[count++] = c;
+    }
     (void)pthread_mutex_unlock(&s->mutex);
-    for (size_t i = 0; i < LMTP_CONNECTIONS_MAX; i++)
-        if (s->connections[i].state != FREE) {
-            (void)pthread_join(s->connections[i].thread, NULL); /* as above */
-            s->connections[i].state = FREE;
-        }
+    for (size_t i = 0; i < count; i++) {
+        (void)pthread_join(left[i]->thread, NULL); /* as above */
+        left[i]->state = FREE;
+    }
 }
 
 int lmtp_server_run(struct lmtp_server *s, int first, int count, struct why *why) {
