@@ -10,10 +10,11 @@ BODY = b"List-Unsubscribe=One-Click"
 
 class Clicks:
     """Posts to the paths, each until it has a 200, over so many connections; run() returns when all have one or the time is over.
+    upto: how many yeses there may be for now; whoever watches the run sets it higher, so that there are people left for what is to come.
     statuses: how many answers of each status, 0 for connections that broke. said_yes: the paths that got 200. msec: time of each of those."""
 
-    def __init__(self, port, paths, connections=50, pause=0.05):
-        self.port, self.pause = port, pause
+    def __init__(self, port, paths, connections=50, pause=0.05, upto=float("inf")):
+        self.port, self.pause, self.upto = port, pause, upto
         self.waiting = collections.deque(paths)
         self.count = len(self.waiting)
         self.connections = connections
@@ -38,6 +39,9 @@ class Clicks:
     def work(self):
         connection = file = None
         while self.waiting and time.monotonic() < self.end:
+            if len(self.said_yes) >= self.upto:
+                time.sleep(self.pause)
+                continue
             try:
                 path = self.waiting.popleft()
             except IndexError:
