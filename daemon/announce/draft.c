@@ -256,7 +256,7 @@ static int read_calendar(struct reading *r, struct view text, const char *defaul
     if (error == -ENOMEM)
         return error;
     if (error < 0) {
-        complain(r, 0, "bad-calendar", why.what, NULL, NULL);
+        complain(r, 0, why.key ? why.key : "bad-calendar", why.what, NULL, NULL);
         return 0;
     }
     take_value(d, DRAFT_SUBJECT, event.title);

@@ -256,7 +256,8 @@ static int compile_one(struct checking *k, size_t list, size_t i) {
         check_size(k, i, c);
     /* Whatever fails here and is not the machine's trouble lies in the announcement or the templates. */
     if (error < 0 && !why_is_trouble(error) && k->problems->errors == errors)
-        problem_add(k->problems, false, k->drafts[i].file, 0, "cannot-compile", why.what, NULL, NULL);
+        problem_add(k->problems, false, k->drafts[i].file, 0, why.key ? why.key : "cannot-compile", why.what, NULL,
+                    NULL);
     (void)compiled_free(c);
     (void)words_free(words);
     return why_is_trouble(error) ? error : 0;

@@ -5,9 +5,9 @@
 
 #include <libical/ical.h>
 
-#include "base/apart.h"
 #include "base/number.h"
 #include "base/text.h"
+#include "mail/calendar_apart.h"
 #include "mail/calendar_lines.h"
 #include "mail/calendar_zone.h"
 #include "mail/repeat.h"
@@ -311,8 +311,9 @@ int calendar_publish(const struct event *event, const struct calendar_identity *
     if (r < 0 || (r = check_times(event, &w.start_usec, &w.end_usec, why)) < 0)
         return r;
     AUTOFREE struct written *written = calloc(1, sizeof *written);
-    if (!written || apart_run(write_apart, &w, written, sizeof *written) < 0)
-        return -ENOMEM;
+    r = written ? calendar_apart("calendar_publish", write_apart, &w, written, sizeof *written, why) : -ENOMEM;
+    if (r < 0)
+        return r;
     if (written->error < 0) {
         *why = written->why;
         return written->error;

@@ -5,11 +5,11 @@
 
 #include <libical/ical.h>
 
-#include "base/apart.h"
 #include "base/clock.h"
 #include "base/number.h"
 #include "base/text.h"
 #include "mail/calendar.h"
+#include "mail/calendar_apart.h"
 #include "mail/calendar_lines.h"
 #include "mail/recur.h"
 #include "mail/repeat.h"
@@ -510,8 +510,9 @@ static void parse_times_apart(const void *in, void *out) {
 
 static int read_event(struct reading *r, struct event *ret) {
     AUTOFREE struct times *times = calloc(1, sizeof *times);
-    if (!times || apart_run(parse_times_apart, r, times, sizeof *times) < 0)
-        return -ENOMEM;
+    int error = times ? calendar_apart("calendar_read", parse_times_apart, r, times, sizeof *times, r->why) : -ENOMEM;
+    if (error < 0)
+        return error;
     if (times->error < 0) {
         *r->why = times->why;
         return times->error;
@@ -520,7 +521,7 @@ static int read_event(struct reading *r, struct event *ret) {
     ret->end = times->end;
     ret->zone = arena_strdup(r->arena, times->zone);
     ret->repeat = arena_strdup(r->arena, times->repeat);
-    int error = read_texts(r, ret);
+    error = read_texts(r, ret);
     return error == 0 && arena_failed(r->arena) ? -ENOMEM : error;
 }
 

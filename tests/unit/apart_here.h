@@ -3,8 +3,8 @@
 #pragma once
 #include "base/apart.h"
 
-int apart_run(void (*run)(const void *in, void *out), const void *in, void *out, size_t out_bytes) {
-    (void)out_bytes;
+int apart_run(const char *name, void (*run)(const void *in, void *out), const void *in, void *out, size_t out_bytes) {
+    (void)name, (void)out_bytes;
     run(in, out);
     return 0;
 }

@@ -1,8 +1,9 @@
-/* An allocation that fails: the one after the next `left`, once. For tests that are linked with --wrap for the allocating
+/* Allocations that fail: the one after the next `left`, once, and by malloc() what is longer than `most_bytes`. For tests that are linked with --wrap for the allocating
  * functions (Makefile); what shared libraries allocate by themselves is not seen. */
 #pragma once
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 void *__real_malloc(size_t size);
 void *__real_calloc(size_t count, size_t size);
@@ -14,6 +15,7 @@ void *__wrap_realloc(void *p, size_t size);
 void *__wrap_reallocarray(void *p, size_t count, size_t size);
 
 static long left = -1; /* allocations until the one that fails; below 0: none does */
+static size_t most_bytes = SIZE_MAX;
 static bool has_failed;
 
 static bool fails(void) {
@@ -24,7 +26,7 @@ static bool fails(void) {
 }
 
 void *__wrap_malloc(size_t size) {
-    return fails() ? NULL : __real_malloc(size);
+    return fails() || size > most_bytes ? NULL : __real_malloc(size);
 }
 
 void *__wrap_calloc(size_t count, size_t size) {
