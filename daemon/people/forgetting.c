@@ -280,8 +280,9 @@ static int open_file(struct forgetting *f, int dirfd, bool records) {
 static int write_anew(struct forgetting *f, int dirfd, bool records) {
     struct view kept = buf_view(&f->kept);
     f->files++;
+    /* Of others it may tell, too, and rejected/ hands its group on, that of all coordinators. */
     return records || kept.len == 0 ? request_replace(dirfd, f->name, kept)
-                                    : files_write_durable(dirfd, f->name, kept, 0660);
+                                    : files_write_durable(dirfd, f->name, kept, 0600);
 }
 
 static int look_at_file(struct forgetting *f, struct db *db, int dirfd, bool records) {

@@ -220,6 +220,9 @@ static void who_was_erased_stands_nowhere(void **state) {
     text = text_of(h->rejected, "2025-09-02T10:00:00Z-x.req");
     assert_null(strstr(text, "ada@"));
     assert_non_null(strstr(text, "bert@town.example"));
+    struct stat st;
+    assert_int_equal(fstatat(h->rejected, "2025-09-02T10:00:00Z-x.req", &st, 0), 0);
+    assert_int_equal(st.st_mode & 0777, 0600); /* coordinators read in that folder */
     assert_int_equal(fixture_int(h->f->db, "SELECT count(*) FROM forgetting"), 0);
     assert_int_equal(fixture_int(h->f->db, "SELECT count(*) FROM former_address"), 0);
     /* The file is one, still. */
