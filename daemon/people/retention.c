@@ -92,8 +92,6 @@ static int purge_gone(struct retention *r, struct db *db, int64_t now_usec) {
 /* --- Rejected files ------------------------------------------------------------------------------------------ */
 
 /* Most names begin with the time; of others, moving them in changed the inode. */
-enum { REJECTED_MAX = 100000 };
-
 static bool is_old(int dirfd, const char *name, int64_t keep_usec) {
     int64_t at;
     struct stat st;
@@ -106,39 +104,51 @@ static bool is_old(int dirfd, const char *name, int64_t keep_usec) {
 static bool is_list_folder(int dirfd, const char *name) {
     int64_t at;
     struct stat st;
-    return !(strlen(name) > TIME_LEN && clock_parse_utc(view_make(name, TIME_LEN), &at) == 0) &&
+    return name[0] != '.' && !(strlen(name) > TIME_LEN && clock_parse_utc(view_make(name, TIME_LEN), &at) == 0) &&
            fstatat(dirfd, name, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISDIR(st.st_mode);
 }
 
-static void purge_list_folder(struct retention *r, const char *name) {
-    AUTOCLOSE int fd = files_open_dir(dirfd(r->folder), name);
-    char **names = NULL;
-    size_t count = 0;
-    if (fd < 0 || files_list(fd, ".", REJECTED_MAX, &names, &count) < 0)
-        return; /* the next time tries again */
-    for (size_t i = 0; i < count; i++)
-        if (names[i][0] != '.' && is_old(fd, names[i], r->rejected_usec))
-            r->rejected += files_remove_tree(fd, names[i]) == 0; /* the next time tries again */
-    files_free_names(names, count);
+static int open_folder(int dirfd, const char *path, void **ret) {
+    int fd = files_open_dir(dirfd, path);
+    *ret = fd < 0 ? NULL : fdopendir(fd);
+    if (fd >= 0 && !*ret)
+        (void)close(fd); /* only read from */
+    return *ret ? 0 : fd < 0 ? fd : -ENOMEM;
+}
+
+static void close_folder(void **folder) {
+    if (*folder)
+        (void)closedir(*folder); /* only read from */
+    *folder = NULL;
+}
+
+/* One entry: what is old goes. What a crash left half-written has a name with a dot before. */
+static void purge_entry(struct retention *r, int dirfd, const char *name) {
+    if (strcmp(name, ".") != 0 && strcmp(name, "..") != 0 && is_old(dirfd, name, r->rejected_usec))
+        r->rejected += files_remove_tree(dirfd, name) == 0; /* the next time tries again */
+}
+
+static int purge_list_folder(struct retention *r, struct db *db) {
+    for (const struct dirent *e; (e = readdir(r->list_folder));) {
+        purge_entry(r, dirfd(r->list_folder), e->d_name);
+        if (db_slice_over(db))
+            return STORE_MORE;
+    }
+    close_folder(&r->list_folder);
+    return STORE_DONE;
 }
 
 static int purge_rejected(struct retention *r, struct db *db) {
-    if (!r->folder) {
-        int fd = files_open_dir(r->spool->dirfd, "rejected");
-        r->folder = fd < 0 ? NULL : fdopendir(fd);
-        if (fd >= 0 && !r->folder)
-            (void)close(fd); /* only read from */
-        if (!r->folder)
-            return fd < 0 ? fd : -ENOMEM;
-    }
-    for (const struct dirent *e; (e = readdir(r->folder));) {
-        if (e->d_name[0] == '.')
-            continue;
-        if (is_list_folder(dirfd(r->folder), e->d_name))
-            purge_list_folder(r, e->d_name);
-        else if (is_old(dirfd(r->folder), e->d_name, r->rejected_usec))
-            r->rejected += files_remove_tree(dirfd(r->folder), e->d_name) == 0; /* the next time tries again */
-        if (db_slice_over(db))
+    int e = r->folder ? 0 : open_folder(r->spool->dirfd, "rejected", &r->folder);
+    if (e < 0 || (r->list_folder && (e = purge_list_folder(r, db)) != STORE_DONE))
+        return e;
+    for (const struct dirent *entry; (entry = readdir(r->folder));) {
+        bool of_list = is_list_folder(dirfd(r->folder), entry->d_name);
+        if (!of_list)
+            purge_entry(r, dirfd(r->folder), entry->d_name);
+        else if (open_folder(dirfd(r->folder), entry->d_name, &r->list_folder) == 0) /* else the next time */
+            (void)purge_list_folder(r, db);                                          /* goes on with the next step */
+        if (r->list_folder || db_slice_over(db))
             return STORE_MORE;
     }
     return STORE_DONE;
@@ -174,9 +184,8 @@ void retention_init(struct retention *r) {
 }
 
 void retention_done(struct retention *r) {
-    if (r->folder)
-        (void)closedir(r->folder); /* only read from */
-    r->folder = NULL;
+    close_folder(&r->folder);
+    close_folder(&r->list_folder);
 }
 
 bool retention_removed_any(const struct retention *r) {

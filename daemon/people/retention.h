@@ -30,7 +30,7 @@ struct retention {
     int phase;
     int64_t announcement; /* whose deliveries are being removed */
     struct retention_gone gone;
-    void *folder; /* rejected/, being read */
+    void *folder, *list_folder; /* rejected/ and one below it, being read */
 };
 
 /* Set the rest on a zeroed struct first. Free it in done after retention_done(). */
