@@ -181,6 +181,14 @@ static void give_to_group(struct incoming *in, const struct conf_list *list, con
                     LOG_TEXT("todo", "chgrp the list's folder of incoming/ to its group"));
 }
 
+/* What may be dropped is taken all the same. */
+static void share_rejected(struct incoming *in, const struct conf_list *list) {
+    int r = spool_share_rejected(in->parts.spool, list->name);
+    if (r < 0)
+        log_warning("rejected-folder-group", LOG_TEXT("list", list->name), LOG_TEXT("reason", strerror(-r)),
+                    LOG_TEXT("todo", "Let the daemon's user own the list's folder of rejected/"));
+}
+
 static int add_folder(struct incoming *in, const struct conf_list *list) {
     char relative[PATH_MAX], path[PATH_MAX];
     if (snprintf(relative, sizeof relative, "incoming/%s", list->name) >= (int)sizeof relative ||
@@ -190,9 +198,7 @@ static int add_folder(struct incoming *in, const struct conf_list *list) {
     if (r < 0)
         return r;
     give_to_group(in, list, relative);
-    r = spool_share_rejected(in->parts.spool, list->name);
-    if (r < 0)
-        return r;
+    share_rejected(in, list);
     struct folder *f = calloc(1, sizeof *f);
     if (!f)
         return -ENOMEM;

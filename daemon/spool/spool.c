@@ -114,8 +114,9 @@ int spool_share_rejected(struct spool *s, const char *list) {
     bool same =
         fstatat(s->dirfd, from, &drops, AT_SYMLINK_NOFOLLOW) == 0 &&
         (drops.st_gid == ours.st_gid || fchownat(s->dirfd, to, (uid_t)-1, drops.st_gid, AT_SYMLINK_NOFOLLOW) == 0);
-    mode_t mode = (ours.st_mode & 07007) | (same ? 0770 : 0700);
-    return (ours.st_mode & 07777) == mode || fchmodat(s->dirfd, to, mode, 0) == 0 ? 0 : -errno;
+    /* Without the bit that hands the group on to what is made in it: a sandbox refuses to set that. */
+    mode_t mode = same ? 0770 : 0700;
+    return (ours.st_mode & 0777) == mode || fchmodat(s->dirfd, to, mode, 0) == 0 ? 0 : -errno;
 }
 
 static int make_rejected(struct spool *s, const char *list) {
@@ -164,7 +165,8 @@ int spool_reject(struct spool *s, const char *list, const char *path, struct vie
     if (r < 0)
         return r;
     buf_printf(&why, "%s.why", buf_str(&to));
-    r = files_write_durable(s->dirfd, buf_str(&why), reason, 0660); /* first: a moved file never lacks its reason */
+    /* First: a moved file never lacks its reason. Who may enter the list's folder may read it. */
+    r = files_write_durable(s->dirfd, buf_str(&why), reason, list ? 0664 : 0660);
     if (r < 0)
         return r;
     if (renameat2(s->dirfd, path, s->dirfd, buf_str(&to), RENAME_NOREPLACE) < 0) {
