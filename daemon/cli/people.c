@@ -256,6 +256,14 @@ static void print_record(FILE *out, const json_t *p) {
     json_t *row, *value;
     const char *key;
     print_person(out, p);
+    static const char *const rest[] = {"form", "title", "salutation",
+                                       "timezone"}; /* by the names that `change` takes */
+    for (size_t k = 0; k < sizeof rest / sizeof rest[0]; k++)
+        if (json_text(p, rest[k])[0]) {
+            (void)fprintf(out, "  %s = ", rest[k]);
+            cli_print(out, json_text(p, rest[k]));
+            (void)fputc('\n', out);
+        }
     json_object_foreach(json_object_get(p, "attributes"), key, value) {
         (void)fputs("  attr.", out);
         cli_print(out, key);
