@@ -6,6 +6,7 @@
 #include "conf/conf.h"
 #include "store/announcement.h"
 #include "store/delivery.h"
+#include "store/returned.h"
 
 enum { DATES_SHOWN = 3 };
 
@@ -98,5 +99,13 @@ json_t *json_of_delivery(const struct delivery_row *row, const char *list) {
                   row->status, "text", row->text, "relay", row->relay);
     if (o)
         json_set_moment(o, "at", row->at_usec);
+    return o;
+}
+
+json_t *json_of_returned(const struct returned *r) {
+    json_t *o = json_pack("{s:s, s:s, s:s, s:s, s:b}", "class", r->class, "reason", r->reason, "status", r->status,
+                          "text", r->text, "held", r->held);
+    if (o)
+        json_set_moment(o, "at", r->at_usec);
     return o;
 }

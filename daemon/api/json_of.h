@@ -7,6 +7,7 @@
 struct announcement_row;
 struct call;
 struct delivery_row;
+struct returned;
 struct series_row;
 
 /* New documents, NULL when memory runs out. */
@@ -17,5 +18,6 @@ json_t *json_of_names(const json_t *lists);
 /* The dates of a recurring announcement that come next, with when each is laid before the coordinators and goes out. */
 json_t *json_of_dates(const struct series_row *row);
 json_t *json_of_delivery(const struct delivery_row *row, const char *list); /* its name */
+json_t *json_of_returned(const struct returned *r);
 /* Sets key to the moment, or to null for 0. */
 void json_set_moment(json_t *object, const char *key, int64_t usec);

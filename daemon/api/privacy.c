@@ -14,6 +14,7 @@
 #include "mail/address.h"
 #include "people/privacy.h"
 #include "store/dossier.h"
+#include "store/returned.h"
 #include "store/suppression.h"
 
 enum { EXPORT_FORMAT = 1 };
@@ -21,8 +22,10 @@ enum { EXPORT_FORMAT = 1 };
 /* --- Everything that is held on a person --------------------------------------------------------------------- */
 
 struct exporting {
-    const struct call *call;
-    json_t *to; /* an array */
+    struct call *call;
+    struct db *db;
+    int64_t subscriber; /* whose deliveries */
+    json_t *to;         /* an array */
 };
 
 static int add_delivery(void *user, const struct dossier_delivery *d) {
@@ -38,7 +41,13 @@ static int add_delivery(void *user, const struct dossier_delivery *d) {
         return -ENOMEM;
     json_set_moment(o, "date", d->claimed_usec);
     json_set_moment(o, "at", d->at_usec);
-    return json_array_append_new(e->to, o) < 0 ? -ENOMEM : 0;
+    struct returned back;
+    int r = returned_get(e->db, d->announcement, e->subscriber, &e->call->arena, &back);
+    if (r == 1)
+        r = json_object_set_new(o, "returned", json_of_returned(&back)) < 0 ? -ENOMEM : 0;
+    if (json_array_append_new(e->to, o) < 0)
+        return -ENOMEM;
+    return r;
 }
 
 static int add_import(void *user, const struct dossier_import *i) {
@@ -71,7 +80,7 @@ static int add_address(struct call *c, struct db *db, const char *key) {
     struct suppression s;
     struct erasure erasure;
     json_t *suppression = json_null(), *erased = json_null();
-    struct exporting e = {c, json_array()};
+    struct exporting e = {.call = c, .db = db, .to = json_array()};
     (void)json_object_set_new(c->result, "notices", e.to);
     int r = dossier_notices(db, key, add_notice, &e);
     if (r == 0 && (r = suppression_read(db, key, &c->arena, &s)) == 1) {
@@ -94,13 +103,30 @@ static bool holds_anything(const json_t *document) {
            json_is_object(json_object_get(document, "erased"));
 }
 
+/* It is the address's, whichever list it was written to through. */
+static int add_score(struct call *c, struct db *db, int64_t subscriber) {
+    struct returned_scored s;
+    json_t *score = json_null();
+    int r = returned_scored(db, subscriber, &s);
+    if (r == 1) {
+        score = json_pack("{s:I}", "count", (json_int_t)s.count);
+        json_set_moment(score, "last", s.counted_usec);
+        json_set_moment(score, "unknown_since", s.first_unknown_usec);
+    }
+    (void)json_object_set_new(c->result, "score", score);
+    return r < 0 ? r : 0;
+}
+
 static int add_person(struct call *c, struct db *db, const struct member_record *m) {
-    struct exporting imports = {c, json_array()}, deliveries = {c, json_array()};
+    struct exporting imports = {c, db, m->person.id, json_array()};
+    struct exporting deliveries = {c, db, m->person.id, json_array()};
     (void)json_object_set_new(c->result, "person", people_record(c, m));
     (void)json_object_set_new(c->result, "imports", imports.to);
     (void)json_object_set_new(c->result, "deliveries", deliveries.to);
     int r = dossier_imports(db, m->person.id, add_import, &imports);
-    return r < 0 ? r : dossier_deliveries(db, m->person.id, add_delivery, &deliveries);
+    if (r == 0)
+        r = dossier_deliveries(db, m->person.id, add_delivery, &deliveries);
+    return r < 0 || !c->rights.all ? r : add_score(c, db, m->person.id);
 }
 
 static int nobody(struct why *why) {

@@ -39,11 +39,7 @@ static int add_returned(const struct report *r, const struct delivery_row *row, 
     int found = returned_get(r->db, r->id, row->subscriber, &arena, &back);
     if (found <= 0)
         return found;
-    json_t *o = json_pack("{s:s, s:s, s:s, s:s, s:b}", "class", back.class, "reason", back.reason, "status",
-                          back.status, "text", back.text, "held", back.held);
-    if (o)
-        json_set_moment(o, "at", back.at_usec);
-    return json_object_set_new(line, "returned", o) < 0 ? -ENOMEM : 0;
+    return json_object_set_new(line, "returned", json_of_returned(&back)) < 0 ? -ENOMEM : 0;
 }
 
 static int on_row(void *user, const struct delivery_row *row) {

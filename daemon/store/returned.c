@@ -90,6 +90,17 @@ int returned_score(struct db *db, int64_t subscriber, const char *address_key, i
     return r < 0 ? r : 0;
 }
 
+int returned_scored(struct db *db, int64_t subscriber, struct returned_scored *ret) {
+    struct row *row = NULL;
+    int r = db_query(db, "SELECT count, counted, first_unknown FROM returned_score WHERE subscriber = ?", &row, "i",
+                     subscriber);
+    if (r < 0 || (r = db_next(row)) <= 0)
+        return r;
+    *ret = (struct returned_scored){row_int(row, 0), row_int(row, 1), row_int(row, 2)};
+    db_end(row);
+    return 1;
+}
+
 int returned_unknown(struct db *db, int64_t subscriber, const char *address_key, int64_t at_usec, int64_t forget_usec,
                      int64_t *ret_since_usec) {
     int64_t first = at_usec;

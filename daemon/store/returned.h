@@ -31,7 +31,13 @@ int returned_get(struct db *db, int64_t announcement, int64_t subscriber, struct
  * what it is now. */
 int returned_score(struct db *db, int64_t subscriber, const char *address_key, int64_t at_usec, int64_t forget_usec,
                    int64_t *ret_count);
-/* The same for a domain that was unknown: how long ago that was seen first, 0 for now. */
+/* What the score is: 1, 0 none. The address may be one that they had before. */
+struct returned_scored {
+    int64_t count, counted_usec,
+        first_unknown_usec; /* the last that counted; when the domain was unknown first, or 0 */
+};
+int returned_scored(struct db *db, int64_t subscriber, struct returned_scored *ret);
+/* As returned_score(), for a domain that was unknown: how long ago that was seen first, 0 for now. */
 int returned_unknown(struct db *db, int64_t subscriber, const char *address_key, int64_t at_usec, int64_t forget_usec,
                      int64_t *ret_since_usec);
 int returned_forget_score(struct db *db, int64_t subscriber);
