@@ -98,11 +98,12 @@ static bool gives_back(enum request_verb verb) {
     return verb == REQUEST_UNDO || verb == REQUEST_UNDO_ALL || verb == REQUEST_CONFIRM;
 }
 
-/* A door says when it accepted a record. Whoever took one over may say anything: what gives a permission back was accepted
- * at most so long before its file came. */
+/* A door says when it accepted a record. Whoever took one over may say anything: it was accepted at most so long before
+ * its file came. */
 static int64_t believed(const struct requests *r, const struct request *q, int64_t now) {
-    int64_t at = q->at_usec < now ? q->at_usec : now, first = r->arrived_usec - REQUESTS_CARRY_USEC;
-    return gives_back(q->verb) && at < first ? first : at;
+    int64_t at = q->at_usec < now ? q->at_usec : now,
+            first = r->arrived_usec - (gives_back(q->verb) ? REQUESTS_CARRY_USEC : REQUESTS_OLDEST_USEC);
+    return at < first ? first : at;
 }
 
 static int apply(struct requests *r, const struct request *q) {

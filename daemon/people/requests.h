@@ -24,8 +24,11 @@ struct keyring;
 struct spool;
 
 #define REQUESTS_UNDO_USEC (INT64_C(3600) * 1000000)
-/* How long the way from a door on another host may take an undo or a confirmation; a leave may take for ever. */
+/* How long the way from a door on another host may take an undo or a confirmation. */
 #define REQUESTS_CARRY_USEC (INT64_C(24) * 3600 * 1000000)
+/* All else may take for ever, and counts from so long before it came at the earliest: retention does not erase people by
+ * what a door says of its time. A day more than for an undo, which takes back nothing that came in this way. */
+#define REQUESTS_OLDEST_USEC (2 * REQUESTS_CARRY_USEC)
 #define REQUESTS_KEEP_USEC (INT64_C(90) * 24 * 3600 * 1000000)
 /* What was in applied/ when a backup was restored: requests of every door, and commands (people/command_record.h). */
 #define REQUESTS_MAIL "requests/mail"

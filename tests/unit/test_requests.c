@@ -375,8 +375,8 @@ static void an_undo_with_a_false_time_takes_back_nothing(void **state) {
     struct house *h = *state;
     int64_t now = clock_now_usec(), left = now - 3 * USEC_PER_DAY;
     struct view t = token(h, TOKEN_RECIPIENT, LIST, PERSON);
-    (void)hand_over(h, request(1, REQUEST_LEAVE, t, left));
-    assert_int_equal(query(h, "SELECT since FROM subscription WHERE list = 7"), left / USEC_PER_SEC * USEC_PER_SEC);
+    (void)query(h, "UPDATE subscription SET state = 3, since = CAST(unixepoch('now', '-3 days') AS INTEGER) * 1000000 "
+                   "WHERE list = 7 RETURNING 1");
     (void)hand_over(h, request(2, REQUEST_UNDO, t, left + 60 * USEC_PER_SEC));
     (void)hand_over(h, request(3, REQUEST_UNDO_ALL, t, left + 60 * USEC_PER_SEC));
     (void)hand_over(h, request(4, REQUEST_UNDO, t, left - 3600 * USEC_PER_SEC));
@@ -385,6 +385,26 @@ static void an_undo_with_a_false_time_takes_back_nothing(void **state) {
     (void)query(h, "UPDATE subscription SET state = 2 WHERE list = 7 RETURNING 1");
     (void)hand_over(h, request(5, REQUEST_LEAVE, t, now));
     (void)hand_over(h, request(6, REQUEST_UNDO, t, now - 7200 * USEC_PER_SEC));
+    assert_int_equal(state_of(h, 7), 3);
+}
+
+/* Nor does retention take somebody for gone for years: a leave counts from when its file came, or a little earlier. It
+ * counts all the same, and of two on one slow way an undo takes back neither. */
+static void a_leave_with_a_false_time_counts_from_now(void **state) {
+    struct house *h = *state;
+    int64_t now = clock_now_usec(), oldest;
+    struct view t = token(h, TOKEN_RECIPIENT, LIST, PERSON);
+    struct request choice = request(2, REQUEST_LEAVE, t, 10 * USEC_PER_DAY);
+    (void)hand_over(h, request(1, REQUEST_LEAVE, t, 10 * USEC_PER_DAY));
+    choice.value[REQUEST_KEY_ANNOUNCEMENT] = VIEW("40");
+    (void)hand_over(h, choice);
+    assert_int_equal(state_of(h, 7), 3);
+    assert_int_equal(state_of(h, 8), 3);
+    oldest = query(h, "SELECT min(since) FROM subscription WHERE state = 3");
+    assert_true(oldest >= now - 2 * USEC_PER_DAY - USEC_PER_MIN && oldest <= now);
+    assert_int_equal(query(h, "SELECT min(at) FROM consent WHERE what = 'left'"), oldest);
+    (void)hand_over(h, request(3, REQUEST_UNDO, t, 10 * USEC_PER_DAY + USEC_PER_MIN));
+    (void)hand_over(h, request(4, REQUEST_UNDO, t, now - USEC_PER_DAY - USEC_PER_MIN));
     assert_int_equal(state_of(h, 7), 3);
 }
 
@@ -682,6 +702,7 @@ int main(void) {
         HOUSE_TEST(tokens_are_verified_again),
         HOUSE_TEST(a_leave_is_undone_within_an_hour),
         HOUSE_TEST(an_undo_with_a_false_time_takes_back_nothing),
+        HOUSE_TEST(a_leave_with_a_false_time_counts_from_now),
         HOUSE_TEST(a_flooded_folder_is_taken_in_portions),
         HOUSE_TEST(a_record_of_the_future_counts_as_now),
         HOUSE_TEST(malformed_files_are_put_aside),
