@@ -51,7 +51,8 @@ int requests_leave_proved(struct request_act *a, const struct request *q, const 
 request_do requests_leave_all, requests_undo_all;
 /* requests_join.c: nobody is in the store before the answer to a mail; see joining.h, asking.h.
  * sign-up  to an open list; who is on it already gets their links
- * confirm  what was asked for joins, or moves, once, until it expires; who was erased is taken in anew */
+ * confirm  what was asked for joins, or moves, once, until it expires; who was erased is taken in anew; who left, or was
+ *          removed, after they confirmed stays out */
 request_do requests_sign_up, requests_confirm;
 /* joined  for a restore: what a confirmation brought about, with the number that the person had */
 request_do requests_joined;

@@ -191,14 +191,24 @@ static void say_origin(const struct request *q, struct buf *to) {
     buf_printf(to, "web%s%.*s", source.len ? ", " : "", (int)source.len, source.ptr ? source.ptr : "");
 }
 
+/* Whether they are not on the list, and did not leave it after they said yes: a leave may come by a shorter way. Seconds
+ * are written; within one, what comes later is later. 1 or 0. */
+static int may_join(struct request_act *a, uint32_t list, int64_t subscriber) {
+    struct subscription s;
+    int r = subscription_get(a->db, list, subscriber, &s);
+    if (r <= 0)
+        return r < 0 ? r : 1;
+    return s.state != SUBSCRIPTION_ACTIVE && s.since_usec / USEC_PER_SEC <= a->at_usec / USEC_PER_SEC;
+}
+
 /* What the record keeps of a double opt-in: the question with its exact text, and the answer to the mail. */
 static int join(struct request_act *a, const struct request *q, const struct sign_up *s, int64_t subscriber,
                 bool *ret_did) {
     AUTOBUF struct buf wording = BUF_INIT(2 * REQUEST_TEXT_MAX), proof = BUF_INIT(2048), from = BUF_INIT(256),
                        by = BUF_INIT(256);
-    int r = is_active(a->db, s->list, subscriber);
-    if (r != 0)
-        return r < 0 ? r : 0;
+    int r = may_join(a, s->list, subscriber);
+    if (r <= 0)
+        return r;
     buf_printf(&wording, "%s (%s)", s->wording, s->version);
     buf_printf(&from, "%s%s%s", s->subscriber ? "preferences" : "sign-up form", s->source[0] ? ", " : "", s->source);
     say_proof(s, &proof);

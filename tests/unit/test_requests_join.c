@@ -212,6 +212,44 @@ static void who_confirms_joins_once(void **state) {
     assert_int_equal(count(j, "SELECT count(*) FROM subscriber"), 1);
 }
 
+/* By whichever ways their leave and their yes came: what they said last counts. */
+static void who_left_after_they_confirmed_stays_out(void **state) {
+    static const struct {
+        int64_t left, confirmed; /* in tenths of a second */
+        int state;
+        int64_t stays;
+    } cases[] = {
+        {600, 0, SUBSCRIPTION_LEFT, 1},    {10, 0, SUBSCRIPTION_LEFT, 1}, /* another second */
+        {600, 0, SUBSCRIPTION_REMOVED, 1}, {0, 600, SUBSCRIPTION_LEFT, 0}, {0, 600, SUBSCRIPTION_REMOVED, 0},
+        {5, 0, SUBSCRIPTION_LEFT, 0}, /* within one second: in the order in which they come */
+    };
+    struct joined *j = *state;
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        j->act.now_usec = j->act.at_usec = NOW + (int64_t)i * 2 * USEC_PER_DAY;
+        int64_t person = fixture_member(j->f->db, OPEN, (int)i, "de", 1), is;
+        assert_int_equal(db_run(j->f->db, "UPDATE subscription SET state = ?, since = ? WHERE subscriber = ?", NULL,
+                                "dii", cases[i].state, j->act.now_usec, person),
+                         0);
+        char address[64], token[TOKEN_TEXT_MAX + 1];
+        (void)snprintf(address, sizeof address, "person%zu@town.example", i); /* fits */
+        assert_string_equal(sign_up(j, OPEN, address, ""), "asked");
+        (void)snprintf(token, sizeof token, "%s", mailed(j, "/c/")); /* fits: the same size */
+        assert_int_equal(db_run(j->f->db, "UPDATE subscription SET since = ? WHERE subscriber = ?", NULL, "ii",
+                                j->act.now_usec + cases[i].left * 100000, person),
+                         0);
+        j->act.at_usec += cases[i].confirmed * 100000;
+        int64_t joined = count(j, "SELECT count(*) FROM consent WHERE what = 'subscribed'");
+        const char *result = confirm(j, token);
+        assert_int_equal(db_get_int(j->f->db, "SELECT state FROM subscription WHERE subscriber = ?", &is, "i", person),
+                         1);
+        joined = count(j, "SELECT count(*) FROM consent WHERE what = 'subscribed'") - joined;
+        if (strcmp(result, cases[i].stays ? "nothing" : "confirmed") != 0 || joined == cases[i].stays ||
+            (is == SUBSCRIPTION_ACTIVE) == cases[i].stays)
+            fail_msg("case %zu: %s, %lld", i, result, (long long)is);
+        assert_string_equal(confirm(j, token), "nothing");
+    }
+}
+
 static const char *joined(struct joined *j, const char *token, int64_t number) {
     char text[24];
     const char *result = NULL;
@@ -378,6 +416,7 @@ int main(void) {
         JOIN_TEST(who_may_ask_for_what),
         JOIN_TEST(limits_hold),
         JOIN_TEST(who_confirms_joins_once),
+        JOIN_TEST(who_left_after_they_confirmed_stays_out),
         JOIN_TEST(a_restore_brings_back_who_joined),
         JOIN_TEST(a_block_counts_when_it_is_confirmed),
         JOIN_TEST(preferences_reach_the_senders_lists_alone),
