@@ -14,23 +14,19 @@
 
 static const char unknown[] = "-";
 
-int command_record_keep(struct db *db, struct spool *spool, struct request *q, int64_t at_usec) {
+int command_record(struct db *db, const struct member_act *act, struct request *q) {
     AUTOBUF struct buf record = BUF_INIT(REQUEST_LINE_MAX_BYTES);
-    if (!spool)
+    struct view reason = view_trim(view_of(act->evidence ? act->evidence : ""));
+    if (!act->spool)
         return 0;
-    q->at_usec = at_usec;
+    q->value[REQUEST_KEY_BY] = view_of(act->by && *act->by ? act->by : unknown);
+    q->value[REQUEST_KEY_REASON] = reason.len ? reason : view_of(unknown);
+    q->at_usec = clock_now_usec();
     int r = request_print_new(&record, q);
-    AUTOCLOSE int dirfd = r < 0 ? -1 : files_open_dir(spool->dirfd, "applied");
+    AUTOCLOSE int dirfd = r < 0 ? -1 : files_open_dir(act->spool->dirfd, "applied");
     if (r == 0)
         r = dirfd < 0 ? dirfd : request_hand_over(dirfd, buf_view(&record));
     return r < 0 ? r : applied_keep(db, q->id, clock_now_usec(), request_verb_name(q->verb));
-}
-
-int command_record(struct db *db, const struct member_act *act, struct request *q) {
-    struct view reason = view_trim(view_of(act->evidence ? act->evidence : ""));
-    q->value[REQUEST_KEY_BY] = view_of(act->by && *act->by ? act->by : unknown);
-    q->value[REQUEST_KEY_REASON] = reason.len ? reason : view_of(unknown);
-    return command_record_keep(db, act->spool, q, clock_now_usec());
 }
 
 int command_record_member(struct db *db, const struct member_act *act, uint32_t list, int64_t subscriber,

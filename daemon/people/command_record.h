@@ -12,8 +12,6 @@ struct spool;
 /* verb and the keys but by and reason, which come from the act. 0 and nothing where act->spool is NULL. A negative errno
  * where it could not be made durable: then the change must not be made. */
 int command_record(struct db *db, const struct member_act *act, struct request *q);
-/* The same of what the daemon itself has to keep, without by and reason; at: when it was asked for. */
-int command_record_keep(struct db *db, struct spool *spool, struct request *q, int64_t at_usec);
 /* Of a person's subscription (list 0: of all); how: phone, letter, mail; removed, restored. */
 int command_record_member(struct db *db, const struct member_act *act, uint32_t list, int64_t subscriber,
                           const char *how);

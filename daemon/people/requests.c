@@ -27,8 +27,8 @@
 
 #include "base/banned.h"
 
-enum { COUNT_IGNORED, APPLY, MOVE, PURGE };
-enum { PORTION = 50000 };
+enum { COUNT_IGNORED, APPLY, KEEP, PURGE };
+enum { PORTION = 50000, KEPT_ENOUGH_BYTES = REQUEST_RECORDS_MAX_BYTES - 2 * REQUEST_LINE_MAX_BYTES };
 static const struct {
     const char *folder;
     enum request_door may; /* what is found in mails is what the web door might ask, too */
@@ -106,10 +106,21 @@ static int64_t believed(const struct requests *r, const struct request *q, int64
     return at < first ? first : at;
 }
 
+/* For applied/. */
+static int keep(struct requests *r, const struct request *q, int64_t at_usec, struct view also) {
+    struct request kept = *q;
+    kept.at_usec = at_usec;
+    request_print(&r->kept, &kept);
+    buf_add_view(&r->kept, also);
+    return buf_error(&r->kept);
+}
+
+/* What was seen may be of a run that was cut off before it stood in applied/. */
 static int apply(struct requests *r, const struct request *q) {
+    AUTOBUF struct buf also = BUF_INIT(REQUEST_LINE_MAX_BYTES);
     int64_t now = clock_now_usec();
     struct request_act a = {.db = r->db,
-                            .spool = r->spool,
+                            .also = &also,
                             .keys = r->keys,
                             .conf = r->conf,
                             .now_usec = now,
@@ -118,9 +129,8 @@ static int apply(struct requests *r, const struct request *q) {
                             .replayed = strcmp(doors[r->door].folder, REQUESTS_RESTORED) == 0};
     const char *result = REQUEST_REFUSED;
     int error = applied_seen(r->db, q->id);
-    r->file_counts |= error > 0;
     if (error != 0)
-        return error < 0 ? error : 0;
+        return error < 0 ? error : a.replayed ? 0 : keep(r, q, a.at_usec, VIEW(""));
     if (acts[q->verb])
         error = acts[q->verb](&a, q, &result);
     if (error == 0 && a.more)
@@ -140,8 +150,9 @@ static int apply(struct requests *r, const struct request *q) {
     /* Anybody can send as many mails that prove nothing as they like. */
     if (refused && !a.replayed && request_verb_door(q->verb) == REQUEST_MAIL)
         return 0;
-    r->file_counts = true;
-    return applied_keep(r->db, q->id, now, result);
+    r->kept_first |= also.len > 0;
+    error = applied_keep(r->db, q->id, now, result);
+    return error < 0 || a.replayed ? error : keep(r, q, a.at_usec, buf_view(&also));
 }
 
 /* It stays where it is, for the admin. */
@@ -208,7 +219,6 @@ static int open_file(struct requests *r, const char *path, unsigned *ret_line) {
         error = find_arrival(r, path);
     r->reading = error == 0;
     r->again = false;
-    r->file_counts = false;
     if (error < 0)
         buf_done(&r->content);
     return error;
@@ -222,7 +232,7 @@ static int apply_records(struct requests *r) {
         r->again = error == STORE_MORE;
         if (error != 0)
             return error;
-        if (store_slice_over(r->db))
+        if (store_slice_over(r->db) || r->kept.len > KEPT_ENOUGH_BYTES)
             return STORE_MORE;
     }
     return more;
@@ -244,7 +254,7 @@ static int apply_file(struct requests *r, const char *path) {
         return error;
     close_file(r);
     r->files++;
-    r->batch[r->count] = (struct requests_file){strdup(path), r->file_counts};
+    r->batch[r->count] = (struct requests_file){strdup(path), strcmp(doors[r->door].folder, REQUESTS_RESTORED) == 0};
     return r->batch[r->count].path ? (r->count++, 0) : -ENOMEM;
 }
 
@@ -296,27 +306,40 @@ static void clear_batch(struct requests *r) {
     r->count = 0;
 }
 
-static int sync_folder(struct requests *r, const char *path) {
-    AUTOCLOSE int fd = files_open_dir(r->spool->dirfd, path);
+static int write_kept(struct requests *r) {
+    AUTOCLOSE int dirfd = r->kept.len ? files_open_dir(r->spool->dirfd, "applied") : -1;
+    int error = r->kept.len == 0 ? 0 : dirfd < 0 ? dirfd : request_hand_over(dirfd, buf_view(&r->kept));
+    buf_clear(&r->kept);
+    r->kept_first = false;
+    return error;
+}
+
+static int put_back(struct requests *r, const char *path) {
+    char to[PATH_MAX];
+    if (snprintf(to, sizeof to, "applied/%s", strrchr(path, '/') + 1) >= (int)sizeof to)
+        return -ENAMETOOLONG;
+    return renameat(r->spool->dirfd, path, r->spool->dirfd, to) < 0 && errno != ENOENT ? -errno : 0;
+}
+
+static int sync_applied(struct requests *r) {
+    AUTOCLOSE int fd = files_open_dir(r->spool->dirfd, "applied");
     return fd < 0 ? fd : files_fsync_dir(fd);
 }
 
-/* The batch's effects are durable now. What had none is of no use to a restore. */
-static int move_batch(struct requests *r) {
-    int error = 0;
+/* The batch's effects are durable now. */
+static int end_batch(struct requests *r) {
+    int error = write_kept(r);
+    bool back = false;
     for (unsigned i = 0; error == 0 && i < r->count; i++) {
         const struct requests_file *f = &r->batch[i];
-        char to[PATH_MAX];
-        if (snprintf(to, sizeof to, "applied/%s", strrchr(f->path, '/') + 1) >= (int)sizeof to)
-            error = -ENAMETOOLONG;
-        else if ((f->counts ? renameat(r->spool->dirfd, f->path, r->spool->dirfd, to)
-                            : unlinkat(r->spool->dirfd, f->path, 0)) < 0 &&
-                 errno != ENOENT)
+        back |= f->restored;
+        if (f->restored)
+            error = put_back(r, f->path);
+        else if (unlinkat(r->spool->dirfd, f->path, 0) < 0 && errno != ENOENT)
             error = -errno;
     }
-    bool moved = r->count;
     clear_batch(r);
-    return error == 0 && moved ? sync_folder(r, "applied") : error;
+    return error == 0 && back ? sync_applied(r) : error;
 }
 
 static int count_ignored(const struct requests *r) {
@@ -382,13 +405,15 @@ static int step(struct store_job *job, struct db *db) {
         [[fallthrough]];
     case APPLY:
         error = apply_folder(r);
+        r->door += error == 0;
+        if (error >= 0 && r->kept_first)
+            error = write_kept(r);
         if (error < 0)
             return error;
-        r->door += error == 0;
-        r->phase = MOVE;
+        r->phase = KEEP;
         return STORE_MORE;
-    case MOVE:
-        error = move_batch(r);
+    case KEEP:
+        error = end_batch(r);
         if (error < 0)
             return error;
         r->phase = r->door < COUNT_OF(doors) ? APPLY : PURGE;
@@ -406,12 +431,14 @@ void requests_init(struct requests *r) {
     r->job.lane = STORE_NORMAL;
     r->job.step = step;
     r->portion = PORTION;
+    buf_init(&r->kept, REQUEST_RECORDS_MAX_BYTES);
 }
 
 void requests_done(struct requests *r) {
     close_file(r);
     clear_batch(r);
     close_folder(r);
+    buf_done(&r->kept);
     if (r->old)
         (void)closedir(r->old); /* only read from */
     r->old = NULL;

@@ -1,8 +1,9 @@
 /* Requests applied: what the doors accepted takes effect, once for each record, in the order of the files' names.
  *
- * A job on the store's thread. What each verb does stands in requests_act.h. A file's records are committed with their
- * ids before the file moves to applied/, so that a file that comes twice, or a run that was cut off, acts once.
- * Malformed files move to rejected/ with a .why. One that can neither be read nor moved away, or is of a later version,
+ * A job on the store's thread. What each verb does stands in requests_act.h. A record is committed with its id; then it
+ * is written into applied/, in the order in which they took effect and with the time that was believed of it; then its
+ * file goes. A file that comes twice, or a run that was cut off, acts once, and at worst a record stands twice in
+ * applied/. What lies there was written by the daemon: a door cannot change it afterwards. Malformed files move to rejected/ with a .why. One that can neither be read nor moved away, or is of a later version,
  * is said in the log and holds up no other.
  *
  * What came by mail and proved nothing is counted and leaves nothing behind: no id, and no file where that is all.
@@ -42,8 +43,8 @@ struct requests_missed {
 };
 
 struct requests_file {
-    char *path;  /* relative to the spool */
-    bool counts; /* something in it had an effect, or may have */
+    char *path;    /* relative to the spool */
+    bool restored; /* goes back to applied/ */
 };
 
 struct requests {
@@ -70,11 +71,13 @@ struct requests {
     char last[256];       /* behind it the next portion begins */
     int64_t arrived_usec; /* when the file at hand came; 0: long ago */
     struct returned_sample sample;
-    bool reading, file_counts, again; /* in the midst of a file; of the record at hand */
+    bool reading, again; /* in the midst of a file; of the record at hand */
     struct request record;
     struct buf content;
     struct request_reader reader;
     struct requests_file batch[REQUESTS_BATCH]; /* whose records are in this transaction */
+    struct buf kept;                            /* those records, for applied/ */
+    bool kept_first;                            /* they are to be there before it is committed */
     unsigned count;
     void *old; /* applied/, being read */
     struct db *db;

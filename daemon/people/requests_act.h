@@ -11,11 +11,11 @@
 #include "spool/request.h"
 
 struct announcement_lists;
+struct buf;
 struct conf;
 struct db;
 struct keyring;
 struct returned_sample;
-struct spool;
 struct token;
 
 #define REQUEST_REFUSED "refused"
@@ -26,7 +26,7 @@ struct token;
 
 struct request_act {
     struct db *db;
-    struct spool *spool; /* for what a restore is to know (command_record.h); NULL: nothing is kept for it */
+    struct buf *also; /* out: records of what a restore is to know besides this one; NULL: nothing is kept for it */
     const struct keyring *keys;
     const struct conf *conf; /* NULL: nothing that needs it is done */
     int64_t now_usec;

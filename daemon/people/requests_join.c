@@ -11,7 +11,6 @@
 #include "base/text.h"
 #include "conf/conf.h"
 #include "people/asking.h"
-#include "people/command_record.h"
 #include "people/joining.h"
 #include "people/letters.h"
 #include "people/privacy.h"
@@ -308,11 +307,14 @@ static int move(struct request_act *a, const struct request *q, const struct sig
 static int keep_number(struct request_act *a, const struct request *q, int64_t subscriber) {
     char text[24];
     (void)snprintf(text, sizeof text, "%lld", (long long)subscriber); /* fits */
-    struct request joined = {.verb = REQUEST_JOINED};
+    struct request joined = {.verb = REQUEST_JOINED, .at_usec = a->at_usec};
+    if (!a->also)
+        return 0;
     joined.value[REQUEST_KEY_TOKEN] = request_get(q, REQUEST_KEY_TOKEN);
     joined.value[REQUEST_KEY_SOURCE] = request_get(q, REQUEST_KEY_SOURCE);
     joined.value[REQUEST_KEY_SUBSCRIBER] = view_of(text);
-    return command_record_keep(a->db, a->spool, &joined, a->at_usec);
+    int r = request_print_new(a->also, &joined);
+    return r < 0 ? r : applied_keep(a->db, joined.id, a->now_usec, request_verb_name(joined.verb));
 }
 
 /* number: of whom a restore brings back, or 0. */

@@ -22,7 +22,7 @@
  *
  * STATES  spool/requests/DOOR/NAME.tmp  being written by the door; the daemon removes those older than a day
  *         spool/requests/DOOR/NAME.req  accepted: the door has said yes, or is about to
- *         spool/applied/NAME.req        applied; kept for 90 days
+ *         spool/applied/NAME.req        what was applied, and by commands, in files that the daemon wrote; kept for 90 days
  *         spool/rejected/NAME.req       not of this format; kept with a .why */
 #pragma once
 #include <stdbool.h>

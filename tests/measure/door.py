@@ -26,13 +26,11 @@ def pages(house, link):
 
 def clicks(house, links):
     some = Clicks(house.web_port, links, CLICK_CONNECTIONS)
-    files = len(os.listdir(house.path("spool", "applied")))
     seconds = some.run(120)
     equal(dict(some.statuses), {200: len(links)}, "answers")
     until("all are applied", lambda: not os.listdir(house.path("spool", "requests", "web")), 60)
     msec = sorted(some.msec)
-    return {"per_second": len(links) / seconds, "p99_msec": msec[len(msec) * 99 // 100],
-            "per_file": len(links) / max(1, len(os.listdir(house.path("spool", "applied"))) - files)}
+    return {"per_second": len(links) / seconds, "p99_msec": msec[len(msec) * 99 // 100]}
 
 
 def measure(figures):
@@ -56,7 +54,6 @@ def measure(figures):
     figures["door"]["peak_kib"] = memory_kib(house.web.pid)
     for name, some in figures["door"].items():
         if name in rounds:
-            log(f"    {name:8} {some['per_second']:10,.0f} a second, 99 % within {some['p99_msec']:6.1f} ms"
-                + (f", {some['per_file']:.0f} to a file" if "per_file" in some else ""))
+            log(f"    {name:8} {some['per_second']:10,.0f} a second, 99 % within {some['p99_msec']:6.1f} ms")
     log(f"    the door's peak memory: {figures['door']['peak_kib']:,} KiB")
     house.stop()

@@ -163,6 +163,36 @@ static size_t count_files(struct house *h, const char *folder) {
     return count;
 }
 
+static int count_record(void *user, const struct request *q) {
+    (void)q;
+    ++*(size_t *)user;
+    return 0;
+}
+
+/* Of all files in applied/, which must be whole. */
+static size_t count_kept(struct house *h) {
+    AUTOCLOSE int applied = files_open_dir(h->spool->dirfd, "applied");
+    char **names;
+    size_t files, count = 0;
+    unsigned line;
+    assert_int_equal(files_list(applied, ".", 1000, &names, &files), 0);
+    for (size_t i = 0; i < files; i++) {
+        AUTOBUF struct buf text = BUF_INIT(REQUEST_FILE_MAX_BYTES);
+        assert_int_equal(files_read(applied, names[i], &text), 0);
+        assert_int_equal(request_read(buf_view(&text), REQUEST_ANY_DOOR, count_record, &count, &line), 0);
+    }
+    files_free_names(names, files);
+    return count;
+}
+
+/* As a restore of a backup from before all requests leaves it. */
+static void restore(struct house *h) {
+    assert_int_equal(renameat(h->spool->dirfd, "applied", h->spool->dirfd, "requests/restored"), 0);
+    assert_int_equal(mkdirat(h->spool->dirfd, "applied", 0700), 0);
+    (void)query(h, "DELETE FROM request RETURNING 1");
+    (void)query(h, "UPDATE subscription SET state = 2, since = 100 RETURNING 1");
+}
+
 static int64_t state_of(struct house *h, int list) {
     static const char *const queries[] = {"SELECT state FROM subscription WHERE list = 7 AND subscriber = 1",
                                           "SELECT state FROM subscription WHERE list = 8 AND subscriber = 1",
@@ -345,7 +375,7 @@ static void tokens_are_verified_again(void **state) {
     for (int list = 7; list <= 9; list++)
         assert_int_equal(state_of(h, list), 2);
     assert_int_equal(query(h, "SELECT count(*) FROM consent"), 0);
-    assert_int_equal(count_files(h, "applied"), 5);
+    assert_int_equal(count_kept(h), 5);
 }
 
 static void a_leave_is_undone_within_an_hour(void **state) {
@@ -485,7 +515,7 @@ static void many_files_and_long_ones(void **state) {
     assert_true(r.files == 301 && r.applied == 2300 && r.refused == 0);
     assert_int_equal(query(h, "SELECT count(*) FROM request"), 2300);
     assert_int_equal(query(h, "SELECT count(*) FROM consent"), 1);
-    assert_int_equal(count_files(h, "applied"), 301);
+    assert_int_equal(count_kept(h), 2300);
     assert_int_equal(count_files(h, "requests/web") + count_files(h, "requests/mail"), 0);
 }
 
@@ -544,7 +574,7 @@ static void a_long_file_is_applied_whole_and_once(void **state) {
         assert_int_equal(r.applied, round ? 0 : RECORDS);
         assert_int_equal(query(h, "SELECT count(*) FROM request"), RECORDS);
         assert_int_equal(query(h, "SELECT count(*) FROM consent"), 1);
-        assert_int_equal(count_files(h, "applied"), 1);
+        assert_int_equal(count_kept(h), (round + 1) * RECORDS); /* once more: it may have been cut off */
     }
 }
 
@@ -560,19 +590,20 @@ static void a_run_that_was_cut_off_goes_on(void **state) {
     for (int i = 0; i < 100; i++)
         assert_int_equal(hand_over_all(h->web, &many[i], 1), 0);
     assert_int_equal(run(h).applied, 100);
-    char **names;
-    size_t count;
-    AUTOCLOSE int applied = files_open_dir(h->spool->dirfd, "applied");
-    assert_int_equal(files_list(applied, ".", 1000, &names, &count), 0);
-    for (size_t i = 0; i < count; i++)
-        assert_int_equal(renameat(applied, names[i], h->web, names[i]), 0);
-    files_free_names(names, count);
+    for (int i = 0; i < 100; i++)
+        assert_int_equal(hand_over_all(h->web, &many[i], 1), 0);
     for (int i = 100; i < 600; i++)
         assert_int_equal(hand_over_all(i % 2 ? h->web : h->mail, &many[i], 1), 0);
     struct requests r = run(h);
     assert_true(r.files == 600 && r.rejected == 0 && r.applied == 500);
-    assert_int_equal(count_files(h, "applied"), 600);
+    assert_int_equal(count_kept(h), 700);
     assert_int_equal(query(h, "SELECT count(*) FROM consent"), 1);
+    /* nothing of it stood in applied/ */
+    assert_int_equal(hand_over_all(h->web, many, 600), 0);
+    assert_int_equal(files_remove_tree(h->spool->dirfd, "applied"), 0);
+    assert_int_equal(mkdirat(h->spool->dirfd, "applied", 0700), 0);
+    assert_int_equal(run(h).applied, 0);
+    assert_int_equal(count_kept(h), 600);
 }
 
 static void what_is_cut_off_is_rejected_whole(void **state) {
@@ -651,6 +682,42 @@ static void a_door_asks_for_its_own_verbs(void **state) {
     assert_int_equal(query(h, "SELECT count(*) FROM suppression"), 0);
 }
 
+/* What a door handed over, it may still hold by another name: what it writes there later reaches no restore. */
+static void a_door_cannot_change_what_was_applied(void **state) {
+    struct house *h = *state;
+    char **names;
+    size_t count;
+    int64_t now = clock_now_usec(), since;
+    struct request leave = request(1, REQUEST_LEAVE, token(h, TOKEN_RECIPIENT, LIST, PERSON), now - 30 * USEC_PER_DAY);
+    assert_int_equal(hand_over_all(h->web, &leave, 1), 0);
+    assert_int_equal(files_list(h->web, ".", 10, &names, &count), 0);
+    assert_int_equal(linkat(h->web, names[0], h->spool->dirfd, "tmp/held", 0), 0);
+    files_free_names(names, count);
+    assert_int_equal(run(h).applied, 1);
+    since = query(h, "SELECT since FROM subscription WHERE list = 7");
+    AUTOBUF struct buf evil = BUF_INIT(4096);
+    struct request suppress = {.id = {2},
+                               .at_usec = now,
+                               .verb = REQUEST_SUPPRESS,
+                               .value = {[REQUEST_KEY_ADDRESS] = VIEW("a@town.example"),
+                                         [REQUEST_KEY_BY] = VIEW("mallory"),
+                                         [REQUEST_KEY_REASON] = VIEW("no")}};
+    buf_puts(&evil, REQUEST_HEAD);
+    request_print(&evil, &suppress);
+    buf_puts(&evil, "end\n");
+    AUTOCLOSE int held = openat(h->spool->dirfd, "tmp/held", O_WRONLY | O_TRUNC | O_CLOEXEC);
+    assert_int_equal(files_write_all(held, evil.data, evil.len), 0);
+    restore(h);
+    struct requests r = run(h);
+    assert_true(r.applied == 1 && r.rejected == 0);
+    assert_int_equal(query(h, "SELECT count(*) FROM suppression"), 0);
+    assert_int_equal(state_of(h, 7), 3);
+    /* nor is a time believed then that was not */
+    assert_int_equal(query(h, "SELECT since FROM subscription WHERE list = 7"), since / USEC_PER_SEC * USEC_PER_SEC);
+    assert_int_equal(count_files(h, "requests/restored"), 0);
+    assert_int_equal(count_kept(h), 1);
+}
+
 static void only_a_purge_removes(void **state) {
     struct house *h = *state;
     AUTOCLOSE int applied = files_open_dir(h->spool->dirfd, "applied");
@@ -684,10 +751,11 @@ static void a_full_disk_loses_nothing(void **state) {
     requests_done(r);
     free(r);
     assert_int_equal(count_files(h, "requests/web"), 1);
-    assert_int_equal(count_files(h, "applied"), 0);
+    size_t before = count_kept(h);
+    assert_true(before < 2000 && before == (size_t)query(h, "SELECT count(*) FROM request"));
     (void)query(h, "PRAGMA max_page_count = 100000");
     (void)run(h);
-    assert_int_equal(count_files(h, "applied"), 1);
+    assert_int_equal(count_kept(h), 2000 + before);
     assert_int_equal(query(h, "SELECT count(*) FROM request"), 2000);
 }
 
@@ -714,6 +782,7 @@ int main(void) {
         HOUSE_TEST(nothing_in_the_folder_holds_up_the_others),
         HOUSE_TEST(a_later_version_waits),
         HOUSE_TEST(a_door_asks_for_its_own_verbs),
+        HOUSE_TEST(a_door_cannot_change_what_was_applied),
         HOUSE_TEST(only_a_purge_removes),
         HOUSE_TEST(a_full_disk_loses_nothing),
     };
