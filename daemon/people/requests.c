@@ -29,11 +29,12 @@
 
 enum { COUNT_IGNORED, APPLY, KEEP, PURGE };
 enum { PORTION = 50000, KEPT_ENOUGH_BYTES = REQUEST_RECORDS_MAX_BYTES - 2 * REQUEST_LINE_MAX_BYTES };
+/* In the order in which they are taken: what waits was asked for after what a restore repeats. */
 static const struct {
     const char *folder;
     enum request_door may; /* what is found in mails is what the web door might ask, too */
 } doors[] = {
-    {"requests/web", REQUEST_WEB}, {REQUESTS_MAIL, REQUEST_WEB | REQUEST_MAIL}, {REQUESTS_RESTORED, REQUEST_ANY_DOOR}};
+    {REQUESTS_RESTORED, REQUEST_ANY_DOOR}, {"requests/web", REQUEST_WEB}, {REQUESTS_MAIL, REQUEST_WEB | REQUEST_MAIL}};
 
 static request_do *const acts[REQUEST_VERBS] = {
     [REQUEST_LEAVE] = requests_leave,

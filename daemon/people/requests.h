@@ -1,4 +1,5 @@
-/* Requests applied: what the doors accepted takes effect, once for each record, in the order of the files' names.
+/* Requests applied: what the doors accepted takes effect, once for each record, in the order of the files' names; what
+ * a restore repeats comes first.
  *
  * A job on the store's thread. What each verb does stands in requests_act.h. A record is committed with its id; then it
  * is written into applied/, in the order in which they took effect and with the time that was believed of it; then its

@@ -718,6 +718,19 @@ static void a_door_cannot_change_what_was_applied(void **state) {
     assert_int_equal(count_kept(h), 1);
 }
 
+/* What waits was asked for after what is repeated. */
+static void what_is_repeated_comes_first(void **state) {
+    struct house *h = *state;
+    int64_t now = clock_now_usec();
+    struct view t = token(h, TOKEN_RECIPIENT, LIST, PERSON);
+    (void)hand_over(h, request(1, REQUEST_LEAVE, t, now - 50 * USEC_PER_SEC));
+    (void)hand_over(h, request(2, REQUEST_UNDO, t, now - 40 * USEC_PER_SEC));
+    restore(h);
+    (void)hand_over(h, request(3, REQUEST_LEAVE, t, now));
+    assert_int_equal(query(h, "SELECT count(*) FROM request"), 3);
+    assert_int_equal(state_of(h, 7), 3);
+}
+
 static void only_a_purge_removes(void **state) {
     struct house *h = *state;
     AUTOCLOSE int applied = files_open_dir(h->spool->dirfd, "applied");
@@ -783,6 +796,7 @@ int main(void) {
         HOUSE_TEST(a_later_version_waits),
         HOUSE_TEST(a_door_asks_for_its_own_verbs),
         HOUSE_TEST(a_door_cannot_change_what_was_applied),
+        HOUSE_TEST(what_is_repeated_comes_first),
         HOUSE_TEST(only_a_purge_removes),
         HOUSE_TEST(a_full_disk_loses_nothing),
     };
