@@ -87,6 +87,8 @@ static const struct kind {
     [PAGE_LINKED] = {.title = "page.linked-title", .text = "page.linked"},
     [PAGE_PREFERENCES] = {.title = "page.preferences-title", .text = "page.preferences"},
     [PAGE_AWAY] = {.title = "page.preferences-title", .text = "page.away", .button = "page.button"},
+    [PAGE_GONE] = {.title = "page.gone-title", .text = "page.gone", .button = "page.button"},
+    [PAGE_PARTLY] = {.title = "page.partly-title", .text = "page.partly"},
     [PAGE_SAVED] = {.title = "page.saved-title", .text = "page.saved"},
     [PAGE_RELEASE] = {.title = "page.release-title", .text = "page.release", .button = "page.release-button"},
     [PAGE_RELEASED] = {.title = "page.released-title", .text = "page.released"},
@@ -182,13 +184,14 @@ static struct value input_of(const struct pages *p, const struct page *page, con
                              struct arena *arena) {
     struct value form = value_map(), lists = value_list();
     const struct page_input *in = &page->input;
-    AUTOBUF struct buf was = BUF_INIT(4096);
+    AUTOBUF struct buf was = BUF_INIT(4096), shown = BUF_INIT(4096);
     for (size_t i = 0; i < page->choice_count; i++) {
         struct value one = value_map();
         set(arena, &one, "name", value_text(arena_printf(arena, "list-%u", page->choices[i].id)));
         set(arena, &one, "title", value_text(page->choices[i].title));
         set(arena, &one, "on", truth(page->choices[i].on));
         (void)value_append(arena, &lists, one); /* fails as the arena does */
+        buf_printf(&shown, "%s%u", i ? "," : "", page->choices[i].id);
         if (page->choices[i].on)
             buf_printf(&was, "%s%u", was.len ? "," : "", page->choices[i].id);
     }
@@ -202,6 +205,7 @@ static struct value input_of(const struct pages *p, const struct page *page, con
     set(arena, &form, "consent", say(words, "page.consent", page, arena));
     set(arena, &form, "lists", lists);
     set(arena, &form, "was", copied(arena, &was));
+    set(arena, &form, "shown", copied(arena, &shown));
     set(arena, &form, "may_join", truth(page->may_join));
     return form;
 }

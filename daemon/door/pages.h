@@ -35,7 +35,9 @@ enum page_kind {
     PAGE_LINKED,
     PAGE_PREFERENCES, /* form */
     PAGE_AWAY,        /* the daemon cannot tell the preferences; one button: leave */
+    PAGE_GONE,        /* nor are there any, as the list is not offered any more; the same button */
     PAGE_SAVED,
+    PAGE_PARTLY,  /* but for a list that is not offered any more */
     PAGE_RELEASE, /* what would go out; one button: release */
     PAGE_RELEASED,
     PAGE_RELEASE_GONE, /* released, replaced or taken back before, or expired */
@@ -44,7 +46,7 @@ enum page_kind {
 };
 
 /* Hidden in a form. */
-enum { PAGE_FIELDS_MAX = 64 };
+enum { PAGE_FIELDS_MAX = 80 };
 struct page_field {
     const char *name, *value;
 };

@@ -63,10 +63,27 @@ static void carry(struct http_request *r, const char *name, struct arena *arena,
         page->fields[(*count)++] = (struct page_field){name, value};
 }
 
+static void carry_list(struct http_request *r, uint32_t id, struct arena *arena, struct page *page, size_t *count) {
+    const char *name = arena_printf(arena, "list-%u", id);
+    if (name)
+        carry(r, name, arena, page, count);
+}
+
+/* Of lists, as the hidden fields of the preferences hold it: was (those that were ticked), shown (all). */
+static struct view field_lists(struct http_request *r, const char *name) {
+    struct view v = http_form(r, name);
+    return request_is_value(REQUEST_KEY_LEAVE, v) ? v : VIEW("");
+}
+
+static struct view shown_lists(struct http_request *r) {
+    struct view shown = field_lists(r, "shown");
+    return shown.len ? shown : field_lists(r, "was");
+}
+
 /* What could not be written: the page holds the whole form, for the button that tries it again. */
 static void answer_not_stored(struct web *w, struct http_request *r, const struct public_list *own) {
-    static const char *const names[] = {"action", "address", "given-name", "family-name",
-                                        "agree",  "was",     "language",   "new-address"};
+    static const char *const names[] = {"action", "address", "given-name", "family-name", "agree",
+                                        "was",    "shown",   "language",   "new-address"};
     AUTOARENA struct arena arena = {0};
     struct path path;
     path_read(http_path(r), &path);
@@ -83,11 +100,13 @@ static void answer_not_stored(struct web *w, struct http_request *r, const struc
     for (size_t i = 0; i < COUNT_OF(names); i++)
         carry(r, names[i], &arena, &page, &count);
     const struct public_list *list;
-    for (size_t i = 0; path.place == PATH_PREFERENCES && (list = public_lists_at(web_lists(w), i)); i++) {
-        const char *name = arena_printf(&arena, "list-%u", list->id);
-        if (name)
-            carry(r, name, &arena, &page, &count);
-    }
+    for (size_t i = 0; path.place == PATH_PREFERENCES && (list = public_lists_at(web_lists(w), i)); i++)
+        carry_list(r, list->id, &arena, &page, &count);
+    struct view shown = shown_lists(r);
+    uint32_t id;
+    while (path.place == PATH_PREFERENCES && request_next_list(&shown, &id))
+        if (!web_find_list(w, id))
+            carry_list(r, id, &arena, &page, &count);
     if (arena_failed(&arena))
         page.fields[0].name = NULL; /* half a form is none */
     web_answer_unavailable(w, r, &page);
@@ -312,13 +331,17 @@ static void show_choices(struct web *w, struct http_request *r, unsigned status,
     web_answer(w, r, status, &page);
 }
 
-/* The daemon cannot tell: leaving works all the same. */
+/* The daemon cannot tell, or there is nothing to choose: leaving works all the same. */
 static void show_away(struct web *w, struct http_request *r, const struct public_list *list) {
+    bool gone = !list && public_lists_at(web_lists(w), 0);
     AUTOBUF struct buf action = BUF_INIT(1024);
     struct path path;
     path_read(http_path(r), &path);
     buf_printf(&action, "u/%.*s", (int)path.token.len, path.token.ptr);
-    struct page page = {.kind = PAGE_AWAY, .list = list, .action = buf_str(&action), .fields = {{"action", "leave"}}};
+    struct page page = {.kind = gone ? PAGE_GONE : PAGE_AWAY,
+                        .list = list,
+                        .action = buf_str(&action),
+                        .fields = {{"action", "leave"}}};
     web_answer(w, r, 200, &page);
 }
 
@@ -361,35 +384,56 @@ static void answer_saved(struct post *post, int result) {
     if (result < 0)
         answer_not_stored(post->web, post->http, list);
     else
-        answer_kind(post->web, post->http, 200, PAGE_SAVED, list);
+        answer_kind(post->web, post->http, 200, post->partly ? PAGE_PARTLY : PAGE_SAVED, list);
 }
 
-static bool was_on(struct view was, uint32_t id) {
+static bool has_list(struct view lists, uint32_t id) {
     uint32_t one;
-    while (request_next_list(&was, &one))
+    while (request_next_list(&lists, &one))
         if (one == id)
             return true;
     return false;
 }
 
-/* What was ticked and is not any more, and the other way round. */
-static void compare(struct web *w, struct http_request *r, const struct public_list *own, struct buf *join,
-                    struct buf *leave) {
-    struct view was = http_form(r, "was");
-    const struct public_list *list;
+static bool is_ticked(struct http_request *r, uint32_t id) {
     char name[32];
-    if (!request_is_value(REQUEST_KEY_LEAVE, was))
-        was = VIEW("");
+    (void)snprintf(name, sizeof name, "list-%u", id); /* fits */
+    return http_form(r, name).len > 0;
+}
+
+static void add_list(struct buf *to, uint32_t id) {
+    buf_printf(to, "%s%u", to->len ? "," : "", id);
+}
+
+/* What was ticked and is not any more, though the list be gone, and the other way round. False where a list that was
+ * ticked cannot be had. */
+static bool compare(struct web *w, struct http_request *r, const struct public_list *own, struct buf *join,
+                    struct buf *leave) {
+    struct view was = field_lists(r, "was"), shown = shown_lists(r);
+    const struct public_list *list;
+    bool all = true;
+    uint32_t id;
     for (size_t i = 0; (list = public_lists_at(web_lists(w), i)); i++) {
         if (strcmp(list->sender, own->sender) != 0)
             continue;
-        (void)snprintf(name, sizeof name, "list-%u", list->id); /* fits */
-        bool before = was_on(was, list->id), now = http_form(r, name).len > 0;
+        bool before = has_list(was, list->id), now = is_ticked(r, list->id);
         if (before && !now)
-            buf_printf(leave, "%s%u", leave->len ? "," : "", list->id);
+            add_list(leave, list->id);
         else if (now && !before && list->open)
-            buf_printf(join, "%s%u", join->len ? "," : "", list->id);
+            add_list(join, list->id);
+        else if (now && !before)
+            all = false;
     }
+    while (request_next_list(&shown, &id)) {
+        bool before = has_list(was, id), now = is_ticked(r, id);
+        if (web_find_list(w, id))
+            continue;
+        if (before && !now)
+            add_list(leave, id);
+        else if (now && !before)
+            all = false;
+    }
+    return all;
 }
 
 static void post_preferences(struct web *w, struct http_request *r, const struct path *path) {
@@ -412,16 +456,16 @@ static void post_preferences(struct web *w, struct http_request *r, const struct
     if (typed[0] && !is_address(typed)) {
         json_t *none = json_array();
         struct page_input input = {.address = typed, .bad_address = true, .language = chosen};
-        struct view was = http_form(r, "was");
+        struct view was = field_lists(r, "was");
         uint32_t one;
-        while (none && request_is_value(REQUEST_KEY_LEAVE, http_form(r, "was")) && request_next_list(&was, &one))
+        while (none && request_next_list(&was, &one))
             (void)json_array_append_new(none, json_pack("{s:I,s:s}", "list", (json_int_t)one, "state",
                                                         "active")); /* for want of memory it is not ticked */
         show_choices(w, r, 400, list, none, chosen, &input);
         json_decref(none);
         return;
     }
-    compare(w, r, list, &join, &leave);
+    bool all = compare(w, r, list, &join, &leave);
     pages_word(w->pages, shown, "page.consent-more", NULL, NULL, &wording);
     pages_word(w->pages, shown, "page.consent-version", NULL, NULL, &version);
     http_remote(r, source, sizeof source);
@@ -438,9 +482,9 @@ static void post_preferences(struct web *w, struct http_request *r, const struct
     if (pages_has(w->pages, view_of(chosen)))
         put(&q, REQUEST_KEY_NEW_LANGUAGE, view_of(chosen));
     put(&q, REQUEST_KEY_NEW_ADDRESS, view_of(typed));
-    const struct post post = {.answer = answer_saved, .list = t.list};
+    const struct post post = {.answer = answer_saved, .list = t.list, .partly = !all};
     if (!request_is_whole(&q))
-        answer_kind(w, r, 200, PAGE_SAVED, list); /* nothing was chosen otherwise */
+        answer_kind(w, r, 200, all ? PAGE_SAVED : PAGE_PARTLY, list); /* nothing was chosen otherwise */
     else if (!web_write(w, r, &q, &post))
         answer_not_stored(w, r, list);
 }

@@ -44,6 +44,7 @@ struct post {
     void (*answer)(struct post *post, int result); /* once it is written, or was not */
     enum request_verb verb;
     uint32_t list;
+    bool partly; /* something that was chosen cannot be had */
 };
 
 /* ---- web.c ---- */

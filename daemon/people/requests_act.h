@@ -57,7 +57,7 @@ request_do requests_sign_up, requests_confirm;
 /* joined  for a restore: what a confirmation brought about, with the number that the person had */
 request_do requests_joined;
 /* requests_preferences.c: of the token's person, in the lists of the token's sender.
- * preferences  leaves at once, sets the language; joining and a new address are asked for by mail
+ * preferences  leaves at once, lists that are gone too, sets the language; joining and a new address are asked for by mail
  * link         to a known address, one a day */
 request_do requests_preferences, requests_link;
 

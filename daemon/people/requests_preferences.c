@@ -19,17 +19,18 @@
 struct changing {
     struct request_act *a;
     const struct request *q;
-    const struct conf_list *list; /* the token's */
+    const struct conf_list *list; /* the token's; NULL: it is gone */
     struct person person;
     const char *language;
     struct arena *arena;
     bool did;
 };
 
+/* Whose a list was that is gone, nobody knows: leaving it counts all the same, as it may come back. */
 static int leave_one(struct changing *c, uint32_t list) {
     struct subscription s;
     const struct conf_list *of = joining_list(c->a->conf, list);
-    if (!of || of->sender != c->list->sender)
+    if (of && (!c->list || of->sender != c->list->sender))
         return 0;
     int r = subscription_get(c->a->db, list, c->person.id, &s);
     if (r <= 0 || s.state != SUBSCRIPTION_ACTIVE)
@@ -140,16 +141,16 @@ int requests_preferences(struct request_act *a, const struct request *q, const c
         return 0;
     *ret_result = "nothing";
     c.list = joining_list(a->conf, t.list);
-    int r = c.list ? person_get(a->db, (int64_t)t.subscriber, &arena, &c.person) : 0;
+    int r = a->conf ? person_get(a->db, (int64_t)t.subscriber, &arena, &c.person) : 0;
     if (r <= 0)
         return r;
     c.language = c.person.language[0] ? c.person.language : joining_text(q, REQUEST_KEY_LANGUAGE, &arena);
     r = speak(&c);
     if (r == 0)
         r = leave(&c);
-    if (r == 0)
+    if (r == 0 && c.list)
         r = join(&c, &asked);
-    if (r == 0)
+    if (r == 0 && c.list)
         r = move(&c, &moved);
     *ret_result = c.did ? "changed" : strcmp(moved, "nothing") != 0 ? moved : asked;
     return r;

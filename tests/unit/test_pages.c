@@ -53,7 +53,7 @@ static void every_page_is_shown_in_every_language(void **state) {
                 unit_int(n, strstr(buf_str(&html), buf_str(&expected)) != NULL, true);
                 bool form = kind == PAGE_ASK || kind == PAGE_DONE || kind == PAGE_DONE_ALL ||
                             kind == PAGE_UNAVAILABLE || kind == PAGE_CONFIRM || kind == PAGE_AWAY ||
-                            kind == PAGE_RELEASE;
+                            kind == PAGE_GONE || kind == PAGE_RELEASE;
                 bool typed = kind == PAGE_SIGN_UP || kind == PAGE_LINK || kind == PAGE_PREFERENCES;
                 bool helps = kind == PAGE_INVALID || kind == PAGE_NOT_FOUND || kind == PAGE_EXPIRED;
                 unit_int(n, strstr(buf_str(&html), "<form method=\"post\" action=\"../u/T\">") != NULL, form);

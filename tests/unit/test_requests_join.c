@@ -322,9 +322,11 @@ static void preferences_reach_the_senders_lists_alone(void **state) {
     struct joined *j = *state;
     int64_t person = fixture_member(j->f->db, OPEN, 1, "de", 1);
     (void)fixture_member(j->f->db, OPEN, 2, "de", 1);
-    assert_int_equal(db_run(j->f->db, "INSERT INTO subscription (list, subscriber, state, since) VALUES (10, ?, 2, 1)",
-                            NULL, "i", person),
-                     0);
+    assert_int_equal(
+        db_run(j->f->db,
+               "INSERT INTO subscription (list, subscriber, state, since) VALUES (10, ?1, 2, 1), (99, ?1, 2, 1)", NULL,
+               "i", person),
+        0);
     static const struct {
         const char *leave, *join, *language, *address, *want;
     } cases[] = {
@@ -340,6 +342,9 @@ static void preferences_reach_the_senders_lists_alone(void **state) {
         {"", "", "", "new@town.example", "asked"},
         {"7", "", "", "", "changed"},
         {"7", "", "", "", "nothing"},
+        {"", "99", "", "", "nothing"}, /* gone from the configuration: it can be left, and no more */
+        {"99", "", "", "", "changed"},
+        {"99", "", "", "", "nothing"},
     };
     for (size_t i = 0; i < COUNT_OF(cases); i++) {
         struct request q = {.id = {(uint8_t)i}, .at_usec = NOW};
@@ -356,6 +361,14 @@ static void preferences_reach_the_senders_lists_alone(void **state) {
     assert_int_equal(count(j, "SELECT count(*) FROM subscriber WHERE address_key = 'new@town.example'"), 1);
     struct request nobody = {.value = {[REQUEST_KEY_NEW_LANGUAGE] = VIEW("fr")}};
     assert_string_equal(prefer(j, 99, &nobody), "nothing");
+    /* The list of the link itself is gone. */
+    j->conf->lists[0].id = 98;
+    assert_int_equal(db_run(j->f->db, "UPDATE subscription SET state = 2", NULL, ""), 0);
+    struct request all = {.at_usec = NOW,
+                          .value = {[REQUEST_KEY_LEAVE] = VIEW("7,10,99"), [REQUEST_KEY_JOIN] = VIEW("8")}};
+    assert_string_equal(prefer(j, (uint64_t)person, &all), "changed");
+    assert_int_equal(count(j, "SELECT count(*) FROM subscription WHERE subscriber = 1 AND state = 3"), 2);
+    assert_int_equal(count(j, "SELECT state FROM subscription WHERE list = 10"), SUBSCRIPTION_ACTIVE);
 }
 
 static void networks(void **state) {

@@ -245,6 +245,10 @@ static int on_record(void *user, const struct request *r) {
     stored->records++;
     buf_printf(&stored->text, "%s %.*s %lld %.*s;", request_verb_name(r->verb), (int)how.len, how.ptr,
                (long long)request_number(r, REQUEST_KEY_ANNOUNCEMENT), (int)language.len, language.ptr);
+    for (enum request_key key = REQUEST_KEY_JOIN; key <= REQUEST_KEY_LEAVE; key++)
+        if (request_get(r, key).len)
+            buf_printf(&stored->text, "%s %.*s;", request_key_name(key), (int)request_get(r, key).len,
+                       request_get(r, key).ptr);
     return 0;
 }
 
@@ -671,6 +675,37 @@ static void keys_and_lists_may_come_later(void **state) {
     assert_true(becomes(f, "/3/de", 200, "<form"));
 }
 
+/* A form that was open while a list went: leaving it counts, and what cannot be had is said. */
+static void a_list_that_is_gone_is_not_saved(void **state) {
+    static const char saved[] = "<h1>Gespeichert</h1>", partly[] = "<h1>Nicht alles", gone[] = "<h1>Diese Liste";
+    static const struct {
+        uint32_t list;
+        const char *fields, *says, *asks;
+    } cases[] = {
+        {7, "was=7&shown=7,9&list-7=on", saved, ""},
+        {7, "was=7&shown=7,9&list-7=on&list-9=on", partly, ""},
+        {7, "was=7,9&shown=7,9&list-7=on&list-9=on", saved, ""},
+        {7, "was=7,9&shown=7,9&list-7=on", saved, "preferences  0 de;leave 9;"},
+        {7, "was=7,9&list-7=on", saved, "preferences  0 de;leave 9;"}, /* of a page that does not say what it shows */
+        {7, "was=9&shown=7,9&list-9=on&list-7=on", partly, ""},        /* not open */
+        {7, "was=7,9&shown=7,9,8&list-8=on", partly, "preferences  0 de;leave 7,9;"},
+        {9, "was=7&shown=7", gone, ""},
+    };
+    struct fixture *f = *state;
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        AUTOANSWER struct answer a = {0};
+        AUTOBUF struct buf token = BUF_INIT(TOKEN_TEXT_MAX), path = BUF_INIT(1000), body = BUF_INIT(1000);
+        struct stored stored;
+        sign(f, (struct token){.purpose = TOKEN_RECIPIENT, .list = cases[i].list, .subscriber = 42}, &token);
+        buf_printf(&path, "/p/%s/de", buf_str(&token));
+        buf_printf(&body, "action=preferences&%s", cases[i].fields);
+        int status = ask(f, "POST", buf_str(&path), FORM, buf_str(&body), &a);
+        const char *asked = take_stored(f, &stored);
+        if (status != 200 || !has(&a, cases[i].says) || strcmp(asked, cases[i].asks) != 0)
+            fail_msg("case %zu: %d, %s\n%s", i, status, asked, buf_str(&a.all));
+    }
+}
+
 static void templates_are_read_again_when_asked(void **state) {
     struct fixture *f = *state;
     AUTOBUF struct buf local = BUF_INIT(4096), file = BUF_INIT(4096);
@@ -740,6 +775,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(a_full_disk_is_no_yes, setup, teardown),
         cmocka_unit_test_setup_teardown(many_at_once_share_files, setup, teardown),
         cmocka_unit_test_setup_teardown(keys_and_lists_may_come_later, setup_bare, teardown),
+        cmocka_unit_test_setup_teardown(a_list_that_is_gone_is_not_saved, setup, teardown),
         cmocka_unit_test_setup_teardown(templates_are_read_again_when_asked, setup, teardown),
         cmocka_unit_test_setup_teardown(draining_answers_what_is_in_hand, setup, teardown),
         cmocka_unit_test_setup_teardown(sockets_are_capped, setup, teardown),
