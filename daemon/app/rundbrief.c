@@ -16,7 +16,10 @@ static const struct verb *find_verb(const char *name) {
 }
 
 static void print_verb(FILE *out, const struct verb *verb) {
-    (void)fprintf(out, "  %s%s%s\n      %s\n", verb->name, verb->arguments[0] ? " " : "", verb->arguments, verb->help);
+    struct view form;
+    for (const char *rest = verb->arguments; verb_form(&rest, &form);)
+        (void)fprintf(out, "  %s%s%.*s\n", verb->name, form.len ? " " : "", (int)form.len, form.ptr);
+    (void)fprintf(out, "      %s\n", verb->help);
 }
 
 static void print_help(FILE *out) {

@@ -1,12 +1,14 @@
 /* completion bash|zsh: what the shell's Tab key offers, made from the table of verbs: their names, and what their
- * arguments' texts say: "--list LIST", "--basis consent|other", "show|find", "[--yes]", "FILE". */
+ * arguments' texts say: "--list LIST", "--basis consent|other", "bash|zsh", "[--yes]", "FILE". Where the forms of a verb
+ * begin with what to do, each of these words has a completion of its own. */
 #include <ctype.h>
+#include <string.h>
 #include <sysexits.h>
 
 #include "base/view.h"
 #include "cli/verb.h"
 
-/* One argument of a verb. */
+/* One argument of a form. */
 struct argument {
     struct view option; /* "--list", or {0} for one that stands by itself */
     struct view value;  /* "LIST", "consent|other", or {0} for an option without one */
@@ -22,11 +24,12 @@ static struct view bare(struct view word) {
 
 /* The next argument of the text; several options parted by | come one after the other. */
 static bool next_argument(struct view *rest, struct argument *ret) {
+    const char *end = rest->ptr + rest->len;
     struct view word, ahead, following;
     do {
         if (!view_split(rest, ' ', &word))
             return false;
-    } while (!word.len || view_eq_str(word, "…"));
+    } while (view_eq_str(bare(word), "") || view_eq_str(bare(word), "…") || view_eq_str(word, "|"));
     bool open = word.ptr[0] == '[' && word.ptr[word.len - 1] != ']';
     word = bare(word);
     *ret = (struct argument){0};
@@ -37,7 +40,7 @@ static bool next_argument(struct view *rest, struct argument *ret) {
     size_t bar = view_find(word, '|');
     ret->option = view_slice(word, 0, bar);
     if (bar < word.len) {
-        *rest = view_of(word.ptr + bar + 1); /* the text ends with a NUL */
+        *rest = view_make(word.ptr + bar + 1, (size_t)(end - (word.ptr + bar + 1)));
         return true;
     }
     ahead = *rest;
@@ -49,13 +52,14 @@ static bool next_argument(struct view *rest, struct argument *ret) {
     return true;
 }
 
-static struct argument *arguments_of(const struct verb *verb, struct argument room[], size_t max, size_t *ret_count) {
-    struct view rest = view_of(verb->arguments);
-    for (*ret_count = 0; *ret_count < max && next_argument(&rest, &room[*ret_count]);)
-        ++*ret_count;
-    return room;
-}
 enum { ARGUMENTS_MAX = 16 };
+
+static size_t arguments_of(struct view form, struct argument ret[ARGUMENTS_MAX]) {
+    size_t count = 0;
+    while (count < ARGUMENTS_MAX && next_argument(&form, &ret[count]))
+        count++;
+    return count;
+}
 
 /* Words to choose from, and not the name of a thing as FILE is. */
 static bool is_choice(struct view value) {
@@ -71,12 +75,38 @@ static void put_view(FILE *out, struct view v) {
     (void)fwrite(v.ptr, 1, v.len, out);
 }
 
+/* ---- verbs that are told what to do by their first word ---- */
+
+static bool has_actions(const struct verb *verb) {
+    return islower((unsigned char)verb->arguments[0]) && strstr(verb->arguments, " | ");
+}
+
+/* The next action and what stands behind it; of several forms with the same one the first counts. */
+static bool next_action(const char **rest, struct view *action, struct view *ret_form) {
+    struct view before = *action;
+    while (verb_form(rest, ret_form))
+        if (view_split(ret_form, ' ', action) && !view_eq(*action, before))
+            return true;
+    return false;
+}
+
+static void put_actions(FILE *out, const struct verb *verb) {
+    struct view action = {0}, form;
+    const char *rest = verb->arguments;
+    for (bool more = next_action(&rest, &action, &form); more;) {
+        put_view(out, action);
+        more = next_action(&rest, &action, &form);
+        (void)fputs(more ? " " : "", out);
+    }
+}
+
 /* ---- bash ---- */
 
-static void bash_value(FILE *out, const struct verb *verb, const struct argument *a) {
+/* verb: with what it is told to do behind it. */
+static void bash_value(FILE *out, const char *verb, struct view action, const struct argument *a) {
     if (!a->option.len || !a->value.len)
         return;
-    (void)fprintf(out, "    %s:%.*s) ", verb->name, (int)a->option.len, a->option.ptr);
+    (void)fprintf(out, "    '%s%.*s':%.*s) ", verb, (int)action.len, action.ptr, (int)a->option.len, a->option.ptr);
     if (is_choice(a->value)) {
         (void)fputs("words='", out);
         put_choice(out, a->value);
@@ -84,10 +114,13 @@ static void bash_value(FILE *out, const struct verb *verb, const struct argument
     } else
         (void)fputs(view_eq_str(a->value, "LIST") ? "words=$(_rundbrief_lists) ;;\n" : ";;\n", out);
 }
-
-static void bash_words(FILE *out, const struct verb *verb, const struct argument *a, size_t count) {
+static void bash_form(FILE *out, const char *verb, struct view action, struct view form) {
+    struct argument a[ARGUMENTS_MAX];
+    size_t count = arguments_of(form, a);
     bool lists = false;
-    (void)fprintf(out, "    %s:*) words='", verb->name);
+    for (size_t i = 0; i < count; i++)
+        bash_value(out, verb, action, &a[i]);
+    (void)fprintf(out, "    '%s%.*s':*) words='", verb, (int)action.len, action.ptr);
     for (size_t i = 0; i < count; i++) {
         if (a[i].option.len)
             put_view(out, a[i].option);
@@ -99,10 +132,23 @@ static void bash_words(FILE *out, const struct verb *verb, const struct argument
     }
     (void)fprintf(out, "--json --help'%s ;;\n", lists ? "; words+=\" $(_rundbrief_lists)\"" : "");
 }
+static void bash_verb(FILE *out, const struct verb *verb) {
+    char name[64];
+    struct view action = {0}, form;
+    const char *rest = verb->arguments;
+    if (!has_actions(verb)) {
+        bash_form(out, verb->name, action, view_of(verb->arguments));
+        return;
+    }
+    (void)snprintf(name, sizeof name, "%s ", verb->name); /* fits */
+    while (next_action(&rest, &action, &form))
+        bash_form(out, name, action, form);
+    (void)fprintf(out, "    %s:*) words='", verb->name);
+    put_actions(out, verb);
+    (void)fputs(" --json --help' ;;\n", out);
+}
 
 static void print_bash(FILE *out) {
-    struct argument room[ARGUMENTS_MAX];
-    size_t count;
     (void)fputs("# Completion of rundbrief for bash.\n"
                 "_rundbrief_lists() {\n"
                 "    rundbrief --json list 2>/dev/null | sed -n 's/.*\"name\": *\"\\([^\"]*\\)\".*/\\1/p'\n"
@@ -119,6 +165,12 @@ static void print_bash(FILE *out) {
                 "            ;;\n"
                 "        esac\n"
                 "    done\n"
+                "    ((i + 1 < COMP_CWORD)) && case $verb in",
+                out);
+    for (unsigned i = 0; i < verb_count; i++)
+        if (has_actions(&verbs[i]))
+            (void)fprintf(out, "\n    %s) verb+=\" ${COMP_WORDS[i + 1]}\" ;;", verbs[i].name);
+    (void)fputs("\n    esac\n"
                 "    case $verb:$prev in\n"
                 "    :--config | :--socket) ;;\n"
                 "    :*) words='--config --socket --json --help",
@@ -126,12 +178,8 @@ static void print_bash(FILE *out) {
     for (unsigned i = 0; i < verb_count; i++)
         (void)fprintf(out, " %s", verbs[i].name);
     (void)fputs("' ;;\n", out);
-    for (unsigned i = 0; i < verb_count; i++) {
-        const struct argument *a = arguments_of(&verbs[i], room, ARGUMENTS_MAX, &count);
-        for (size_t k = 0; k < count; k++)
-            bash_value(out, &verbs[i], &a[k]);
-        bash_words(out, &verbs[i], a, count);
-    }
+    for (unsigned i = 0; i < verb_count; i++)
+        bash_verb(out, &verbs[i]);
     (void)fputs("    esac\n"
                 "    mapfile -t COMPREPLY < <(compgen -W \"$words\" -- \"$cur\")\n"
                 "}\n"
@@ -172,9 +220,37 @@ static void zsh_argument(FILE *out, const struct argument *a, unsigned place) {
     (void)fputc('\'', out);
 }
 
+static void zsh_form(FILE *out, struct view form, unsigned *place) {
+    struct argument a[ARGUMENTS_MAX];
+    size_t count = arguments_of(form, a);
+    for (size_t i = 0; i < count; i++)
+        zsh_argument(out, &a[i], a[i].option.len ? 0 : ++*place);
+}
+
+static void zsh_verb(FILE *out, const struct verb *verb) {
+    struct view action = {0}, form;
+    const char *rest = verb->arguments;
+    unsigned place = 0;
+    (void)fprintf(out, "        %s)", verb->name);
+    if (!has_actions(verb)) {
+        (void)fputs(" _arguments --json --help", out);
+        zsh_form(out, view_of(verb->arguments), &place);
+        (void)fputs(" ;;\n", out);
+        return;
+    }
+    (void)fputs("\n            _arguments -C --json --help '1:action:(", out);
+    put_actions(out, verb);
+    (void)fputs(")' '*::argument:->action'\n            case $state:$line[1] in\n", out);
+    while (next_action(&rest, &action, &form)) {
+        (void)fprintf(out, "            action:%.*s) _arguments --json --help", (int)action.len, action.ptr);
+        place = 0;
+        zsh_form(out, form, &place);
+        (void)fputs(" ;;\n", out);
+    }
+    (void)fputs("            esac\n            ;;\n", out);
+}
+
 static void print_zsh(FILE *out) {
-    struct argument room[ARGUMENTS_MAX];
-    size_t count;
     (void)fputs("#compdef rundbrief\n"
                 "_rundbrief_lists() {\n"
                 "    compadd -- ${(f)\"$(rundbrief --json list 2>/dev/null | sed -n 's/.*\"name\": "
@@ -197,14 +273,8 @@ static void print_zsh(FILE *out) {
                 "    rest)\n"
                 "        case $line[1] in\n",
                 out);
-    for (unsigned i = 0; i < verb_count; i++) {
-        const struct argument *a = arguments_of(&verbs[i], room, ARGUMENTS_MAX, &count);
-        unsigned place = 0;
-        (void)fprintf(out, "        %s) _arguments --json --help", verbs[i].name);
-        for (size_t k = 0; k < count; k++)
-            zsh_argument(out, &a[k], a[k].option.len ? 0 : ++place);
-        (void)fputs(" ;;\n", out);
-    }
+    for (unsigned i = 0; i < verb_count; i++)
+        zsh_verb(out, &verbs[i]);
     (void)fputs("        esac\n"
                 "        ;;\n"
                 "    esac\n"

@@ -13,10 +13,6 @@
 
 #include "base/banned.h"
 
-static const char usage[] =
-    "rundbrief key init [--new-master], key list, key new, key activate ID, key export FILE or key import FILE "
-    "[--passphrase-file FILE]";
-
 struct places {
     struct buf secret, public;
 };
@@ -186,7 +182,7 @@ int verb_key(struct cli *cli, int argc, char **argv) {
         what++;
     if (what == COUNT_OF(verbs_of_keys) || argc != 1 + verbs_of_keys[what].arguments ||
         (o[0].value && what != EXPORT && what != IMPORT) || (o[1].value && what != INIT))
-        return cli_refuse(cli, EX_USAGE, "say what to do with keys", usage);
+        return cli_refuse(cli, EX_USAGE, "say what to do with keys", "`rundbrief key --help` shows what can be done");
     int code = find_places(cli, &p);
     if (code == EX_OK)
         code = what == ACTIVATE ? run_activate(cli, &p, argv[1])

@@ -371,12 +371,6 @@ static int post(struct cli *cli, json_t *body) {
 
 enum { TAGS_TEXT_MAX_BYTES = 64 * 1024 };
 
-static const char usage[] =
-    "show ADDRESS | find TEXT | add LIST ADDRESS [NAME=VALUE …] [--tag TAG …] --basis B --evidence TEXT [--again] | "
-    "change ADDRESS [NAME=VALUE …] [--tag [+|-]TAG … [--list LIST]] | change OLD NEW | "
-    "leave ADDRESS --by phone|letter|mail [--list LIST] | remove LIST ADDRESS | restore LIST ADDRESS | "
-    "export ADDRESS | erase ADDRESS --reason TEXT [--yes]";
-
 /* Fields and tags into the document, which is posted. */
 static int post_changes(struct cli *cli, int argc, char **argv, const struct buf *tags, json_t *body) {
     json_t *list = json_array();
@@ -443,5 +437,6 @@ int verb_subscriber(struct cli *cli, int argc, char **argv) {
         return cli_export_person(cli, argv[1]);
     if (strcmp(what, "erase") == 0 && count == 2)
         return cli_erase_person(cli, argv[1], o[6].value, o[7].value != NULL);
-    return cli_refuse(cli, EX_USAGE, "what about which subscriber?", usage);
+    return cli_refuse(cli, EX_USAGE, "what about which subscriber?",
+                      "`rundbrief subscriber --help` shows what can be done");
 }

@@ -10,6 +10,15 @@
 #include "conf/conf.h"
 #include "mail/words.h"
 
+bool verb_form(const char **rest, struct view *ret) {
+    if (!*rest)
+        return false;
+    const char *end = strstr(*rest, " | ");
+    *ret = end ? view_make(*rest, (size_t)(end - *rest)) : view_of(*rest);
+    *rest = end ? end + strlen(" | ") : NULL;
+    return true;
+}
+
 int cli_fail(struct cli *cli, int code, const struct why *why) {
     AUTOBUF struct buf line = BUF_INIT(8192);
     why_print(why, &line);

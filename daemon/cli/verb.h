@@ -3,6 +3,7 @@
 #include <stdbool.h>
 #include <stdio.h>
 
+#include "base/view.h"
 #include "base/why.h"
 
 struct conf;
@@ -14,7 +15,8 @@ struct cli {
     FILE *out, *err;
 };
 
-/* Arguments are those behind the verb: argv[0] is the first of them. The answer is an exit code of sysexits.h. */
+/* arguments: what can stand behind the name, forms of it parted by " | "; where those begin with a word in small letters and
+ * there are several, that word says what to do (cli/completion.c reads the rest). run: arguments are those behind the verb: argv[0] is the first of them. The answer is an exit code of sysexits.h. */
 struct verb {
     const char *name, *arguments, *help;
     int (*run)(struct cli *cli, int argc, char **argv);
@@ -22,6 +24,8 @@ struct verb {
 
 extern const struct verb verbs[];
 extern const unsigned verb_count;
+/* The next form of what is left of arguments; false at the end. There is one at least, which may be empty. */
+bool verb_form(const char **rest, struct view *ret);
 
 /* "rundbrief: WHERE: WHAT. TODO" on err; returns code. */
 int cli_fail(struct cli *cli, int code, const struct why *why);
