@@ -124,7 +124,7 @@ $(B)/replay/%: tests/fuzz/%.c tests/fuzz/replay.c $(LIB)
 	$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -o $@ $< tests/fuzz/replay.c $(LIB) $(LDFLAGS) $(LDLIBS)
 
 # These make allocations fail.
-$(B)/unit/test_memory $(B)/unit/test_apart $(B)/unit/test_markdown_parse $(B)/unit/test_compile_memory: LDFLAGS += -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc,--wrap=reallocarray
+$(B)/unit/test_memory $(B)/unit/test_apart $(B)/unit/test_users $(B)/unit/test_markdown_parse $(B)/unit/test_compile_memory: LDFLAGS += -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc,--wrap=reallocarray
 
 $(B)/fuzzers/%: tests/fuzz/%.c $(LIB)
 	@mkdir -p $(@D)

@@ -37,18 +37,22 @@ static int count_uid(void *user, const char *uid, unsigned *ret) {
     return announcement_count_uid(user, uid, ret);
 }
 
-static bool allows(const struct admit *a, const struct conf_list *list) {
-    return !a->allows_list || a->allows_list(a->user, list);
+static int allows(const struct admit *a, const struct conf_list *list) {
+    return !a->allows_list ? 1 : a->allows_list(a->user, list);
 }
 
 /* Each of them must be the caller's. */
 static int check_rights(struct admit *a) {
-    for (size_t i = 0; i < a->result.list_count; i++)
-        if (!allows(a, a->result.lists[i])) {
-            const char *name = a->result.lists[i]->name;
+    for (size_t i = 0; i < a->result.list_count; i++) {
+        const char *name = a->result.lists[i]->name;
+        int r = allows(a, a->result.lists[i]);
+        if (r < 0)
+            return r;
+        if (r == 0) {
             problem_add(&a->problems, false, "", 0, "list-not-allowed", name, NULL, NULL);
             return why_set(&a->job.why, -EACCES, "you may not do this on the list %s", name);
         }
+    }
     return 0;
 }
 
@@ -131,8 +135,9 @@ static int find_earlier(struct admit *a, struct db *db, int64_t *ret_id) {
         r = announcement_get_lists(db, *ret_id, &lists);
     for (size_t i = 0; r == 1 && i < lists.count; i++) {
         const struct conf_list *list = conf_find_list_id(a->conf, lists.ids[i]);
-        if (list && !allows(a, list))
-            return -EACCES;
+        int allowed = list ? allows(a, list) : 1;
+        if (allowed <= 0)
+            return allowed < 0 ? allowed : -EACCES;
     }
     return r;
 }

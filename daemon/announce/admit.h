@@ -45,8 +45,8 @@ struct admit {
     const struct when *occurrence;
     const char *series_uid;
     const char *test_recipient, *test_language; /* borrowed; with check_only: send it as a test; language NULL: all */
-    /* Whether this list may be written to, on the store's thread; NULL: every list. */
-    bool (*allows_list)(void *user, const struct conf_list *list);
+    /* Whether this list may be written to, on the store's thread: 1, 0, or why that cannot be seen. NULL: every list. */
+    int (*allows_list)(void *user, const struct conf_list *list);
     void *user;
     /* out, on the loop after done */
     struct problems problems;

@@ -247,7 +247,7 @@ static void on_queued(struct store_job *job, int result) {
 }
 
 /* A list that the file alone names must be one of the caller's too. */
-static bool allows_list(void *user, const struct conf_list *list) {
+static int allows_list(void *user, const struct conf_list *list) {
     struct call *c = user;
     return rights_on_list(&c->rights, list);
 }

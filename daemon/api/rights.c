@@ -8,29 +8,13 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "base/cleanup.h"
+#include "base/users.h"
 #include "conf/conf.h"
 #include "store/announcement.h"
 
-/* A group of many members needs much room. */
-enum { GROUP_MAX_BYTES = 16 << 20 };
-
-static bool find_group(const char *name, gid_t *ret) {
-    for (size_t size = 16384; size <= GROUP_MAX_BYTES; size *= 4) {
-        AUTOFREE char *memory = malloc(size);
-        struct group group, *found = NULL;
-        int r = memory ? getgrnam_r(name, &group, memory, size, &found) : ENOMEM;
-        if (r == 0 && found)
-            *ret = group.gr_gid;
-        if (r != ERANGE)
-            return r == 0 && found;
-    }
-    return false;
-}
-
 static bool in_group(const struct rights *r, const char *name) {
     gid_t gid;
-    if (name[0] == '\0' || !find_group(name, &gid))
+    if (name[0] == '\0' || users_group(name, &gid) < 0)
         return false;
     for (int i = 0; i < r->group_count; i++)
         if (r->groups[i] == gid)
@@ -57,10 +41,17 @@ bool rights_on_list(const struct rights *r, const struct conf_list *list) {
     return r->all || in_group(r, list->group) || in_group(r, list->sender->group);
 }
 
-bool rights_of_group(gid_t gid, const struct conf *conf, const struct conf_list *list) {
-    struct rights r = {.group_count = 1, .groups = {gid}};
-    r.all = in_group(&r, conf->group);
-    return rights_on_list(&r, list);
+int rights_of_group(gid_t gid, const struct conf *conf, const struct conf_list *list) {
+    const char *const names[] = {conf->group, list->group, list->sender->group};
+    for (size_t i = 0; i < COUNT_OF(names); i++) {
+        gid_t found;
+        int r = names[i][0] ? users_group(names[i], &found) : -ENOENT;
+        if (r < 0 && r != -ENOENT)
+            return r;
+        if (r == 0 && found == gid)
+            return 1;
+    }
+    return 0;
 }
 
 bool rights_on_any(const struct rights *r, const struct conf *conf, const struct announcement_lists *lists) {

@@ -25,8 +25,8 @@ struct rights {
 /* Looks the user up; one that the system does not know has the groups of the socket's peer only. */
 void rights_of(uid_t uid, gid_t gid, const struct conf *conf, struct rights *ret);
 bool rights_on_list(const struct rights *r, const struct conf_list *list);
-/* Whether the members of a group may use the list, as members of it. */
-bool rights_of_group(gid_t gid, const struct conf *conf, const struct conf_list *list);
+/* Whether the members of a group may use the list, as members of it: 1, 0, or why that cannot be seen. */
+int rights_of_group(gid_t gid, const struct conf *conf, const struct conf_list *list);
 /* One of these lists is theirs, all of them are. Lists that are gone from the configuration are nobody's but whose that
  * may do everything. */
 bool rights_on_any(const struct rights *r, const struct conf *conf, const struct announcement_lists *lists);

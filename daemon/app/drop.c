@@ -212,24 +212,30 @@ static int was_taken(const struct drop *d) {
     return r < 0 ? r : changed < st.st_ctime;
 }
 
-static bool folder_group(const struct drop *d, const char *list, gid_t *ret) {
+/* 1; 0 where it has no folder; or why that cannot be seen. */
+static int folder_group(const struct drop *d, const char *list, gid_t *ret) {
     char path[PATH_MAX];
     struct stat st;
-    if (snprintf(path, sizeof path, "incoming/%s", list) >= (int)sizeof path ||
-        fstatat(d->admit.spool->dirfd, path, &st, 0) < 0)
-        return false;
+    if (snprintf(path, sizeof path, "incoming/%s", list) >= (int)sizeof path)
+        return 0;
+    if (fstatat(d->admit.spool->dirfd, path, &st, 0) < 0)
+        return why_is_trouble(-errno) ? -errno : 0;
     *ret = st.st_gid;
-    return true;
+    return 1;
 }
 
 /* Nobody knows who dropped a file, but that they may use the folder: the other lists that it names must be the folder's
  * group's, too. */
-static bool allows_list(void *user, const struct conf_list *list) {
+static int allows_list(void *user, const struct conf_list *list) {
     const struct drop *d = user;
     gid_t ours, theirs;
-    return strcmp(list->name, d->list) == 0 ||
-           (folder_group(d, d->list, &ours) &&
-            (rights_of_group(ours, d->admit.conf, list) || (folder_group(d, list->name, &theirs) && ours == theirs)));
+    if (strcmp(list->name, d->list) == 0)
+        return 1;
+    int r = folder_group(d, d->list, &ours);
+    if (r <= 0 || (r = rights_of_group(ours, d->admit.conf, list)) != 0)
+        return r;
+    r = folder_group(d, list->name, &theirs);
+    return r == 1 ? ours == theirs : r;
 }
 
 /* What is the coordinator's fault is told and moved away; anything else leaves the file where it is, for later. */

@@ -2,7 +2,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <grp.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,6 +15,7 @@
 #include "base/files.h"
 #include "base/log.h"
 #include "base/number.h"
+#include "base/users.h"
 #include "conf/conf.h"
 #include "net/loop.h"
 #include "send/dispatch.h"
@@ -166,14 +166,12 @@ static void give_to_group(struct incoming *in, const struct conf_list *list, con
     const char *name = list->group[0] ? list->group : list->sender->group;
     if (name[0] == '\0')
         return;
-    char memory[65536];
-    struct group group, *found = NULL;
     struct stat st;
-    int r = getgrnam_r(name, &group, memory, sizeof memory, &found) == 0 && found ? 0 : -ENOENT;
+    gid_t gid = 0;
+    int r = users_group(name, &gid);
     if (r == 0 && fstatat(in->parts.spool->dirfd, relative, &st, 0) < 0)
         r = -errno;
-    if (r == 0 && st.st_gid != group.gr_gid &&
-        fchownat(in->parts.spool->dirfd, relative, (uid_t)-1, group.gr_gid, 0) < 0)
+    if (r == 0 && st.st_gid != gid && fchownat(in->parts.spool->dirfd, relative, (uid_t)-1, gid, 0) < 0)
         r = -errno;
     if (r < 0)
         log_warning("drop-folder-group", LOG_TEXT("list", list->name), LOG_TEXT("group", name),

@@ -31,6 +31,7 @@
 #include "base/files.h"
 #include "base/log.h"
 #include "base/number.h"
+#include "base/users.h"
 #include "conf/conf.h"
 #include "door/lists.h"
 #include "mail/when.h"
@@ -261,7 +262,10 @@ static int step_recover(struct store_job *job, struct db *db) {
     uint64_t in_doubt = 0;
     int r;
     switch (v->phase) {
-    case 0: r = pin_lists(v->conf, db, &job->why); break;
+    case 0:
+        r = users_warm_up(); /* for this thread */
+        r = r < 0 ? r : pin_lists(v->conf, db, &job->why);
+        break;
     case 1: r = spool_sweep_tmp(spool); break;
     case 2: r = admit_recover(db, spool); break;
     case 3:
@@ -534,7 +538,12 @@ int main(int argc, char **argv) {
     }
     if (check || dump)
         return check_config(&d, dump);
-    int r = conf_load_for_machine(d.config_path, print_error, NULL, &d.conf);
+    int r = users_warm_up();
+    if (r < 0) {
+        (void)fputs("rundbriefd: out of memory\n", stderr);
+        return exit_code_of(r);
+    }
+    r = conf_load_for_machine(d.config_path, print_error, NULL, &d.conf);
     if (r < 0)
         return exit_code_of(r);
     if (clock_text && set_clock(clock_text, d.conf->timezone) < 0) {

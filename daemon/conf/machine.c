@@ -2,7 +2,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <grp.h>
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/files.h"
+#include "base/users.h"
 #include "conf/complaints.h"
 #include "conf/shape.h"
 #include "conf/whole.h"
@@ -216,13 +216,16 @@ static void check_keys(struct checking *k) {
 }
 
 static void check_group(struct checking *k, const struct place *place, const char *group) {
-    char text[16384];
-    struct group found, *entry = NULL;
+    gid_t gid;
     if (place_line(place, "group") == 0 || !group[0])
         return;
-    int error = getgrnam_r(group, &found, text, sizeof text, &entry);
-    if (entry || error == ERANGE)
+    int error = users_group(group, &gid);
+    if (error == 0)
         return;
+    if (error != -ENOENT) {
+        cannot(k, place, "group", group, error, "Try again");
+        return;
+    }
     struct why why;
     (void)why_set(&why, -ENOENT, "this machine has no group %s", group);
     why_todo(&why, "Run: addgroup --system %s", group);
