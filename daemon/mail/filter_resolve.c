@@ -124,7 +124,7 @@ static int unknown_value(struct resolving *k, const struct filter_value *v, cons
 
 static int set_language(struct resolving *k, struct filter_value *v) {
     AUTOBUF struct buf folded = BUF_INIT(NAME_MAX_BYTES);
-    const char *code = find(k, "language-names", v->text);
+    const char *code = words_find_language(k->language->words, k->language->words_count, v->text);
     struct view code_view = code ? view_of(code) : filter_fold(v->text, &folded);
     if (!code && code_view.len && !words_is_code(code_view))
         return unknown_value(k, v, "filter-language");

@@ -432,6 +432,17 @@ const char *words_find(const struct words *w, const char *section, struct view w
     return names_find(&w->names, section, written);
 }
 
+const char *words_find_language(const struct words *const *words, size_t count, struct view written) {
+    const char *code = NULL;
+    for (size_t i = 0; i < count && !code; i++)
+        code = view_eq_nocase(written, words[i]->language) ? words[i]->language : NULL;
+    for (size_t i = 0; i < count && !code; i++)
+        code = words_find(words[i], "language-names", written);
+    for (size_t i = 0; i < count && !code; i++)
+        code = view_eq_nocase(written, words_get(words[i], "language.name")) ? words[i]->language : NULL;
+    return code;
+}
+
 bool words_is_code(struct view v) {
     struct view part;
     for (bool first = true; view_split(&v, '-', &part); first = false) {

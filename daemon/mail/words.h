@@ -71,6 +71,9 @@ void words_each(const struct words *w, const char *section, words_on_pair *on_pa
 /* The key under which a name stands in [columns], [attributes], [forms], [language-names] or [answers]
  * (mail/names.h), or NULL. */
 const char *words_find(const struct words *w, const char *section, struct view written);
+/* What people write as a language, in any of these: the code of one of them, a name in [language-names], or what one of them
+ * calls itself. Its code, or NULL. */
+const char *words_find_language(const struct words *const *words, size_t count, struct view written);
 
 /* "de", "pt-BR": what may name a language and its folder. */
 bool words_is_code(struct view v);

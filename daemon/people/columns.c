@@ -40,12 +40,7 @@ void columns_done(struct columns *c) {
 }
 
 const char *columns_language(const struct columns_reader *reader, struct view written) {
-    for (size_t i = 0; i < reader->words_count; i++) {
-        const char *code = words_find(reader->words[i], "language-names", written);
-        if (code)
-            return code;
-    }
-    return written.len ? NULL : "";
+    return written.len ? words_find_language(reader->words, reader->words_count, written) : "";
 }
 
 const char *columns_form(const struct columns_reader *reader, struct view written) {

@@ -143,6 +143,30 @@ static void find_prefers_the_own_language(void **state) {
     words_free(w);
 }
 
+/* A folder is known by its code, though no table of names has it. */
+static void languages_are_found_by_code_and_by_name(void **state) {
+    (void)state;
+    struct why why;
+    struct words *de = NULL, *fa = NULL, *br = NULL;
+    assert_int_equal(words_parse(view_of("[language]\nname = Deutsch\n[language-names]\nde = Deutsch; ger\npt = pt; "
+                                         "pt-BR; Portugiesisch\nfr = Französisch\n"),
+                                 view_of(""), "de", &why, &de),
+                     0);
+    assert_int_equal(words_parse(view_of("[language]\nname = فارسی\n"), view_of(""), "fa", &why, &fa), 0);
+    assert_int_equal(words_parse(view_of(""), view_of(""), "pt-BR", &why, &br), 0);
+    const struct words *const all[] = {de, fa, br};
+    static const char *const cases[][2] = {{"Deutsch", "de"}, {"GER", "de"},      {"fa", "fa"}, {"FA", "fa"},
+                                           {"فارسی", "fa"},   {"pt-br", "pt-BR"}, {"pt", "pt"}, {"französisch", "fr"}};
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
+        assert_string_equal(words_find_language(all, 3, view_of(cases[i][0])), cases[i][1]);
+    assert_null(words_find_language(all, 3, view_of("Klingonisch")));
+    assert_null(words_find_language(all, 3, view_of("")));
+    assert_null(words_find_language(all, 2, view_of("br")));
+    words_free(de);
+    words_free(fa);
+    words_free(br);
+}
+
 static void print_gives_the_same_words(void **state) {
     (void)state;
     for (size_t i = 0; i < COUNT_OF(shipped); i++) {
@@ -257,6 +281,7 @@ int main(void) {
         cmocka_unit_test(plural_takes_the_form_or_other),
         cmocka_unit_test(each_walks_in_order),
         cmocka_unit_test(find_prefers_the_own_language),
+        cmocka_unit_test(languages_are_found_by_code_and_by_name),
         cmocka_unit_test(print_gives_the_same_words),
         cmocka_unit_test_setup_teardown(local_lies_over_shipped_pair_by_pair, unit_folder, unit_folder_gone),
         cmocka_unit_test_setup_teardown(fallbacks_form_a_chain, unit_folder, unit_folder_gone),
