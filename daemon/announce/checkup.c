@@ -155,7 +155,7 @@ void checkup_space(struct checkup *k, const struct conf *conf) {
 
 /* ---- keys ---- */
 
-static const char keys_matter[] = "Links to opt out cannot be made or understood, so nothing is sent";
+static const char keys_matter[] = "No links to opt out can be made, so nothing is sent";
 
 static void check_each(struct checkup *k, const char *secrets, const char *public) {
     struct key_info keys[KEYS_MAX];

@@ -90,7 +90,7 @@ static int ask_daemon(struct doctor *d, const char *socket_path, bool quick, boo
         take_document(d, answer);
     } else if (!refused)
         checkup_say(&d->checkup, CHECKUP_WRONG, "daemon", socket_path,
-                    "While it does not run, nothing is sent and nobody who opts out is heard",
+                    "While it does not run, nothing is sent, and opt-outs wait at the doors",
                     "Run systemctl start rundbriefd, and if it does not stay: journalctl -u rundbriefd",
                     code == EX_UNAVAILABLE && !error ? "the daemon does not run"
                                                      : "the daemon does not answer as it should");

@@ -108,8 +108,8 @@ static void check_language(struct checking *k, const struct place *place, const 
     struct why why;
     if (!exists(k, conf->templates_local, language, "words.ini") &&
         !exists(k, conf->templates, language, "words.ini")) {
-        (void)why_set(&why, -ENOENT, "there are no texts in %s: no %s/%s/words.ini", language, conf->templates,
-                      language);
+        (void)why_set(&why, -ENOENT, "there are no texts in %s: no %s/%s/words.ini", language,
+                      conf->templates_local[0] ? conf->templates_local : conf->templates, language);
         why_todo(&why, "Add the folder (words.ini of another language shows what it holds), or leave out %s", language);
         blame(k, place, key, &why);
         return;
