@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -13,13 +14,21 @@
 #include "base/ini.h"
 #include "base/number.h"
 #include "base/text.h"
+#include "conf/conf.h"
+#include "mail/enclosure.h"
 #include "mail/filter.h"
+#include "mail/words.h"
 
 void bundle_init(struct bundle *b) {
     *b = (struct bundle){0};
 }
 
 void bundle_done(struct bundle *b) {
+    for (size_t i = 0; i < b->count; i++) {
+        (void)enclosure_unref(b->files[i].enclosure);
+        (void)words_free(b->files[i].words);
+    }
+    (void)conf_unref(b->settings);
     arena_done(&b->arena);
     free(b->files);
     bundle_init(b);
@@ -50,15 +59,66 @@ int bundle_add(struct bundle *b, const char *path, struct view content) {
     char *name = arena_strdup(&b->arena, path), *bytes = arena_dup(&b->arena, content);
     if (!b->files || !name || !bytes)
         return -ENOMEM;
-    b->files[b->count++] = (struct bundle_file){name, view_make(bytes, content.len)};
+    b->files[b->count++] = (struct bundle_file){.path = name, .content = view_make(bytes, content.len)};
     return 0;
 }
 
-struct view bundle_get(const struct bundle *b, const char *path) {
+static struct bundle_file *find(const struct bundle *b, const char *path) {
     for (size_t i = 0; i < b->count; i++)
         if (strcmp(b->files[i].path, path) == 0)
-            return b->files[i].content;
-    return (struct view){0};
+            return &b->files[i];
+    return NULL;
+}
+
+struct view bundle_get(const struct bundle *b, const char *path) {
+    const struct bundle_file *f = find(b, path);
+    return f ? f->content : (struct view){0};
+}
+
+static void on_settings_error(void *user, const struct why *why) {
+    *(struct why *)user = *why;
+}
+
+int bundle_settings(struct bundle *b, struct why *why, struct conf **ret) {
+    int r = 0;
+    if (!b->settings)
+        r = conf_parse_frozen(bundle_get(b, "settings.ini"), "settings.ini", on_settings_error, why, &b->settings);
+    if (r == 0)
+        *ret = conf_ref(b->settings);
+    return r;
+}
+
+int bundle_words(struct bundle *b, const char *language, struct why *why, struct words **ret) {
+    char path[64];
+    (void)snprintf(path, sizeof path, "templates/%s/words.ini", language); /* a path that is cut is not there */
+    struct bundle_file *f = find(b, path);
+    if (f && f->words) {
+        *ret = words_ref(f->words);
+        return 0;
+    }
+    int r = words_parse(f ? f->content : (struct view){0}, (struct view){0}, language, why, ret);
+    if (r == 0 && f)
+        f->words = words_ref(*ret);
+    return r;
+}
+
+int bundle_enclosure(struct bundle *b, struct view content, struct enclosure **ret) {
+    size_t i = 0;
+    while (i < b->count && b->files[i].content.ptr != content.ptr)
+        i++;
+    if (i == b->count)
+        return -EINVAL;
+    int r = b->files[i].enclosure ? 0 : enclosure_new(content, &b->files[i].enclosure);
+    if (r == 0)
+        *ret = b->files[i].enclosure;
+    return r;
+}
+
+size_t bundle_enclosed_size(const struct bundle *b) {
+    size_t size = 0;
+    for (size_t i = 0; i < b->count; i++)
+        size += b->files[i].enclosure ? enclosure_lines(b->files[i].enclosure).len : 0;
+    return size;
 }
 
 static int make_parents(int dirfd, const char *path) {

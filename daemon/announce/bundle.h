@@ -18,17 +18,24 @@
 #include "base/view.h"
 #include "base/why.h"
 
+struct conf;
+struct enclosure;
 struct filter;
+struct words;
 
 struct bundle_file {
     const char *path;
     struct view content;
+    /* What all mails of the bundle share, made when the first of them asks; or NULL. */
+    struct enclosure *enclosure;
+    struct words *words;
 };
 
 struct bundle {
     struct arena arena; /* owns paths and contents */
     struct bundle_file *files;
     size_t count;
+    struct conf *settings; /* shared as well */
 };
 
 enum { BUNDLE_FILES_MAX = 512, BUNDLE_MAX_BYTES = 64 << 20 };
@@ -40,6 +47,14 @@ void bundle_done(struct bundle *b);
 int bundle_add(struct bundle *b, const char *path, struct view content);
 /* A view with ptr NULL where absent. */
 struct view bundle_get(const struct bundle *b, const char *path);
+/* What its files say, read once for all mails. *ret is a reference, the caller's. -EINVAL with a reason where the file is
+ * damaged, -ENOMEM. */
+int bundle_settings(struct bundle *b, struct why *why, struct conf **ret);
+int bundle_words(struct bundle *b, const char *language, struct why *why, struct words **ret);
+/* One of its files (a view that bundle_get() gave), encoded once for all mails. *ret is borrowed. */
+int bundle_enclosure(struct bundle *b, struct view content, struct enclosure **ret);
+/* Octets of all that was encoded so far. */
+size_t bundle_enclosed_size(const struct bundle *b);
 /* Writes all files below dirfd (no sync; spool_publish_tree does that). */
 int bundle_write(const struct bundle *b, int dirfd);
 int bundle_read(struct bundle *b, int dirfd, struct why *why);

@@ -11,10 +11,6 @@
 
 enum { SCRATCH_MAX_BYTES = 64 * 1024, NAME_MAX_BYTES = 4096, DATE_MAX_BYTES = 64 };
 
-static void on_settings_error(void *user, const struct why *why) {
-    *(struct why *)user = *why;
-}
-
 /* Each of the lists must be open to everybody's eyes. */
 static bool gets_page(const struct compiled *c) {
     bool all = c->list->sender->public_url[0] && !bundle_get(c->bundle, "filter").ptr;
@@ -30,8 +26,7 @@ static int read_settings(struct compiling *g) {
     int r = bundle_head_read(c->bundle, &c->head, g->why);
     if (r < 0)
         return r;
-    r = conf_parse_frozen(bundle_get(c->bundle, "settings.ini"), "settings.ini", on_settings_error, g->why,
-                          &c->settings);
+    r = bundle_settings(c->bundle, g->why, &c->settings);
     if (r < 0)
         return r;
     const char *name = g->options->list ? g->options->list : c->head.lists[0];
@@ -54,18 +49,13 @@ static int read_settings(struct compiling *g) {
     return c->domain ? 0 : -ENOMEM;
 }
 
-static struct view language_file(struct compiling *g, const char *name) {
-    const char *path = arena_printf(&g->c->arena, "templates/%s/%s", g->language, name);
-    return path ? bundle_get(g->c->bundle, path) : (struct view){0};
-}
-
 const char *compiled_timezone(const struct compiled *c) {
     return c->list->timezone[0] ? c->list->timezone : c->settings->timezone;
 }
 
 static int read_draft(struct compiling *g, const char *name, bool translation, struct draft *ret) {
     struct compiled *c = g->c;
-    const char *path = arena_printf(&c->arena, "files/%s", name);
+    const char *path = arena_printf(g->arena, "files/%s", name);
     struct problems *problems = calloc(1, sizeof *problems);
     if (!path || !problems) {
         free(problems);
@@ -88,7 +78,7 @@ static int read_texts(struct compiling *g) {
     if (i == c->head.language_count)
         return why_set(g->why, -EINVAL, "the bundle has no text in this language: %s", g->language);
     g->file = c->head.texts[i];
-    int r = words_parse(language_file(g, "words.ini"), (struct view){0}, g->language, g->why, &c->words);
+    int r = bundle_words(c->bundle, g->language, g->why, &c->words);
     if (r == 0)
         r = read_draft(g, c->head.first, false, &c->first);
     if (r == 0 && i > 0) {
@@ -154,47 +144,73 @@ static int compile_steps(struct compiling *g) {
     return r == 0 && !g->options->faults_only ? compile_message(g) : r;
 }
 
-int compile(struct bundle *bundle, const char *language, const struct compile_options *options, struct why *why,
-            struct compiled **ret) {
+static struct compiled *compiled_new(void) {
     struct compiled *c = calloc(1, sizeof *c);
     if (!c)
-        return why_set(why, -ENOMEM, "out of memory");
-    c->bundle = bundle;
+        return NULL;
     merge_fields_init(&c->fields);
-    merge_init(&c->subject);
-    merge_init(&c->subject_html);
-    merge_init(&c->subject_plain);
     merge_init(&c->html);
     merge_init(&c->plain);
     buf_init(&c->scratch, SCRATCH_MAX_BYTES);
     buf_init(&c->name, NAME_MAX_BYTES);
     buf_init(&c->date, DATE_MAX_BYTES);
+    return c;
+}
+
+static void drop_texts(struct compiled *c) {
+    merge_done(&c->html);
+    merge_done(&c->plain);
+}
+
+static struct compiling *compiling_free(struct compiling *g) {
+    merge_done(&g->subject);
+    merge_done(&g->subject_html);
+    merge_done(&g->subject_plain);
+    for (size_t i = 0; i < g->word_merge_count; i++)
+        merge_done(&g->word_merges[i]);
+    markdown_done(&g->body);
+    free(g);
+    return NULL;
+}
+
+int compile(struct bundle *bundle, const char *language, const struct compile_options *options, struct why *why,
+            struct compiled **ret) {
+    struct arena arena AUTOARENA = {0};
+    struct compiled *c = compiled_new();
+    struct compiling *g = calloc(1, sizeof *g);
     *why = (struct why){0};
-    struct compiling g = {.c = c, .options = options, .why = why, .language = language};
-    int r = compile_steps(&g);
-    c->bundle = NULL;
-    if (r < 0) {
-        if (!why->what[0])
-            (void)why_set(why, r, "cannot compile the announcement: %s", strerror(-r));
-        (void)compiled_free(c);
-        return r;
+    int r = c && g ? 0 : why_set(why, -ENOMEM, "out of memory");
+    if (r == 0) {
+        c->bundle = bundle;
+        g->c = c;
+        g->arena = &arena;
+        g->options = options;
+        g->why = why;
+        g->language = language;
+        merge_init(&g->subject);
+        merge_init(&g->subject_html);
+        merge_init(&g->subject_plain);
+        r = compile_steps(g);
+        c->bundle = NULL;
     }
-    *ret = options->faults_only ? compiled_free(c) : c;
-    return 0;
+    if (g)
+        g = compiling_free(g);
+    if (r < 0 && !why->what[0])
+        (void)why_set(why, r, "cannot compile the announcement: %s", strerror(-r));
+    if (r < 0 || options->faults_only)
+        c = compiled_free(c);
+    else if (options->mail_only)
+        drop_texts(c);
+    if (r == 0)
+        *ret = c;
+    return r;
 }
 
 struct compiled *compiled_free(struct compiled *c) {
     if (!c)
         return NULL;
     (void)message_free(c->message);
-    merge_done(&c->html);
-    merge_done(&c->plain);
-    merge_done(&c->subject);
-    merge_done(&c->subject_html);
-    merge_done(&c->subject_plain);
-    for (size_t i = 0; i < c->word_merge_count; i++)
-        merge_done(&c->word_merges[i]);
-    markdown_done(&c->body);
+    drop_texts(c);
     draft_done(&c->draft);
     draft_done(&c->first);
     merge_fields_done(&c->fields);
@@ -219,6 +235,10 @@ bool compiled_has_page(const struct compiled *c) {
 
 size_t compiled_size(const struct compiled *c) {
     return message_size(c->message);
+}
+
+size_t compiled_enclosed_size(const struct compiled *c) {
+    return message_enclosed_size(c->message);
 }
 
 const char *compiled_subject(const struct compiled *c) {

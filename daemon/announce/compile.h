@@ -18,6 +18,7 @@ struct compile_options {
     const char *list; /* through which it comes: title, List-Id, tone … are its own; NULL: the bundle's first */
     bool preview;     /* says in the subject and the mail that this is a test */
     bool archive;     /* for the public page: compose_page() only, of nobody */
+    bool mail_only;   /* for sending: compose() only, and only the message is kept */
     /* Faults of texts, templates and files go here with file and line, and what is doubtful; NULL: into why. */
     struct problems *problems;
     uint64_t attachment_limit_bytes; /* of attachments and images together; 0: none */
@@ -26,7 +27,8 @@ struct compile_options {
 };
 
 /* Reads the bundle and nothing else. -EINVAL with a reason where it is damaged, or with problems. The bundle may go
- * afterwards. *ret is NULL with faults_only. */
+ * afterwards; what it holds that is the same in all its mails (encoded attachments and pictures, settings, words) they
+ * share, and it goes with the last of them. *ret is NULL with faults_only. */
 int compile(struct bundle *bundle, const char *language, const struct compile_options *options, struct why *why,
             struct compiled **ret);
 struct compiled *compiled_free(struct compiled *c);
@@ -56,6 +58,8 @@ bool compiled_has_page(const struct compiled *c);
 struct view compiled_calendar(const struct compiled *c);
 /* An upper bound of a message's size without the person's fields. */
 size_t compiled_size(const struct compiled *c);
+/* What of that is attachments and pictures, which all that is compiled of one bundle shares. */
+size_t compiled_enclosed_size(const struct compiled *c);
 /* The subject with its fields left out, for lists and logs of coordinators. */
 const char *compiled_subject(const struct compiled *c);
 

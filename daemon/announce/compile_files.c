@@ -14,7 +14,7 @@ struct view compiled_file(const struct compiling *g, const char *name) {
     buf_puts(&path, "files/");
     /* Bundles keep names in NFC; another one is not there. */
     if (text_nfc(view_of(name), &path) == -ENOMEM || buf_error(&path) == -ENOMEM)
-        arena_fail(&g->c->arena);
+        arena_fail(g->arena);
     return bundle_get(g->c->bundle, buf_str(&path));
 }
 
@@ -94,9 +94,9 @@ static unsigned line_of(struct checking_files *k, const char *image) {
     return k->line;
 }
 
-static bool is_shown(const struct compiled *c, struct view name) {
-    for (size_t i = 0; i < c->body.image_count; i++)
-        if (view_eq_str(name, c->body.images[i].file))
+static bool is_shown(const struct compiling *g, struct view name) {
+    for (size_t i = 0; i < g->body.image_count; i++)
+        if (view_eq_str(name, g->body.images[i].file))
             return true;
     return false;
 }
@@ -110,7 +110,7 @@ static int on_mention(void *user, const struct mention *m) {
     const struct checking_files *k = user;
     AUTOBUF struct buf name = BUF_INIT(4096);
     buf_add_view(&name, m->name);
-    if (is_field(m->name) || is_shown(k->g->c, m->name))
+    if (is_field(m->name) || is_shown(k->g, m->name))
         return 0;
     if (m->kind == MENTION_IMAGE)
         problem_add(k->g->options->problems, true, k->draft->file, m->line, "image-elsewhere", buf_str(&name), NULL,
@@ -131,8 +131,8 @@ static const char *nearest_file(const struct compiling *g, const char *name) {
 
 static void check_images(struct checking_files *k, uint64_t *total) {
     const struct compiling *g = k->g;
-    for (size_t i = 0; i < g->c->body.image_count; i++) {
-        const char *name = g->c->body.images[i].file;
+    for (size_t i = 0; i < g->body.image_count; i++) {
+        const char *name = g->body.images[i].file;
         struct view bytes = compiled_file(g, name);
         *total += bytes.len;
         if (!bytes.ptr)
@@ -177,7 +177,7 @@ int compile_check_files(const struct compiling *g) {
         (void)snprintf(may, sizeof may, "%.1f", (double)limit / (1 << 20));
         draft_problem(k.draft, DRAFT_ATTACH, problems, "attachments-too-big", is, may, NULL);
     }
-    if (arena_failed(&g->c->arena))
+    if (arena_failed(g->arena))
         return -ENOMEM;
     return problems->errors > errors ? why_set(g->why, -EINVAL, "files of the announcement are missing or unfit") : 0;
 }

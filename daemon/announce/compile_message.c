@@ -38,9 +38,9 @@ static const char *content_type(struct view bytes, const char *name) {
 }
 
 /* An address as it goes on the wire. */
-static const char *wire_address(struct compiled *c, const char *text) {
+static const char *wire_address(struct compiling *g, const char *text) {
     struct address a;
-    const char *spelled = address_parse(view_of(text), &a) == ADDRESS_OK ? arena_strdup(&c->arena, a.spelled) : NULL;
+    const char *spelled = address_parse(view_of(text), &a) == ADDRESS_OK ? arena_strdup(g->arena, a.spelled) : NULL;
     return spelled ? spelled : text;
 }
 
@@ -69,7 +69,7 @@ static int make_calendar(struct compiling *g, struct buf *ics) {
         .uid = c->head.uid,
         .sequence = c->head.sequence,
         .organizer_name = s->organisation[0] ? s->organisation : s->name,
-        .organizer_address = wire_address(c, s->reply_to[0] ? s->reply_to : s->address),
+        .organizer_address = wire_address(g, s->reply_to[0] ? s->reply_to : s->address),
         .stamp_usec = c->head.created_usec,
     };
     return calendar_publish(&event, &identity, ics, g->why);
@@ -82,6 +82,16 @@ const char *compiled_logo_id(const struct compiling *g) {
 /* With the body and the event; the logo. */
 enum { MIXED_MAX = COMPILE_ATTACHMENTS_MAX + 2, RELATED_MAX = MARKDOWN_IMAGES_MAX + 2 };
 
+/* p.bytes are one of the bundle's files. */
+static int add_file(struct compiling *g, struct part *parts, size_t *count, struct part p) {
+    p.kind = PART_BYTES;
+    int r = bundle_enclosure(g->c->bundle, p.bytes, &p.enclosure);
+    if (r < 0)
+        return why_set(g->why, r, "an attachment or picture cannot be encoded: %s", strerror(-r));
+    parts[(*count)++] = p;
+    return 0;
+}
+
 static int add_attachments(struct compiling *g, struct part *parts, size_t *count) {
     const struct draft *d = compiled_draft(g->c);
     struct view rest = view_of(draft_text(d, DRAFT_ATTACH)), item;
@@ -89,51 +99,55 @@ static int add_attachments(struct compiling *g, struct part *parts, size_t *coun
         item = view_trim(item);
         if (item.len == 0)
             continue;
-        char *name = arena_dup(&g->c->arena, item);
+        char *name = arena_dup(g->arena, item);
         struct view bytes = name ? compiled_file(g, name) : (struct view){0};
-        if (arena_failed(&g->c->arena))
+        if (arena_failed(g->arena))
             return -ENOMEM;
         if (!bytes.ptr || *count == MIXED_MAX)
             return why_set(g->why, -EINVAL, "the bundle lacks an attachment, or has too many");
-        parts[(*count)++] =
-            (struct part){.kind = PART_BYTES, .type = content_type(bytes, name), .bytes = bytes, .filename = name};
+        int r = add_file(g, parts, count,
+                         (struct part){.type = content_type(bytes, name), .bytes = bytes, .filename = name});
+        if (r < 0)
+            return r;
     }
     return 0;
 }
 
 static int add_images(struct compiling *g, struct part *parts, size_t *count) {
     struct compiled *c = g->c;
-    for (size_t i = 0; i < c->body.image_count; i++) {
-        const struct markdown_image *image = &c->body.images[i];
+    for (size_t i = 0; i < g->body.image_count; i++) {
+        const struct markdown_image *image = &g->body.images[i];
         struct view bytes = compiled_file(g, image->file);
-        if (arena_failed(&c->arena))
+        if (arena_failed(g->arena))
             return -ENOMEM;
         if (!bytes.ptr)
             return why_set(g->why, -EINVAL, "the bundle lacks an image");
-        parts[(*count)++] = (struct part){
-            .kind = PART_BYTES,
+        const struct part p = {
             .type = content_type(bytes, image->file),
             .bytes = bytes,
             .filename = image->file,
             .content_id = arena_printf(&c->arena, "%s@%s", image->content_id, c->domain),
             .is_inline = true,
         };
+        int r = add_file(g, parts, count, p);
+        if (r < 0)
+            return r;
     }
     return 0;
 }
 
-static void add_logo(struct compiling *g, struct part *parts, size_t *count) {
+static int add_logo(struct compiling *g, struct part *parts, size_t *count) {
     if (!g->logo.ptr)
-        return;
+        return 0;
     const char *type = compile_picture_type(g->logo);
-    parts[(*count)++] = (struct part){
-        .kind = PART_BYTES,
+    const struct part p = {
         .type = type,
         .bytes = g->logo,
-        .filename = arena_printf(&g->c->arena, "logo.%s", strcmp(type, "image/jpeg") == 0 ? "jpg" : type + 6),
+        .filename = arena_printf(g->arena, "logo.%s", strcmp(type, "image/jpeg") == 0 ? "jpg" : type + 6),
         .content_id = compiled_logo_id(g),
         .is_inline = true,
     };
+    return add_file(g, parts, count, p);
 }
 
 static int keep_pictures(struct compiling *g, const struct part *parts, size_t count) {
@@ -153,8 +167,9 @@ static int build_body(struct compiling *g) {
     struct part mixed[MIXED_MAX] = {0}, related[RELATED_MAX] = {0}, alternative[2] = {0};
     size_t mixed_count = 1, related_count = 1;
     AUTOBUF struct buf ics = BUF_INIT(CALENDAR_FILE_MAX_BYTES), seed = BUF_INIT(512);
-    add_logo(g, related, &related_count);
-    int r = add_images(g, related, &related_count);
+    int r = add_logo(g, related, &related_count);
+    if (r == 0)
+        r = add_images(g, related, &related_count);
     if (r == 0 && (g->options->preview || g->options->archive))
         r = keep_pictures(g, &related[1], related_count - 1);
     related[0] = (struct part){.kind = PART_TEXT, .type = "text/html", .text = &c->html, .language = g->language};
@@ -172,7 +187,7 @@ static int build_body(struct compiling *g) {
             .kind = PART_BYTES,
             .type = "text/calendar; method=PUBLISH; charset=UTF-8; component=vevent",
             .bytes = buf_view(&ics),
-            .filename = arena_printf(&c->arena, "%s.ics", c->head.name),
+            .filename = arena_printf(g->arena, "%s.ics", c->head.name),
         };
     }
     if (r == 0)
@@ -181,7 +196,7 @@ static int build_body(struct compiling *g) {
         mixed_count > 1 ? (struct part){.kind = PART_MIXED, .children = mixed, .child_count = mixed_count} : mixed[0];
     encode_hex(&seed, c->head.identity, 8);
     buf_printf(&seed, "%s", g->language);
-    if (r == 0 && (arena_failed(&c->arena) || buf_error(&seed)))
+    if (r == 0 && (arena_failed(g->arena) || arena_failed(&c->arena) || buf_error(&seed)))
         r = -ENOMEM;
     if (r == 0)
         r = message_body(c->message, &root, buf_str(&seed));
@@ -222,12 +237,12 @@ static int build_headers(struct compiling *g) {
     const char *from = draft_has(d, DRAFT_FROM_NAME) ? draft_text(d, DRAFT_FROM_NAME)
                        : l->from_name[0]             ? l->from_name
                                                      : s->name;
-    const char *address = wire_address(c, s->address), *reply_to = wire_address(c, reply_to_of(c, d));
+    const char *address = wire_address(g, s->address), *reply_to = wire_address(g, reply_to_of(c, d));
     AUTOBUF struct buf text = BUF_INIT(4096);
     int r = 0;
     first_of(&r, message_header_mailbox(m, "From", view_of(from), view_of(address)));
     first_of(&r, message_header_field_utf8(m, "To", FIELD_TO));
-    first_of(&r, message_header_merge(m, "Subject", &c->subject));
+    first_of(&r, message_header_merge(m, "Subject", &g->subject));
     first_of(&r, message_header_field(m, "Date", FIELD_DATE));
     first_of(&r, message_header_field(m, "Message-ID", FIELD_MESSAGE_ID));
     if (strcmp(reply_to, address) != 0)

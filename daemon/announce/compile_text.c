@@ -138,20 +138,20 @@ static int render(struct compiling *g, const struct text *t, const struct value 
 }
 
 static struct view language_file(struct compiling *g, const char *name) {
-    const char *path = arena_printf(&g->c->arena, "templates/%s/%s", g->language, name);
+    const char *path = arena_printf(g->arena, "templates/%s/%s", g->language, name);
     return path ? bundle_get(g->c->bundle, path) : (struct view){0};
 }
 
 /* Attributes become fields by being named. */
 struct attribute_walk {
-    struct compiled *c;
+    struct compiling *g;
     struct value *attr;
     int result;
 };
 
 static void add_attributes(struct attribute_walk *w, struct view source) {
     if (w->result == 0)
-        w->result = fields_add_attributes(source, &w->c->arena, &w->c->fields, w->attr);
+        w->result = fields_add_attributes(source, w->g->arena, &w->g->c->fields, w->attr);
 }
 
 static void on_word_for_attributes(void *user, const char *key, const char *text) {
@@ -173,7 +173,7 @@ static int name_attributes(struct compiled *c) {
 static const char *logo_of(struct compiling *g) {
     const char *logo = g->c->list->sender->logo;
     if (g->logo.ptr)
-        return arena_printf(&g->c->arena, "cid:%s", compiled_logo_id(g));
+        return arena_printf(g->arena, "cid:%s", compiled_logo_id(g));
     return view_starts(view_of(logo), "https://") ? logo : "";
 }
 
@@ -181,7 +181,7 @@ static int make_tree(struct compiling *g) {
     struct compiled *c = g->c;
     const struct draft *d = compiled_draft(c);
     struct value attr = value_map();
-    struct attribute_walk walk = {c, &attr, fields_register(&c->fields)};
+    struct attribute_walk walk = {g, &attr, fields_register(&c->fields)};
     add_attributes(&walk, d->body);
     add_attributes(&walk, view_of(draft_text(d, DRAFT_SUBJECT)));
     add_attributes(&walk, language_file(g, "mail.html"));
@@ -206,7 +206,7 @@ static int make_tree(struct compiling *g) {
         .has_page = c->has_page && !g->options->archive,
     };
     if (r == 0)
-        r = fields_tree(&given, &c->arena, &g->root);
+        r = fields_tree(&given, g->arena, &g->root);
     return r < 0 ? why_set(g->why, r, "cannot lay out the fields: %s", strerror(-r)) : 0;
 }
 
@@ -246,13 +246,13 @@ static int render_subject_to(struct compiling *g, struct merge *m) {
 static int render_subject(struct compiling *g) {
     struct compiled *c = g->c;
     if (g->options->preview) {
-        merge_text(&c->subject, view_of(words_get(c->words, "mail.preview-subject")));
-        merge_text(&c->subject, VIEW(" "));
+        merge_text(&g->subject, view_of(words_get(c->words, "mail.preview-subject")));
+        merge_text(&g->subject, VIEW(" "));
     }
-    int r = render_subject_to(g, &c->subject);
+    int r = render_subject_to(g, &g->subject);
     if (r == 0)
-        r = render_subject_to(g, &c->subject_plain);
-    return r == 0 ? to_html(&c->subject_plain, &c->subject_html) : r;
+        r = render_subject_to(g, &g->subject_plain);
+    return r == 0 ? to_html(&g->subject_plain, &g->subject_html) : r;
 }
 
 /* A body may say its subject where that is the same for all. */
@@ -261,8 +261,8 @@ static int add_subject(struct compiling *g) {
     const struct draft *d = compiled_draft(c);
     struct value v = value_text(draft_text(d, DRAFT_SUBJECT));
     if (!draft_is_literal(d, DRAFT_SUBJECT) && strstr(draft_text(d, DRAFT_SUBJECT), "{{"))
-        v.part = &c->subject_plain;
-    return value_set(&c->arena, &g->root, "subject", v);
+        v.part = &g->subject_plain;
+    return value_set(g->arena, &g->root, "subject", v);
 }
 
 static int render_body(struct compiling *g) {
@@ -272,11 +272,11 @@ static int render_body(struct compiling *g) {
     char readable[COLOUR_SIZE];
     colour_readable(colour_is_valid(colour) ? colour : COLOUR_DEFAULT, COLOUR_GROUND, readable);
     const struct markdown_options options = {
-        .link_style = arena_printf(&c->arena, "color:%s", readable),
+        .link_style = arena_printf(g->arena, "color:%s", readable),
         .heading_style = "margin:28px 0 8px;font-size:20px;line-height:1.3",
         .paragraph_style = "margin:0 0 16px",
         .list_style = "margin:0 0 16px",
-        .quote_style = arena_printf(&c->arena, "margin:0 0 16px;padding:2px 16px;border-%s:3px solid #c4ccd4", start),
+        .quote_style = arena_printf(g->arena, "margin:0 0 16px;padding:2px 16px;border-%s:3px solid #c4ccd4", start),
         .code_style = "margin:0 0 16px;white-space:pre-wrap;font-size:14px;line-height:1.5",
         .image_style = "max-width:100%;height:auto",
         .rule_style = "border:0;border-top:1px solid #d5dae0;margin:24px 0",
@@ -288,7 +288,7 @@ static int render_body(struct compiling *g) {
         .cid_domain = c->domain,
     };
     const struct text t = {d->file, d->body_line, d->body, TEMPLATE_HTML, &options};
-    return render(g, &t, &g->root, &c->body);
+    return render(g, &t, &g->root, &g->body);
 }
 
 struct word_walk {
@@ -302,28 +302,28 @@ struct word_walk {
 /* The words of [mail] may hold fields themselves. */
 static void on_word(void *user, const char *key, const char *text) {
     struct word_walk *w = user;
-    struct compiled *c = w->g->c;
-    struct value v = value_text(arena_strdup(&c->arena, text));
+    struct compiling *g = w->g;
+    struct value v = value_text(arena_strdup(g->arena, text));
     if (w->result < 0)
         return;
     if (strstr(text, "{{")) {
-        if (c->word_merge_count == WORD_MERGES_MAX) {
-            w->result = why_set(w->g->why, -EINVAL, "words.ini has too many texts with fields");
+        if (g->word_merge_count == WORD_MERGES_MAX) {
+            w->result = why_set(g->why, -EINVAL, "words.ini has too many texts with fields");
             return;
         }
-        struct merge *m = &c->word_merges[c->word_merge_count++], plain;
-        const char *place = arena_printf(&c->arena, "words.ini (%s), [mail] %s", w->g->language, key);
+        struct merge *m = &g->word_merges[g->word_merge_count++], plain;
+        const char *place = arena_printf(g->arena, "words.ini (%s), [mail] %s", g->language, key);
         const struct text t = {place ? place : "words.ini", 0, view_of(text), TEMPLATE_PLAIN, NULL};
         merge_init(m);
         merge_init(&plain);
-        w->result = render(w->g, &t, w->root, w->html ? &plain : m);
+        w->result = render(g, &t, w->root, w->html ? &plain : m);
         if (w->result == 0 && w->html)
             w->result = to_html(&plain, m);
         merge_done(&plain);
         v.part = m;
     }
     if (w->result == 0)
-        w->result = value_set(&c->arena, w->map, arena_strdup(&c->arena, key), v);
+        w->result = value_set(g->arena, w->map, arena_strdup(g->arena, key), v);
 }
 
 /* The template of one part, with all that it may use. */
@@ -331,24 +331,24 @@ static int render_part(struct compiling *g, enum template_target target) {
     struct compiled *c = g->c;
     bool html = target == TEMPLATE_HTML;
     struct value root = value_map(), mail = value_map(), all = value_map(),
-                 body = {.kind = VALUE_TEXT, .part = html ? &c->body.html : &c->body.plain},
-                 subject = {.kind = VALUE_TEXT, .part = &c->subject_plain};
+                 body = {.kind = VALUE_TEXT, .part = html ? &g->body.html : &g->body.plain},
+                 subject = {.kind = VALUE_TEXT, .part = &g->subject_plain};
     /* Copies of maps share their arrays: what is set here must not show in the other part. */
     for (size_t i = 0; i < g->root.count; i++)
-        (void)value_set(&c->arena, &root, g->root.keys[i], g->root.items[i]);
-    (void)value_set(&c->arena, &root, "subject", subject);
+        (void)value_set(g->arena, &root, g->root.keys[i], g->root.items[i]);
+    (void)value_set(g->arena, &root, "subject", subject);
     struct word_walk walk = {g, &root, &mail, html, 0};
     words_each(c->words, "mail", on_word, &walk);
     if (walk.result < 0)
         return walk.result;
     if (html) /* words are made of plain text, then escaped */
-        subject.part = &c->subject_html;
-    (void)value_set(&c->arena, &root, "subject", subject);
-    (void)value_set(&c->arena, &all, "mail", mail); /* a map is copied when it is put into another: branches first */
-    (void)value_set(&c->arena, &root, "words", all);
-    (void)value_set(&c->arena, &root, "body", body);
-    const char *name = arena_printf(&c->arena, "%s.%s", c->head.template, html ? "html" : "txt");
-    if (arena_failed(&c->arena))
+        subject.part = &g->subject_html;
+    (void)value_set(g->arena, &root, "subject", subject);
+    (void)value_set(g->arena, &all, "mail", mail); /* a map is copied when it is put into another: branches first */
+    (void)value_set(g->arena, &root, "words", all);
+    (void)value_set(g->arena, &root, "body", body);
+    const char *name = arena_printf(g->arena, "%s.%s", c->head.template, html ? "html" : "txt");
+    if (arena_failed(g->arena))
         return -ENOMEM;
     const struct text t = {name, 1, language_file(g, html ? "mail.html" : "mail.txt"), target, NULL};
     return render(g, &t, &root, html ? &c->html : &c->plain);

@@ -25,11 +25,7 @@ struct compiled {
     struct fields_event event;
     struct merge_fields fields;
     const char *attribute_names[MERGE_FIELDS_MAX]; /* of the fields from FIELD_COUNT on, as they are stored */
-    struct markdown body;
-    struct merge subject; /* of the header, with a preview's mark */
-    struct merge subject_html, subject_plain;
-    struct merge html, plain, word_merges[WORD_MERGES_MAX];
-    size_t word_merge_count;
+    struct merge html, plain;                      /* empty with options.mail_only */
     struct message *message;
     struct view calendar; /* of an archive's page only */
     struct picture {
@@ -44,21 +40,26 @@ struct compiled {
     struct reader_times reader_times;
 };
 
-/* What compiling needs besides and leaves behind. */
+/* What compiling needs besides; it goes when that is done. */
 struct compiling {
     struct compiled *c;
+    struct arena *arena; /* for what c does not keep */
     const struct compile_options *options;
     struct why *why;
     const char *language, *file; /* of the text in this language */
     struct value root;           /* of the subject; then of the body */
-    struct view logo;            /* a picture of the bundle; ptr NULL without one */
+    struct markdown body;
+    struct merge subject; /* of the header, with a preview's mark */
+    struct merge subject_html, subject_plain, word_merges[WORD_MERGES_MAX];
+    size_t word_merge_count;
+    struct view logo; /* a picture of the bundle; ptr NULL without one */
 };
 
 /* The draft in force: the first file's own where there is no translation. */
 const struct draft *compiled_draft(const struct compiled *c);
 const char *compiled_timezone(const struct compiled *c);
 /* One of the announcement's files, by the name that a text uses; ptr NULL where there is none. Where
- * memory ends, ptr is NULL, too, and the arena of g->c has failed. */
+ * memory ends, ptr is NULL, too, and g->arena has failed. */
 struct view compiled_file(const struct compiling *g, const char *name);
 /* The width of an image in pixels, at most COMPILED_IMAGE_WIDTH: Outlook shows it as wide as it is else, whatever the
  * style says. 0 where it cannot be told. For markdown_options; user is a struct compiling. */

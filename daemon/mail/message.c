@@ -7,17 +7,19 @@
 #include "base/octets.h"
 #include "base/text.h"
 #include "mail/base64.h"
+#include "mail/enclosure.h"
 #include "mail/encoding.h"
 #include "mail/header.h"
 
 #include "base/banned.h"
 
 enum op_kind {
-    OP_RAW,      /* bytes that are the same for all */
-    OP_FIELD,    /* a header field's whole value */
-    OP_TEXT,     /* a header field's unstructured text with merge fields */
-    OP_BODY,     /* a text part */
-    OP_LINE_END, /* where the line before has none */
+    OP_RAW,       /* bytes that are the same for all */
+    OP_FIELD,     /* a header field's whole value */
+    OP_TEXT,      /* a header field's unstructured text with merge fields */
+    OP_BODY,      /* a text part */
+    OP_ENCLOSURE, /* encoded once, for this message and others */
+    OP_LINE_END,  /* where the line before has none */
 };
 
 struct op {
@@ -28,13 +30,14 @@ struct op {
     size_t column;      /* OP_FIELD, OP_TEXT: where the value begins */
     struct merge *text; /* OP_TEXT */
     struct encoding *body;
+    struct enclosure *enclosure;
 };
 
 struct message {
     struct buf raw;
     size_t flushed; /* of raw: what stands in operations already */
     struct op *ops;
-    size_t count, room, size;
+    size_t count, room, size, enclosed;
     struct buf names; /* of the fields so far, in lower case, each between line ends */
     bool has_body;
 };
@@ -61,6 +64,7 @@ struct message *message_free(struct message *m) {
     for (size_t i = 0; i < m->count; i++) {
         free_text(m->ops[i].text);
         (void)encoding_free(m->ops[i].body);
+        (void)enclosure_unref(m->ops[i].enclosure);
     }
     free(m->ops);
     buf_done(&m->raw);
@@ -358,13 +362,28 @@ static int write_text(struct message *m, const struct part *p) {
     return r;
 }
 
+static int write_enclosure(struct message *m, struct enclosure *enclosure) {
+    size_t len = enclosure_lines(enclosure).len;
+    if (m->size + len > MESSAGE_MAX_BYTES)
+        return -EMSGSIZE;
+    int r = add_op(m, (struct op){.kind = OP_ENCLOSURE, .enclosure = enclosure});
+    if (r < 0)
+        return r;
+    (void)enclosure_ref(enclosure);
+    m->size += len;
+    m->enclosed += len;
+    return 0;
+}
+
 static int write_bytes(struct message *m, const struct part *p) {
     bool as_is = is_message_type(p);
-    if (as_is && !is_fit_message(p->bytes))
+    if (as_is && (p->enclosure || !is_fit_message(p->bytes)))
         return -EINVAL;
     buf_printf(&m->raw, "Content-Transfer-Encoding: %s\r\n", as_is ? "7bit" : "base64");
     int r = write_fields(m, p);
     buf_puts(&m->raw, "\r\n");
+    if (p->enclosure)
+        return r < 0 ? r : write_enclosure(m, p->enclosure);
     if (as_is)
         buf_add_view(&m->raw, p->bytes);
     else
@@ -449,6 +468,10 @@ size_t message_size(const struct message *m) {
     return m->size + 2;
 }
 
+size_t message_enclosed_size(const struct message *m) {
+    return m->enclosed;
+}
+
 /* Filling */
 
 /* The text with its values, cut where it fills the room, at a whole character. */
@@ -475,6 +498,7 @@ static int fill_op(const struct message *m, const struct op *op, const struct vi
         break;
     }
     case OP_BODY: encoding_fill(op->body, values, to); break;
+    case OP_ENCLOSURE: buf_add_view(to, enclosure_lines(op->enclosure)); break;
     case OP_LINE_END:
         if (!view_ends(buf_view(to), "\r\n"))
             buf_add(to, "\r\n", 2);

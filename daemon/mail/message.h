@@ -8,6 +8,8 @@
 #pragma once
 #include "mail/merge.h"
 
+struct enclosure;
+
 enum {
     MESSAGE_LINE_MAX = 998,
     MESSAGE_PARTS_DEPTH_MAX = 8,
@@ -26,8 +28,9 @@ enum part_kind {
 struct part {
     enum part_kind kind;
     const char *type; /* "text/plain", "text/html", "image/png", "text/calendar; method=PUBLISH; component=VEVENT" */
-    const struct merge *text; /* PART_TEXT: LF line ends inside; borrowed while building */
-    struct view bytes;        /* PART_BYTES; borrowed while building */
+    const struct merge *text;    /* PART_TEXT: LF line ends inside; borrowed while building */
+    struct view bytes;           /* PART_BYTES; borrowed while building */
+    struct enclosure *enclosure; /* PART_BYTES: the bytes, encoded already: the message takes a reference; or NULL */
     const char *filename;   /* UTF-8, or NULL; becomes Content-Disposition with RFC 2231 and, as Content-Type's name, an
                                ASCII fallback */
     const char *content_id; /* "img1@domain", or NULL */
@@ -66,3 +69,5 @@ int message_body(struct message *m, const struct part *root, const char *seed);
 int message_fill(const struct message *m, const struct view *values, struct buf *to);
 /* An upper bound of the encoded size without the fields' values. */
 size_t message_size(const struct message *m);
+/* What of it are enclosures. */
+size_t message_enclosed_size(const struct message *m);

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -26,6 +27,7 @@ static const char *const name_sections[] = {"columns", "attributes", "forms", "l
 enum { LAYERS_MAX = 2 * WORDS_CHAIN_MAX, FILE_MAX_BYTES = 1 << 20, LANGUAGES_MAX = 1000 };
 
 struct words {
+    atomic_uint references;
     struct arena arena;
     const char *language, *dir;
     enum plural plural;
@@ -238,6 +240,7 @@ static int begin(const char *language, struct why *why, struct words **ret) {
     struct words *w = calloc(1, sizeof *w);
     if (!w)
         return no_memory(why);
+    atomic_init(&w->references, 1);
     arena_init(&w->arena);
     w->why = why;
     w->language = arena_strdup(&w->arena, language);
@@ -338,8 +341,13 @@ int words_load(const char *local_dir, const char *shipped_dir, const char *langu
     return r;
 }
 
+struct words *words_ref(struct words *w) {
+    atomic_fetch_add(&w->references, 1);
+    return w;
+}
+
 struct words *words_free(struct words *w) {
-    if (w) {
+    if (w && atomic_fetch_sub(&w->references, 1) == 1) {
         arena_done(&w->arena);
         free(w);
     }

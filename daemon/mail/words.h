@@ -44,7 +44,8 @@ int words_load(const char *local_dir, const char *shipped_dir, const char *langu
                struct words **ret);
 /* The same from the text of words.ini and of the fallback's (may be empty). */
 int words_parse(struct view text, struct view fallback_text, const char *language, struct why *why, struct words **ret);
-struct words *words_free(struct words *w);
+struct words *words_ref(struct words *w);
+struct words *words_free(struct words *w); /* lets one reference go: the last frees; NULL is fine, returns NULL */
 /* All layers as one words.ini, for a bundle: words_parse() of it without a fallback gives the same words, but for the
  * names of words_find(), which a bundle does not need. */
 void words_print(const struct words *w, struct buf *to);

@@ -46,7 +46,7 @@ static void load_more(struct dispatch *d, int64_t now, int64_t *when) {
         size_t bytes = 0;
         for (const struct sending *o = d->sendings; o; o = o->next) {
             loaded += o->loaded || o->loading;
-            bytes += o->bytes;
+            bytes += o->loading ? 0 : o->bytes; /* which are the store's thread's meanwhile */
         }
         if (loaded && (loaded >= LOADED_MAX || bytes >= LOADED_MAX_BYTES)) {
             make_room(d, now, when);

@@ -10,6 +10,8 @@
 #include "spool/spool.h"
 #include "store/store.h"
 
+enum { MAIL_BYTES = 48 * 1024 }; /* what a compiled mail takes besides its octets */
+
 struct sending *sending_new(const struct announcement_row *row) {
     struct sending *s = calloc(1, sizeof *s);
     if (!s)
@@ -70,10 +72,12 @@ int sending_load(struct sending *s, struct spool *spool, struct sending_loading 
         int r = compiled_has_page(s->mails[0].compiled)
                     ? archive_publish(&l->archiving, spool, s->id, &l->bundle, &l->head, why)
                     : 0;
+        s->bytes += r == 0 ? bundle_enclosed_size(&l->bundle) : 0;
         return r < 0 ? r : r ? STORE_MORE : STORE_DONE;
     }
     struct sending_mail *m = &s->mails[s->mail_count];
-    const struct compile_options options = {.list = l->head.lists[s->mail_count / l->head.language_count]};
+    const struct compile_options options = {.list = l->head.lists[s->mail_count / l->head.language_count],
+                                            .mail_only = true};
     const char *language = l->head.languages[s->mail_count % l->head.language_count];
     int r = compile(&l->bundle, language, &options, why, &m->compiled);
     if (r < 0)
@@ -81,7 +85,7 @@ int sending_load(struct sending *s, struct spool *spool, struct sending_loading 
     (void)snprintf(m->language, sizeof m->language, "%s", language); /* codes are shorter */
     m->list = compiled_list(m->compiled);
     s->mail_count++;
-    s->bytes += compiled_size(m->compiled);
+    s->bytes += MAIL_BYTES + compiled_size(m->compiled) - compiled_enclosed_size(m->compiled);
     return STORE_MORE;
 }
 

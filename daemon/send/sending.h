@@ -27,7 +27,7 @@ struct sending {
     uint64_t relays; /* bits of those that may carry it */
     int64_t send_until_usec;
     struct sending_mail *mails; /* of each list in each language */
-    size_t mail_count, bytes;
+    size_t mail_count, bytes;   /* of memory, about, once all are compiled */
     int64_t loaded_usec;
 
     bool gathering; /* its audience is being written */
@@ -48,8 +48,7 @@ struct sending {
 struct sending *sending_new(const struct announcement_row *row);
 struct sending *sending_free(struct sending *s);
 /* Reads the bundle, compiles it for each list in each language, and publishes its page where it gets one, one a call;
- * STORE_MORE until all are. On the store's thread, while
- * nobody else touches s. Begin with a zeroed loading. */
+ * STORE_MORE until all are. On the store's thread, while nobody else touches s. Begin with a zeroed loading. */
 struct sending_loading {
     bool is_open;
     struct bundle bundle;

@@ -1,4 +1,5 @@
-/* Whichever allocation fails while an announcement is compiled and composed, it is told, and no mail lacks a line. */
+/* Whichever allocation fails while an announcement is compiled and composed, it is told, and no mail lacks a line; and what
+ * the mails of an announcement have in common is there once. */
 #include "intake_helper.h"
 
 #include "apart_here.h"
@@ -49,6 +50,15 @@ static int compose_all(struct bundle *bundle, const char *language, struct buf *
     return r;
 }
 
+/* As a daemon reads it, with nothing compiled of it yet. */
+static void copy_bundle(const struct bundle *from, struct view programme, struct bundle *to) {
+    bundle_init(to);
+    for (size_t i = 0; i < from->count; i++) {
+        bool is_programme = strcmp(from->files[i].path, "files/Programm.pdf") == 0;
+        assert_int_equal(bundle_add(to, from->files[i].path, is_programme ? programme : from->files[i].content), 0);
+    }
+}
+
 static void test_compile(void **state) {
     struct intake_made *made = *state;
     for (size_t i = 0; i < COUNT_OF(languages); i++) {
@@ -56,10 +66,13 @@ static void test_compile(void **state) {
         assert_int_equal(compose_all(&made->result.bundle, languages[i], &expected), 0);
         for (long n = 0;; n++) {
             AUTOBUF struct buf to = BUF_INIT(1 << 20);
+            struct bundle bundle;
+            copy_bundle(&made->result.bundle, VIEW("%PDF-1.4 something"), &bundle);
             has_failed = false;
             left = n;
-            int r = compose_all(&made->result.bundle, languages[i], &to);
+            int r = compose_all(&bundle, languages[i], &to);
             left = -1;
+            bundle_done(&bundle);
             if (r != -ENOMEM && (r != 0 || strcmp(buf_str(&to), buf_str(&expected)) != 0))
                 fail_msg("%s: allocation %ld: %d", languages[i], n, r);
             if (!has_failed) {
@@ -68,6 +81,41 @@ static void test_compile(void **state) {
             }
         }
     }
+}
+
+/* Each further mail takes little memory, in whatever language, however large what is attached; and outlives the bundle. */
+static void test_shared(void **state) {
+    struct intake_made *made = *state;
+    enum { LEN = 4 << 20, LITTLE = 1 << 20 };
+    AUTOFREE char *programme = calloc(1, LEN);
+    assert_non_null(programme);
+    struct compiled *mails[4];
+    struct why why;
+    struct bundle bundle;
+    copy_bundle(&made->result.bundle, view_make(programme, LEN), &bundle);
+    const struct compile_options options = {.mail_only = true};
+    for (size_t i = 0; i < COUNT_OF(mails); i++) {
+        size_t before = asked_bytes;
+        assert_int_equal(compile(&bundle, languages[i % COUNT_OF(languages)], &options, &why, &mails[i]), 0);
+        size_t asked = asked_bytes - before;
+        if (i == 0 ? asked < LEN : asked > LITTLE)
+            fail_msg("mail %zu: %zu bytes", i, asked);
+        assert_true(compiled_enclosed_size(mails[i]) > LEN &&
+                    compiled_size(mails[i]) > compiled_enclosed_size(mails[i]));
+    }
+    size_t enclosed = bundle_enclosed_size(&bundle);
+    unit_int("two files", enclosed == compiled_enclosed_size(mails[0]), true);
+    bundle_done(&bundle);
+    struct buf to[COUNT_OF(mails)] = {BUF_INIT(16 << 20), BUF_INIT(16 << 20), BUF_INIT(16 << 20), BUF_INIT(16 << 20)};
+    for (size_t i = 0; i < COUNT_OF(mails); i++) {
+        assert_int_equal(compose(mails[i], &vera, &to[i]), 0);
+        assert_true(to[i].len > enclosed);
+        mails[i] = compiled_free(mails[i]);
+    }
+    for (size_t i = 0; i < COUNT_OF(languages); i++)
+        assert_true(view_eq(buf_view(&to[i]), buf_view(&to[i + COUNT_OF(languages)])));
+    for (size_t i = 0; i < COUNT_OF(mails); i++)
+        buf_done(&to[i]);
 }
 
 static int setup(void **state) {
@@ -90,6 +138,7 @@ static int teardown(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_compile),
+        cmocka_unit_test(test_shared),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }
