@@ -40,7 +40,10 @@ static const char *content_type(struct view bytes, const char *name) {
 /* An address as it goes on the wire. */
 static const char *wire_address(struct compiling *g, const char *text) {
     struct address a;
-    const char *spelled = address_parse(view_of(text), &a) == ADDRESS_OK ? arena_strdup(g->arena, a.spelled) : NULL;
+    enum address_fault fault = address_parse(view_of(text), &a);
+    if (fault == ADDRESS_NO_MEMORY)
+        arena_fail(g->arena);
+    const char *spelled = fault == ADDRESS_OK ? arena_strdup(g->arena, a.spelled) : NULL;
     return spelled ? spelled : text;
 }
 

@@ -80,6 +80,10 @@ static void check_event(struct checking *k) {
     if (!r->event_zone)
         return; /* no memory: intake_check_values() says so */
     if (!when_zone_exists(r->event_zone)) {
+        if (errno == ENOMEM) {
+            arena_fail(&r->bundle.arena);
+            return;
+        }
         checking_complain(k, DRAFT_TIMEZONE, "bad-zone", r->event_zone, NULL, NULL);
         return;
     }
@@ -198,9 +202,12 @@ static void check_people(struct checking *k) {
     for (size_t i = 0; i < k->draft_count; i++) {
         const struct draft *d = &k->drafts[i];
         struct address address;
-        if (draft_has(d, DRAFT_CONTACT_MAIL) &&
-            (address_parse(view_of(draft_text(d, DRAFT_CONTACT_MAIL)), &address) != ADDRESS_OK ||
-             address.needs_smtputf8))
+        enum address_fault fault = draft_has(d, DRAFT_CONTACT_MAIL)
+                                       ? address_parse(view_of(draft_text(d, DRAFT_CONTACT_MAIL)), &address)
+                                       : ADDRESS_EMPTY;
+        if (fault == ADDRESS_NO_MEMORY)
+            arena_fail(&k->result->bundle.arena); /* intake_check_values() says so */
+        else if (draft_has(d, DRAFT_CONTACT_MAIL) && (fault != ADDRESS_OK || address.needs_smtputf8))
             draft_problem(d, DRAFT_CONTACT_MAIL, k->problems, "bad-address", draft_text(d, DRAFT_CONTACT_MAIL), NULL,
                           NULL);
         if (draft_has(d, DRAFT_URL) && !is_web_url(view_of(draft_text(d, DRAFT_URL))))

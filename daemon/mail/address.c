@@ -21,6 +21,7 @@ const char *address_fault_text(enum address_fault fault) {
     case ADDRESS_NOT_UTF8: return "the address is not UTF-8";
     case ADDRESS_CONTROL: return "control characters in the address";
     case ADDRESS_SEVERAL: return "more than one address";
+    case ADDRESS_NO_MEMORY: return "out of memory";
     }
     return "";
 }
@@ -222,23 +223,30 @@ enum address_fault address_parse(struct view v, struct address *ret) {
         return fault;
 
     AUTOBUF struct buf local = BUF_INIT(8 * ADDRESS_INPUT_MAX_BYTES);
-    if (at == 0 || text_nfc(view_slice(v, 0, at), &local) < 0 || !is_local_part(buf_view(&local)))
+    int r = at ? text_nfc(view_slice(v, 0, at), &local) : -EINVAL;
+    if (r == -ENOMEM || buf_error(&local) == -ENOMEM)
+        return ADDRESS_NO_MEMORY;
+    if (r < 0 || !is_local_part(buf_view(&local)))
         return ADDRESS_BAD_LOCAL;
     if (local.len > ADDRESS_LOCAL_MAX_BYTES)
         return ADDRESS_TOO_LONG;
     AUTOBUF struct buf domain = BUF_INIT(DOMAIN_MAX_BYTES);
-    if (address_domain_ascii(view_slice(v, at + 1, v.len), &domain) < 0 || !is_mail_domain(buf_view(&domain)))
+    r = address_domain_ascii(view_slice(v, at + 1, v.len), &domain);
+    if (r == -ENOMEM || buf_error(&domain) == -ENOMEM)
+        return ADDRESS_NO_MEMORY;
+    if (r < 0 || !is_mail_domain(buf_view(&domain)))
         return ADDRESS_BAD_DOMAIN;
     if (local.len + 1 + domain.len > ADDRESS_MAX_BYTES)
         return ADDRESS_TOO_LONG;
 
     AUTOBUF struct buf key = BUF_INIT(sizeof ret->key - 1);
-    if (text_fold(buf_view(&local), &key) < 0)
-        return ADDRESS_BAD_LOCAL;
+    r = text_fold(buf_view(&local), &key);
+    if (r < 0)
+        return r == -ENOMEM ? ADDRESS_NO_MEMORY : ADDRESS_BAD_LOCAL;
     buf_putc(&key, '@');
     buf_add_view(&key, buf_view(&domain));
     if (buf_error(&key))
-        return ADDRESS_TOO_LONG;
+        return buf_error(&key) == -ENOMEM ? ADDRESS_NO_MEMORY : ADDRESS_TOO_LONG;
     memcpy(ret->spelled, buf_str(&local), local.len);
     ret->spelled[local.len] = '@';
     memcpy(ret->spelled + local.len + 1, buf_str(&domain), domain.len + 1);

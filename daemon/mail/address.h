@@ -28,8 +28,9 @@ enum address_fault {
     ADDRESS_BAD_DOMAIN,
     ADDRESS_TOO_LONG,
     ADDRESS_NOT_UTF8,
-    ADDRESS_CONTROL, /* control characters, CR, LF */
-    ADDRESS_SEVERAL, /* more than one address */
+    ADDRESS_CONTROL,   /* control characters, CR, LF */
+    ADDRESS_SEVERAL,   /* more than one address */
+    ADDRESS_NO_MEMORY, /* nothing is said of the address: refuse nobody for it */
 };
 const char *address_fault_text(enum address_fault fault); /* English */
 

@@ -164,7 +164,11 @@ static const char *existing(struct reading *r, struct view name) {
     if (name.len == 0 || name.len > 128 || memchr(name.ptr, '\0', name.len))
         return NULL;
     char *copy = arena_dup(r->arena, name);
-    return copy && when_zone_exists(copy) ? copy : NULL;
+    if (copy && when_zone_exists(copy))
+        return copy;
+    if (copy && errno == ENOMEM)
+        arena_fail(r->arena); /* not unknown: not read */
+    return NULL;
 }
 
 /* "Europe/Berlin", "/mozilla.org/20050126_1/Europe/Berlin", "W. Europe Standard Time", that with a number behind it. */
@@ -498,7 +502,7 @@ static int parse_times(struct reading *r, struct times *ret) {
     ret->end = event.end;
     if (error == 0 && (error = keep(ret->zone, sizeof ret->zone, event.zone)) == 0)
         error = keep(ret->repeat, sizeof ret->repeat, event.repeat);
-    return error == 0 && arena_failed(r->arena) ? -ENOMEM : error;
+    return arena_failed(r->arena) ? -ENOMEM : error;
 }
 
 static void parse_times_apart(const void *in, void *out) {
@@ -527,7 +531,7 @@ static int read_event(struct reading *r, struct event *ret) {
 
 int calendar_read(struct view text, const char *default_zone, struct arena *arena, struct event *ret, struct why *why) {
     if (!when_zone_exists(default_zone))
-        return why_set(why, -EINVAL, "the time zone “%.60s” is not known", default_zone);
+        return errno == ENOMEM ? -ENOMEM : why_set(why, -EINVAL, "the time zone “%.60s” is not known", default_zone);
     AUTOBUF struct buf unfolded = BUF_INIT(4 * CALENDAR_FILE_MAX_BYTES);
     struct reading r = {
         .default_zone = default_zone, .arena = arena, .why = why, .event = BUF_INIT(2 * CALENDAR_FILE_MAX_BYTES)};
@@ -543,6 +547,8 @@ int calendar_read(struct view text, const char *default_zone, struct arena *aren
     const char *zone = r.calendar_zone.len ? zone_by_name(&r, r.calendar_zone) : NULL;
     if (zone)
         r.default_zone = zone; /* Google's: all its times are in UTC */
+    if (arena_failed(arena))
+        error = -ENOMEM;
     if (error == 0)
         error = read_event(&r, &event);
     buf_done(&r.event);

@@ -36,10 +36,12 @@ static const char *find(const struct resolving *k, const char *section, struct v
 
 /* --- Fields --------------------------------------------------------------------------------------------------- */
 
-/* Our own names, tags and e-mail as people say them, then columns in any language. */
+/* Our own names, tags and e-mail as people say them, then columns in any language: an enum filter_field, or -ENOMEM. */
 static int contact_field(const struct resolving *k, struct view written) {
     AUTOBUF struct buf name = BUF_INIT(NAME_MAX_BYTES);
-    attributes_name(written, &name); /* "Given-Name" is given_name */
+    int r = attributes_name(written, &name); /* "Given-Name" is given_name */
+    if (r < 0)
+        return r;
     const char *column = find(k, "columns", written);
     const struct view tries[] = {buf_view(&name), view_of(column ? column : "")};
     for (size_t i = 0; i < COUNT_OF(tries); i++) {
@@ -54,7 +56,9 @@ static int contact_field(const struct resolving *k, struct view written) {
 
 static int add_attribute(struct resolving *k, struct filter_test *t, struct view written) {
     AUTOBUF struct buf name = BUF_INIT(NAME_MAX_BYTES);
-    attributes_name(written, &name);
+    int r = attributes_name(written, &name);
+    if (r < 0)
+        return r;
     return name.len ? filter_add_name(k->filter, t, buf_view(&name)) : 0;
 }
 
@@ -62,6 +66,8 @@ static int add_attribute(struct resolving *k, struct filter_test *t, struct view
 static int add_synonyms(struct resolving *k, struct filter_test *t) {
     AUTOBUF struct buf key = BUF_INIT(NAME_MAX_BYTES);
     buf_printf(&key, "attributes.%s", k->attribute);
+    if (buf_error(&key) < 0)
+        return buf_error(&key);
     int r = add_attribute(k, t, view_of(k->attribute));
     for (size_t i = 0; i < k->language->words_count && r == 0; i++) {
         struct view rest = view_of(
@@ -101,7 +107,10 @@ static int resolve_field(struct resolving *k, struct filter_test *t) {
     bool own = written.len > 5 && view_eq_nocase(view_slice(written, 0, 5), "attr.");
     if (own)
         written = view_slice(written, 5, written.len);
-    t->field = own ? FILTER_ATTRIBUTE : (enum filter_field)contact_field(k, written);
+    int field = own ? FILTER_ATTRIBUTE : contact_field(k, written);
+    if (field < 0)
+        return field;
+    t->field = (enum filter_field)field;
     k->attribute = NULL;
     if (t->field != FILTER_ATTRIBUTE)
         return 0;
@@ -152,8 +161,10 @@ static int set_day(struct resolving *k, struct filter_value *v) {
 
 static int set_email(struct resolving *k, struct filter_value *v) {
     struct address address;
-    bool whole = address_parse(v->text, &address) == ADDRESS_OK;
-    return filter_set_value(k->filter, v, whole ? view_of(address.key) : v->text);
+    enum address_fault fault = address_parse(v->text, &address);
+    if (fault == ADDRESS_NO_MEMORY)
+        return -ENOMEM;
+    return filter_set_value(k->filter, v, fault == ADDRESS_OK ? view_of(address.key) : v->text);
 }
 
 /* One more text that is meant, unless it is there already. */

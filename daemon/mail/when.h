@@ -34,7 +34,8 @@ enum when_fault when_parse(struct view v, struct when *ret);
 /* "10:00", "10.00", "9h30", "9 h 30", "9 Uhr", "14:30:15": fills hour, minute and second only. */
 enum when_fault when_parse_time(struct view v, struct when *ret);
 
-/* A name of the zoneinfo database that we serve ("Europe/Berlin"); no paths, no POSIX strings. */
+/* A name of the zoneinfo database that we serve ("Europe/Berlin"); no paths, no POSIX strings. false with
+ * errno as zone_find(). */
 bool when_zone_exists(const char *zone);
 /* Civil time in a zone to UTC. In the overlap of a clock change it is the first; in the gap WHEN_NO_SUCH_TIME. A date
  * alone counts as 00:00 (or the first instant of the day). */

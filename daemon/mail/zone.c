@@ -8,6 +8,7 @@
 #include "base/buf.h"
 #include "base/clock.h"
 #include "base/files.h"
+#include "base/why.h"
 #include "mail/zone_rule.h"
 
 #include "base/banned.h"
@@ -166,16 +167,19 @@ const struct zone *zone_find(const char *name) {
     for (struct zone *z = head; z; z = z->next)
         if (strcmp(z->name, name) == 0)
             return z;
+    errno = ENOENT;
     if (!is_name(name))
         return NULL;
     AUTOBUF struct buf path = BUF_INIT(sizeof ZONEINFO + ZONE_NAME_MAX), file = BUF_INIT(ZONE_FILE_MAX_BYTES);
     buf_puts(&path, ZONEINFO);
     buf_puts(&path, name);
-    if (buf_error(&path) < 0 || files_read(AT_FDCWD, buf_str(&path), &file) < 0)
+    int r = buf_error(&path) < 0 ? buf_error(&path) : files_read(AT_FDCWD, buf_str(&path), &file);
+    errno = 0;
+    struct zone *z = r == 0 ? zone_parse(name, buf_view(&file)) : NULL;
+    if (!z) {
+        errno = why_is_trouble(r) ? -r : errno == ENOMEM ? ENOMEM : ENOENT;
         return NULL;
-    struct zone *z = zone_parse(name, buf_view(&file));
-    if (!z)
-        return NULL;
+    }
     /* Where two threads read one zone at once, both copies are kept, and either answers. */
     z->next = head;
     while (!atomic_compare_exchange_weak(&known, &z->next, z))

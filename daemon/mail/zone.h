@@ -29,7 +29,7 @@ struct zone_span {
     const char *abbreviation; /* lives as long as the zone */
 };
 
-/* NULL for a name we do not serve, and when memory runs out. */
+/* NULL with errno ENOENT for a name we do not serve; with another where its file could not be read, as ENOMEM. */
 const struct zone *zone_find(const char *name);
 const char *zone_name(const struct zone *z);
 /* The stretch that holds this moment. */

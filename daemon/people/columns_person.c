@@ -109,7 +109,10 @@ static void read_form(struct reading *k) {
 
 static void read_timezone(struct reading *k) {
     const char *zone = clean(k, cell(k, COLUMN_TIMEZONE));
-    if (zone && !when_zone_exists(zone))
+    bool exists = zone && when_zone_exists(zone);
+    if (zone && !exists && errno == ENOMEM)
+        arena_fail(k->arena);
+    else if (zone && !exists)
         complain(k, "the time zone is not known", view_of(zone));
     k->to->person.timezone = zone;
 }
@@ -183,6 +186,10 @@ static enum columns_row read_person(struct reading *k) {
     enum address_fault fault = address_parse_mailbox(written, &k->to->address, &name);
     if (fault == ADDRESS_EMPTY && written.len == 0)
         return COLUMNS_NO_ADDRESS;
+    if (fault == ADDRESS_NO_MEMORY) {
+        arena_fail(k->arena);
+        return COLUMNS_BAD;
+    }
     if (fault != ADDRESS_OK) {
         complain(k, address_fault_text(fault), written);
         return COLUMNS_BAD;

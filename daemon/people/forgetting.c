@@ -30,8 +30,9 @@ enum { BEGIN, APPLIED, REJECTED, END };
 static int is_theirs(struct forgetting *f, struct db *db, struct view text, int64_t applied_usec) {
     struct address a;
     uint8_t hash[FORGET_HASH_BYTES];
-    if (text.len == 0 || address_parse(text, &a) != ADDRESS_OK)
-        return 0;
+    enum address_fault fault = address_parse(text, &a);
+    if (fault != ADDRESS_OK)
+        return fault == ADDRESS_NO_MEMORY ? -ENOMEM : 0;
     code_address_hash(f->keys, view_of(a.key), hash);
     return forget_address(db, f->upto, hash, applied_usec);
 }

@@ -30,7 +30,9 @@ static int store_failed(struct why *why, int error) {
 
 static int parse(struct view written, struct address *ret, struct why *why) {
     enum address_fault fault = address_parse_mailbox(written, ret, NULL);
-    return fault == ADDRESS_OK ? 0 : why_set(why, -EINVAL, "%s", address_fault_text(fault));
+    return fault == ADDRESS_OK
+               ? 0
+               : why_set(why, fault == ADDRESS_NO_MEMORY ? -ENOMEM : -EINVAL, "%s", address_fault_text(fault));
 }
 
 int member_find(struct db *db, struct view address, struct arena *arena, struct person *ret, struct why *why) {

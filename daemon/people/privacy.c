@@ -25,7 +25,7 @@ static int check(struct view written, const struct member_act *act, struct addre
     *why = (struct why){0};
     enum address_fault fault = address_parse_mailbox(written, ret, NULL);
     if (fault != ADDRESS_OK)
-        return why_set(why, -EINVAL, "%s", address_fault_text(fault));
+        return why_set(why, fault == ADDRESS_NO_MEMORY ? -ENOMEM : -EINVAL, "%s", address_fault_text(fault));
     struct view reason = view_trim(view_of(act->evidence ? act->evidence : ""));
     if (reason.len == 0) {
         (void)why_set(why, -EINVAL, "for what reason?");

@@ -115,8 +115,9 @@ int requests_sign_up(struct request_act *a, const struct request *q, const char 
     if (!list || list->open != CONF_YES)
         return 0;
     *ret_result = "nothing";
-    if (address_parse(request_get(q, REQUEST_KEY_ADDRESS), &address) != ADDRESS_OK)
-        return 0;
+    enum address_fault fault = address_parse(request_get(q, REQUEST_KEY_ADDRESS), &address);
+    if (fault != ADDRESS_OK)
+        return fault == ADDRESS_NO_MEMORY ? -ENOMEM : 0;
     int r = person_find(a->db, address.key, &arena, &p);
     if (r == 1)
         r = is_active(a->db, list->id, p.id);

@@ -77,8 +77,9 @@ static int find_writer(struct request_act *a, const struct request *q, struct ar
     struct address address;
     struct person p;
     *ret = 0;
-    if (written.len == 0 || address_parse(written, &address) != ADDRESS_OK)
-        return 0;
+    enum address_fault fault = address_parse(written, &address);
+    if (fault != ADDRESS_OK)
+        return fault == ADDRESS_NO_MEMORY ? -ENOMEM : 0;
     int r = person_find(a->db, address.key, arena, &p);
     if (r == 1)
         *ret = p.id;

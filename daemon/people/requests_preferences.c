@@ -72,8 +72,9 @@ static int join(struct changing *c, const char **ret_result) {
             lists[count++] = list;
     }
     const char *spelled = c->person.address[0] ? c->person.address : c->person.address_key;
-    if (count == 0 || address_parse(view_of(spelled), &address) != ADDRESS_OK)
-        return 0;
+    enum address_fault fault = count ? address_parse(view_of(spelled), &address) : ADDRESS_EMPTY;
+    if (fault != ADDRESS_OK)
+        return fault == ADDRESS_NO_MEMORY ? -ENOMEM : 0;
     const struct joining j = {.request = c->q->id,
                               .lists = lists,
                               .count = count,
@@ -92,9 +93,9 @@ static int move(struct changing *c, const char **ret_result) {
     struct address address;
     struct person other;
     struct view written = request_get(c->q, REQUEST_KEY_NEW_ADDRESS);
-    if (written.len == 0 || address_parse(written, &address) != ADDRESS_OK ||
-        strcmp(address.key, c->person.address_key) == 0)
-        return 0;
+    enum address_fault fault = address_parse(written, &address);
+    if (fault != ADDRESS_OK || strcmp(address.key, c->person.address_key) == 0)
+        return fault == ADDRESS_NO_MEMORY ? -ENOMEM : 0;
     int r = person_find(c->a->db, address.key, c->arena, &other);
     if (r != 0)
         return r < 0 ? r : 0; /* somebody's already: nobody is told whose */
@@ -199,8 +200,9 @@ int requests_link(struct request_act *a, const struct request *q, const char **r
     struct person p;
     int64_t due;
     *ret_result = "nothing";
-    if (!a->conf || address_parse(request_get(q, REQUEST_KEY_ADDRESS), &address) != ADDRESS_OK)
-        return 0;
+    enum address_fault fault = a->conf ? address_parse(request_get(q, REQUEST_KEY_ADDRESS), &address) : ADDRESS_EMPTY;
+    if (fault != ADDRESS_OK)
+        return fault == ADDRESS_NO_MEMORY ? -ENOMEM : 0;
     int r = person_find(a->db, address.key, &arena, &p);
     struct gathering *g = r == 1 ? arena_alloc(&arena, sizeof *g) : NULL;
     if (r <= 0 || !g)

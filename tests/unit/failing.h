@@ -2,6 +2,7 @@
  * that are linked with --wrap for the allocating functions (Makefile); what shared libraries allocate by themselves is not
  * seen. */
 #pragma once
+#include <errno.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -25,6 +26,7 @@ static bool fails(size_t size) {
     if (left < 0 || left-- > 0)
         return false;
     has_failed = true;
+    errno = ENOMEM;
     return true;
 }
 

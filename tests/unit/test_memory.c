@@ -7,6 +7,7 @@
 #include "mail/address.h"
 #include "mail/markdown.h"
 #include "mail/message.h"
+#include "mail/when.h"
 
 static int build_texts(struct merge *text, struct merge *subject) {
     merge_init(text);
@@ -136,6 +137,29 @@ static void test_address(void **state) {
     }
 }
 
+/* Nobody's address and no zone counts as wrong for it. The zone is one that nobody here has read before. */
+static void test_nobody_is_blamed(void **state) {
+    (void)state;
+    static const struct view written = VIEW("Jörg@Bücher.example");
+    struct address address;
+    for (int i = 0; i < 2; i++) {
+        long failures = 0;
+        for (has_failed = true; has_failed; failures++) {
+            has_failed = false;
+            left = failures;
+            enum address_fault fault = i ? ADDRESS_OK : address_parse(written, &address);
+            bool good = i ? when_zone_exists("Pacific/Chatham") : fault == ADDRESS_OK;
+            int error = i ? errno : (int)fault;
+            left = -1;
+            assert_true(good || has_failed);
+            if (good)
+                continue;
+            assert_int_equal(error, i ? ENOMEM : ADDRESS_NO_MEMORY);
+        }
+        assert_true(failures > 2);
+    }
+}
+
 static const char *const codes[] = {"de", "fr"};
 static const struct languages languages = {(char *const *)codes, COUNT_OF(codes)};
 
@@ -218,11 +242,9 @@ static void test_source(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_message),
-        cmocka_unit_test(test_markdown),
-        cmocka_unit_test(test_address),
-        cmocka_unit_test(test_names),
-        cmocka_unit_test_setup_teardown(test_source, unit_folder, unit_folder_gone),
+        cmocka_unit_test(test_message), cmocka_unit_test(test_markdown),
+        cmocka_unit_test(test_address), cmocka_unit_test(test_nobody_is_blamed),
+        cmocka_unit_test(test_names),   cmocka_unit_test_setup_teardown(test_source, unit_folder, unit_folder_gone),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
