@@ -16,7 +16,7 @@ void filter_look(struct filter *f, struct view attributes, struct view tags) {
         if (t && t->field == FILTER_ATTRIBUTE && !t->seen)
             look_at_attribute(t, attributes);
         for (size_t i = 0; t && t->field == FILTER_TAG && tags.len && i < t->value_count; i++)
-            t->values[i].seen = t->values[i].seen || tags_have(tags, t->values[i].text);
+            t->values[i].seen = t->values[i].seen || tags_have(tags, t->values[i].text) == 1;
     }
 }
 

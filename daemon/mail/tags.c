@@ -12,18 +12,21 @@ bool tags_next(struct view *rest, struct view *ret) {
     return view_line(rest, ret);
 }
 
-/* Whether the tag folds to what is folded already. */
-static bool is_same(struct view tag, struct view folded) {
+/* Whether the tag folds to what is folded already: 1, 0 or -ENOMEM. */
+static int is_same(struct view tag, struct view folded) {
     AUTOBUF struct buf own = BUF_INIT(FOLDED_MAX_BYTES);
-    return view_eq(tag, folded) || (text_fold(tag, &own) == 0 && view_eq(buf_view(&own), folded));
+    if (view_eq(tag, folded))
+        return 1;
+    int r = text_fold(tag, &own);
+    return r == 0 ? view_eq(buf_view(&own), folded) : r == -ENOMEM ? r : 0;
 }
 
-bool tags_have(struct view tags, struct view folded) {
+int tags_have(struct view tags, struct view folded) {
     struct view tag;
-    while (tags_next(&tags, &tag))
-        if (is_same(tag, folded))
-            return true;
-    return false;
+    int r = 0;
+    while (r == 0 && tags_next(&tags, &tag))
+        r = is_same(tag, folded);
+    return r;
 }
 
 static bool take_sign(struct view *tag) {
@@ -68,7 +71,10 @@ static int set(struct view tags, struct view tag, bool away, struct buf *to) {
     int r = text_fold(tag, &folded);
     if (r < 0)
         return r;
-    bool written = away || tags_have(tags, buf_view(&folded)); /* the spelling that is there stays */
+    int is_there = tags_have(tags, buf_view(&folded));
+    if (is_there < 0)
+        return is_there;
+    bool written = away || is_there; /* the spelling that is there stays */
     struct view at;
     while (tags_next(&tags, &at)) {
         buf_clear(&other);
@@ -97,6 +103,8 @@ int tags_apply(struct view tags, struct view change, struct buf *to, bool *ret_c
     struct buf *from = &a, *into = &b;
     struct view tag;
     buf_add_view(from, tags);
+    if (buf_error(from) < 0)
+        return buf_error(from) == -EMSGSIZE ? -E2BIG : buf_error(from);
     while (tags_next(&change, &tag)) {
         bool away = take_sign(&tag);
         if (tag.len == 0)

@@ -11,8 +11,8 @@ enum { TAG_MAX_BYTES = 64, TAGS_MAX = 64, TAGS_MAX_BYTES = TAGS_MAX * (TAG_MAX_B
 
 /* Takes one off *rest; false at the end. */
 bool tags_next(struct view *rest, struct view *ret);
-/* folded: text_fold() of the tag. */
-bool tags_have(struct view tags, struct view folded);
+/* folded: text_fold() of the tag. 1, 0 or -ENOMEM. */
+int tags_have(struct view tags, struct view folded);
 
 /* A change: tags to add and, with - in front, to take away, parted by commas, semicolons or line ends; a + in front
  * counts for nothing. Checks it and writes it, one a line with its sign, to `to`. -EINVAL with the offending one in

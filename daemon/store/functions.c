@@ -67,10 +67,13 @@ static void on_tagged(sqlite3_context *context, int argc, sqlite3_value **argv) 
     if (is_null(argv[0]))
         return;
     struct view tags = text_of(argv[0]), lines = text_of(argv[1]), wanted;
-    bool found = false;
-    while (!found && tags.len && view_line(&lines, &wanted))
+    int found = 0;
+    while (found == 0 && tags.len && view_line(&lines, &wanted))
         found = tags_have(tags, wanted);
-    sqlite3_result_int(context, found);
+    if (found < 0)
+        sqlite3_result_error_nomem(context);
+    else
+        sqlite3_result_int(context, found);
 }
 
 /* ---- attributes_of() ---- */

@@ -111,7 +111,7 @@ static inline bool oracle_joined_holds(const struct filter_test *t, int64_t at) 
 
 static inline bool oracle_tag_holds(const struct filter_test *t, struct view tags) {
     for (size_t i = 0; i < t->value_count; i++)
-        if (tags_have(tags, t->values[i].text))
+        if (tags_have(tags, t->values[i].text) == 1)
             return true;
     return false;
 }

@@ -7,6 +7,7 @@
 #include "mail/address.h"
 #include "mail/markdown.h"
 #include "mail/message.h"
+#include "mail/tags.h"
 #include "mail/when.h"
 
 static int build_texts(struct merge *text, struct merge *subject) {
@@ -209,6 +210,24 @@ static int read_source(const char *path, const char *want_files) {
 }
 
 /* Nothing that belongs to an announcement is left out, whether it lies beside it or in its folder. */
+static void test_tags(void **state) {
+    (void)state;
+    const struct view tags = VIEW("Brückenbau\nFörderung\n");
+    for (long n = 0;; n++) {
+        AUTOBUF struct buf to = BUF_INIT(TAGS_MAX_BYTES);
+        left = n;
+        has_failed = false;
+        int found = tags_have(tags, VIEW("förderung")), none = tags_have(tags, VIEW("chor"));
+        int applied = tags_apply(tags, VIEW("+förderung\n"), &to, NULL);
+        left = -1;
+        assert_true(found == 1 || (found == -ENOMEM && has_failed));
+        assert_true(none == 0 || (none == -ENOMEM && has_failed));
+        assert_true(applied == -ENOMEM ? has_failed : applied == 0 && view_eq(buf_view(&to), tags));
+        if (!has_failed)
+            return;
+    }
+}
+
 static void test_source(void **state) {
     const char *folder = *state;
     static const struct {
@@ -242,9 +261,13 @@ static void test_source(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_message), cmocka_unit_test(test_markdown),
-        cmocka_unit_test(test_address), cmocka_unit_test(test_nobody_is_blamed),
-        cmocka_unit_test(test_names),   cmocka_unit_test_setup_teardown(test_source, unit_folder, unit_folder_gone),
+        cmocka_unit_test(test_message),
+        cmocka_unit_test(test_markdown),
+        cmocka_unit_test(test_address),
+        cmocka_unit_test(test_nobody_is_blamed),
+        cmocka_unit_test(test_names),
+        cmocka_unit_test(test_tags),
+        cmocka_unit_test_setup_teardown(test_source, unit_folder, unit_folder_gone),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
