@@ -178,6 +178,16 @@ static void use_calls(struct view code, const char *function) {
     }
 }
 
+static void use_set(struct view code) {
+    size_t at;
+    struct view literal;
+    while ((at = view_search(code, VIEW("why->key = \""))) < code.len) {
+        code = view_slice(code, at, code.len);
+        if (next_literal(&code, &literal))
+            use("problem", literal);
+    }
+}
+
 static void use_returned(struct view code) {
     struct view literal;
     code = view_slice(code, view_search(code, VIEW("*fault_key(")), code.len);
@@ -208,6 +218,7 @@ static void read_folder(const char *folder) {
         if (!view_ends(view_of(names[i]), ".c"))
             continue;
         assert_int_equal(files_read(AT_FDCWD, path, &code), 0);
+        use_set(buf_view(&code));
         bool is_filter = view_starts(view_of(names[i]), "filter");
         if (strcmp(folder, "daemon/mail") == 0 && !is_filter)
             continue;
