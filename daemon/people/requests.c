@@ -215,9 +215,9 @@ static int open_file(struct requests *r, const char *path, unsigned *ret_line) {
     buf_init(&r->content, REQUEST_FILE_MAX_BYTES);
     int error = files_read_regular(r->spool->dirfd, path, &r->content);
     if (error == 0)
-        error = request_reader_open(&r->reader, buf_view(&r->content), doors[r->door].may, ret_line);
-    if (error == 0)
         error = find_arrival(r, path);
+    if (error == 0)
+        error = request_reader_open(&r->reader, buf_view(&r->content), doors[r->door].may, ret_line);
     r->reading = error == 0;
     r->again = false;
     if (error < 0)
