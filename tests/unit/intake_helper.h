@@ -95,6 +95,19 @@ static inline void intake_made_done(struct intake_made *m) {
     m->conf = conf_unref(m->conf);
 }
 
+/* Who gets what is composed. */
+static const struct compose_recipient vera = {
+    .announcement = 7,
+    .subscriber = 8,
+    .address = VIEW("vera.mueller@verein.example"),
+    .contact = {.form = VIEW("f"), .title = VIEW("Dr."), .given_name = VIEW("Vera"), .family_name = VIEW("Müller")},
+    .attributes = VIEW("ort\tHildesheim\n"),
+    .token = VIEW("TOKEN"),
+    .message_id = VIEW("abcdefghijklmnopqrstuvwxyz"),
+    .date_usec = INTAKE_NOW,
+    .leave_mailbox = VIEW("bounce+uxyz@partnerschaften.example"),
+};
+
 /* "FILE:LINE:COLUMN:KEY(ARGUMENTS)?NEAR", warnings with a ! before; one after the other. */
 static inline void intake_show(const struct problems *p, struct buf *to) {
     for (size_t i = 0; i < p->count; i++) {

@@ -10,18 +10,6 @@
 
 #define URL "https://rundbrief.partnerschaften.example/u/TOKEN/7/"
 
-static const struct compose_recipient vera = {
-    .announcement = 7,
-    .subscriber = 8,
-    .address = VIEW("vera.mueller@verein.example"),
-    .contact = {.form = VIEW("f"), .title = VIEW("Dr."), .given_name = VIEW("Vera"), .family_name = VIEW("Müller")},
-    .attributes = VIEW("ort\tHildesheim\n"),
-    .token = VIEW("TOKEN"),
-    .message_id = VIEW("abcdefghijklmnopqrstuvwxyz"),
-    .date_usec = INTAKE_NOW,
-    .leave_mailbox = VIEW("bounce+uxyz@partnerschaften.example"),
-};
-
 struct mail {
     struct intake_made made;
     struct compiled *compiled;
