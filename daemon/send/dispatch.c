@@ -289,6 +289,7 @@ void dispatch_stop(struct dispatch *d, int64_t deadline_mono_usec, void (*on_sto
 void dispatch_stats(const struct dispatch *d, struct dispatch_stats *ret) {
     *ret = (struct dispatch_stats){0};
     relays_stats(d->relays, ret);
+    ret->window = dispatch_window(d);
     for (const struct sending *s = d->sendings; s; s = s->next)
         ret->claimed += sending_claimed(s);
 }

@@ -4,11 +4,11 @@
  * Everything happens on the loop but the steps of its jobs. Claims are durable before a message of them can reach the
  * wire; outcomes are recorded in groups, which travel with the next claim where one comes soon (send/recorder.h).
  *
- * LIMITS  Claimed and not yet handed over or answered are at most dispatch_stats.window: 2 x connections x in-flight of
- *         all relays. On top of these come outcomes that are not durable yet: those that wait for the next claim, at
- *         most RECORDER_BATCH and RECORDER_WAIT_USEC, and those of the commit that is under way (claims are asked for
- *         one commit at a time, so neither can be more than the window); and refusals that are held back (below
- *         PACE_RUN for each relay).
+ * LIMITS  Claimed, and without an outcome that is durable, are at most dispatch_stats.window people (W): 2 x connections x
+ *         in-flight of all relays, and DISPATCH_COMMIT. A claim counts all who have no outcome when its commit is durable:
+ *         who waits, who is on the wire, whose refusal is held back, and whom it asks for. What has an outcome goes with
+ *         it, or went before, and waits no longer than RECORDER_WAIT_USEC. DISPATCH_COMMIT, one commit's worth, is used
+ *         as far as answers come fast: a claim asks for as many more as were answered since the last one.
  *
  * STATES  of an announcement here (the store has the lasting ones, store/announcement.h)
  *           scheduled -> gathering  send_at has come: the audience is written, in slices
@@ -27,6 +27,10 @@ struct keyring;
 struct loop;
 struct spool;
 struct store;
+
+/* Each commit has its price, whatever it carries (of about 120 µs, as much as 60 people whom it claims and records): with
+ * so many it is a third of that of the rest. */
+enum { DISPATCH_COMMIT = 128 };
 
 struct dispatch_handlers {
     /* An announcement is over; its row says how, and notices tell its coordinators. */
@@ -67,7 +71,7 @@ struct dispatch_stats {
     struct dispatch_relay relays[DISPATCH_RELAYS_MAX];
     size_t relay_count;
     unsigned claimed; /* claimed and not yet on the wire, on the wire, or not yet recorded */
-    unsigned window;  /* W without the commit's worth */
+    unsigned window;  /* W */
 };
 /* Strings are borrowed until the next event. */
 void dispatch_stats(const struct dispatch *d, struct dispatch_stats *ret);

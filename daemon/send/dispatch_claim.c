@@ -56,11 +56,16 @@ static void load_more(struct dispatch *d, int64_t now, int64_t *when) {
     }
 }
 
-/* What the window bounds. Outcomes that are being recorded and refusals that are held back come on top. */
+unsigned dispatch_window(const struct dispatch *d) {
+    return relays_window(d->relays) + DISPATCH_COMMIT;
+}
+
+/* What the window bounds: who will be claimed and have no outcome when the commit is durable that claims next. What is
+ * being recorded is no part of it: it is in that commit, or in an earlier one. */
 static unsigned claimed(const struct dispatch *d) {
     unsigned n = 0;
     for (const struct sending *s = d->sendings; s; s = s->next)
-        n += s->waiting.count + s->on_wire + s->asked;
+        n += s->waiting.count + s->on_wire + s->held + s->asked;
     return n;
 }
 
@@ -107,12 +112,12 @@ static void claim_for(struct dispatch *d, struct sending *s, unsigned sharers, i
         return;
     if (!relays_alive(d->relays, s->relays, now)) {
         dispatch_give_back_all(d, &s->waiting);
-        (void)relays_appetite(d->relays, s->relays, now, when); /* for when */
+        (void)relays_appetite(d->relays, s->relays, 0, now, when); /* for when */
         return;
     }
     relays_connect(d->relays, s->relays, now);
-    unsigned appetite = relays_appetite(d->relays, s->relays, now, when);
-    unsigned have = claimed(d), window = relays_window(d->relays), target = appetite / sharers;
+    unsigned appetite = relays_appetite(d->relays, s->relays, recorder_outcomes(d->recorder), now, when);
+    unsigned have = claimed(d), window = dispatch_window(d), target = appetite / sharers;
     unsigned ready = s->waiting.count - s->aside;
     if (target == 0)
         target = appetite > 0;
@@ -131,7 +136,7 @@ static void claim_for(struct dispatch *d, struct sending *s, unsigned sharers, i
 
 void dispatch_claim_more(struct dispatch *d, int64_t now, int64_t *when) {
     unsigned sharers = 0;
-    if (d->stopping || !d->started || d->trouble)
+    if (d->stopping || !d->started || d->trouble || recorder_is_late(d->recorder))
         return;
     claim_notices(d, now);
     load_more(d, now, when);

@@ -83,6 +83,7 @@ bool dispatch_feed_line(struct dispatch *d, struct line *line, int64_t now);
 void dispatch_put_off_until(struct dispatch *d, struct item *item, int64_t due_usec, const char *why);
 
 /* send/dispatch_claim.c */
+unsigned dispatch_window(const struct dispatch *d); /* W */
 /* Whether a claim is under way. */
 bool dispatch_is_claiming(const struct dispatch *d);
 void dispatch_claim_more(struct dispatch *d, int64_t now, int64_t *when);

@@ -281,5 +281,4 @@ void relays_stats(const struct relays *r, struct dispatch_stats *ret) {
             .in_doubt = relay->counts[OUTCOME_IN_DOUBT],
         };
     }
-    ret->window = relays_window(r);
 }

@@ -63,8 +63,8 @@ struct line *relays_pick(struct relays *all, uint64_t bits, int64_t now_usec, in
 /* The same of this line alone. */
 bool relays_takes(struct relays *r, struct line *line, uint64_t bits, int64_t now_usec);
 /* How many messages for these relays may well wait in hand: with those in flight, twice as many as ready lines may have
- * in flight, as far as rate and daily limit allow soon. 0 with *ret_when as above. */
-unsigned relays_appetite(struct relays *all, uint64_t bits, int64_t now_usec, int64_t *ret_when);
+ * in flight, and so many more; as far as rate and daily limit allow soon. 0 with *ret_when as above. */
+unsigned relays_appetite(struct relays *all, uint64_t bits, unsigned more, int64_t now_usec, int64_t *ret_when);
 /* There is something to send: connects where that helps. */
 void relays_connect(struct relays *all, uint64_t bits, int64_t now_usec);
 /* Whether any of these relays is open, or is to be tried. */

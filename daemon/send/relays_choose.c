@@ -100,10 +100,11 @@ bool relays_takes(struct relays *all, struct line *line, uint64_t bits, int64_t 
     return false;
 }
 
-static unsigned appetite_of(struct relay *r, int64_t now, int64_t *when) {
+static unsigned appetite_of(struct relay *r, unsigned more, int64_t now, int64_t *when) {
     unsigned n = 0;
     for (const struct line *l = r->lines; l; l = l->next)
         n += line_is_usable(l) ? 2 * r->conf->in_flight - session_in_flight(l->session) : 0; /* is at most in_flight */
+    n += n ? more : 0;
     uint32_t tokens = pace_bucket_tokens(&r->bucket, now + soon_usec);
     if (n && tokens == 0)
         pace_sooner(when, pace_bucket_when(&r->bucket, now) - soon_usec);
@@ -115,14 +116,14 @@ static unsigned appetite_of(struct relay *r, int64_t now, int64_t *when) {
     return left < n ? (unsigned)left : n;
 }
 
-unsigned relays_appetite(struct relays *all, uint64_t bits, int64_t now_usec, int64_t *ret_when) {
+unsigned relays_appetite(struct relays *all, uint64_t bits, unsigned more, int64_t now_usec, int64_t *ret_when) {
     struct choice c = choose(all, bits, now_usec, ret_when);
-    unsigned n = 0, tried = 0;
+    unsigned n = 0, tried = 0, carriers = (unsigned)__builtin_popcountll(c.carry);
     for (size_t i = 0; i < all->count; i++)
         if (c.carry & UINT64_C(1) << i)
-            n += appetite_of(all->items[i], now_usec, ret_when);
+            n += appetite_of(all->items[i], more / carriers, now_usec, ret_when);
         else if (c.try & UINT64_C(1) << i)
-            tried += appetite_of(all->items[i], now_usec, ret_when) > 0;
+            tried += appetite_of(all->items[i], 0, now_usec, ret_when) > 0;
     return n + tried;
 }
 

@@ -601,6 +601,68 @@ static void a_relay_that_hangs_up_on_everybody_rests(void **state) {
     tear_down(h);
 }
 
+/* Asks again and again how many are claimed and have no outcome, with what each commit makes durable. Ids are in order. */
+struct census {
+    struct store_job job; /* first */
+    struct house *house;
+    int64_t most;
+};
+
+static int count_claimed(struct store_job *job, struct db *db) {
+    struct census *c = (struct census *)job;
+    int64_t claimed = 0;
+    int r = db_get_int(db,
+                       "SELECT ifnull(max(r.upto), 0) - (SELECT count(*) FROM delivery d WHERE d.announcement = "
+                       "r.announcement) FROM claim_run r WHERE r.announcement = ?",
+                       &claimed, "i", c->house->ids[0]);
+    if (claimed > c->most)
+        c->most = claimed;
+    return r < 0 ? r : STORE_DONE;
+}
+
+static void on_counted(struct store_job *job, int result) {
+    struct census *c = (struct census *)job;
+    struct dispatch_stats stats;
+    assert_int_equal(result, 0);
+    dispatch_stats(c->house->dispatch, &stats);
+    assert_in_range(stats.claimed, 0, stats.window);
+    if (all_finished(c->house))
+        c->house->stopped = true;
+    else
+        store_submit(c->house->store, &c->job);
+}
+
+static int64_t most_claimed(const char *const *rules, const char *relay, unsigned people, unsigned *ret_window) {
+    struct dispatch_stats stats;
+    struct house *h = build(rules, "", relay, NULL, NULL);
+    struct census c = {.job = {.lane = STORE_NORMAL, .step = count_claimed, .done = on_counted}, .house = h};
+    add_people(h, "a", "p", "people.example", people);
+    announce(h, "a");
+    start(h);
+    store_submit(h->store, &c.job);
+    run_until(h, is_stopped, 60);
+    dispatch_stats(h->dispatch, &stats);
+    *ret_window = stats.window;
+    h->stopped = false;
+    stop(h);
+    check_sums(h, (struct sums){.delivered = people, .state = ANNOUNCEMENT_DONE});
+    tear_down(h);
+    return c.most;
+}
+
+static void claimed_ones_are_within_the_window(void **state) {
+    (void)state;
+    unsigned window;
+    int64_t most = most_claimed(RULES("--ehlo", "PIPELINING,CHUNKING,8BITMIME"), "connections = 8", 10000, &window);
+    assert_int_equal(window, 2 * 8 * 4 + DISPATCH_COMMIT);
+    assert_in_range(most, 1, window);
+    /* Where answers come slowly no more are claimed than lines take, and as many as were answered together. */
+    most =
+        most_claimed(RULES("--ehlo", "PIPELINING,CHUNKING,8BITMIME", "--delay", "20"), "connections = 1", 100, &window);
+    assert_int_equal(window, 2 * 1 * 4 + DISPATCH_COMMIT);
+    assert_in_range(most, 1, 2 * 1 * 4 + 4);
+}
+
 static void a_slow_destination_holds_up_nobody_else(void **state) {
     (void)state;
     struct house *h = build(RULES(), "", "connections = 2\n[destination slow.example]\nrate = 1/m", NULL, NULL);
@@ -943,6 +1005,7 @@ int main(void) {
         cmocka_unit_test(a_daily_limit_outlives_a_restart),
         cmocka_unit_test(a_clock_that_is_set_makes_no_new_day),
         cmocka_unit_test(a_relay_that_hangs_up_on_everybody_rests),
+        cmocka_unit_test(claimed_ones_are_within_the_window),
         cmocka_unit_test(a_slow_destination_holds_up_nobody_else),
         cmocka_unit_test(a_stop_leaves_nothing_claimed),
         cmocka_unit_test(an_idle_one_does_not_wake),
