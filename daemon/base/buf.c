@@ -21,7 +21,7 @@ void buf_clear(struct buf *b) {
         b->data[0] = '\0';
 }
 
-char *buf_reserve(struct buf *b, size_t len) {
+char *buf_grow(struct buf *b, size_t len) {
     if (b->error)
         return NULL;
     if (len > b->limit_bytes || b->len > b->limit_bytes - len) {
@@ -45,11 +45,6 @@ char *buf_reserve(struct buf *b, size_t len) {
     return b->data + b->len;
 }
 
-void buf_used(struct buf *b, size_t len) {
-    b->len += len;
-    b->data[b->len] = '\0';
-}
-
 void buf_add(struct buf *b, const void *data, size_t len) {
     if (len == 0)
         return;
@@ -58,10 +53,6 @@ void buf_add(struct buf *b, const void *data, size_t len) {
         return;
     memcpy(to, data, len);
     buf_used(b, len);
-}
-
-void buf_putc(struct buf *b, char c) {
-    buf_add(b, &c, 1);
 }
 
 void buf_put_i64(struct buf *b, int64_t n) {

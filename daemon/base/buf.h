@@ -37,14 +37,17 @@ static inline void buf_add_view(struct buf *b, struct view v) {
 static inline void buf_puts(struct buf *b, const char *s) {
     buf_add(b, s, strlen(s));
 }
-void buf_putc(struct buf *b, char c);
+static inline void buf_putc(struct buf *b, char c);
 /* A whole number in decimal digits. */
 void buf_put_i64(struct buf *b, int64_t n);
 void buf_printf(struct buf *b, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void buf_vprintf(struct buf *b, const char *format, va_list args) __attribute__((format(printf, 2, 0)));
 /* Makes room for len more bytes and returns where they go, or NULL with the error set; then buf_used(b, n). */
-char *buf_reserve(struct buf *b, size_t len);
-void buf_used(struct buf *b, size_t len);
+static inline char *buf_reserve(struct buf *b, size_t len);
+static inline void buf_used(struct buf *b, size_t len) {
+    b->len += len;
+    b->data[b->len] = '\0';
+}
 /* Drops the first len bytes. */
 void buf_consume(struct buf *b, size_t len);
 /* Cuts to len bytes; a longer len changes nothing. */
@@ -59,3 +62,17 @@ static inline struct view buf_view(const struct buf *b) {
 }
 /* Hands the bytes over (NUL-terminated, to be freed) and leaves the buffer empty; NULL on error. */
 char *buf_steal(struct buf *b);
+
+/* Where there is room already, which is nearly always, reserving takes no call. */
+char *buf_grow(struct buf *b, size_t len);
+static inline char *buf_reserve(struct buf *b, size_t len) {
+    bool fits = b->error == 0 && len < b->cap - b->len && b->len + len <= b->limit_bytes;
+    return fits ? b->data + b->len : buf_grow(b, len);
+}
+static inline void buf_putc(struct buf *b, char c) {
+    char *to = buf_reserve(b, 1);
+    if (to) {
+        *to = c;
+        buf_used(b, 1);
+    }
+}

@@ -9,22 +9,30 @@
 #include <unistr.h>
 #include <uniwidth.h>
 
+#include "base/octets.h"
+
+/* How many octets from the first on lie between these. */
+static inline size_t run_between(struct view v, unsigned char first, unsigned char last) {
+    size_t n = 0;
+    while (v.len - n >= OCTETS && !octets_any(~octets_between(octets_at(v.ptr + n), first, last)))
+        n += OCTETS;
+    while (n < v.len && (unsigned char)v.ptr[n] >= first && (unsigned char)v.ptr[n] <= last)
+        n++;
+    return n;
+}
+
 bool text_is_utf8(struct view v) {
-    return v.len == 0 || (!memchr(v.ptr, 0, v.len) && !u8_check((const uint8_t *)v.ptr, v.len));
+    size_t ascii = run_between(v, 1, 0x7F);
+    struct view rest = view_slice(v, ascii, v.len);
+    return rest.len == 0 || (!memchr(rest.ptr, 0, rest.len) && !u8_check((const uint8_t *)rest.ptr, rest.len));
 }
 
 bool text_is_ascii(struct view v) {
-    for (size_t i = 0; i < v.len; i++)
-        if ((unsigned char)v.ptr[i] >= 0x80)
-            return false;
-    return true;
+    return run_between(v, 0, 0x7F) == v.len;
 }
 
 bool text_is_printable(struct view v) {
-    unsigned odd = 0;
-    for (size_t i = 0; i < v.len; i++)
-        odd |= (unsigned char)(v.ptr[i] - ' ') >= 0x7F - ' ';
-    return !odd;
+    return run_between(v, ' ', '~') == v.len;
 }
 
 uint32_t text_decode(struct view v, size_t *ret_len) {

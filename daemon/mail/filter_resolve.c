@@ -70,9 +70,8 @@ static int add_synonyms(struct resolving *k, struct filter_test *t) {
         return buf_error(&key);
     int r = add_attribute(k, t, view_of(k->attribute));
     for (size_t i = 0; i < k->language->words_count && r == 0; i++) {
-        struct view rest = view_of(
-            words_has(k->language->words[i], buf_str(&key)) ? words_get(k->language->words[i], buf_str(&key)) : "");
-        struct view one;
+        const char *known = words_known(k->language->words[i], buf_str(&key));
+        struct view rest = view_of(known ? known : ""), one;
         while (r == 0 && view_split(&rest, ';', &one))
             r = add_attribute(k, t, one);
     }

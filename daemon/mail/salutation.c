@@ -26,7 +26,7 @@ struct piece {
 
 static size_t split(struct view v, struct view parts[2]) {
     struct view and = VIEW(SALUTATION_AND);
-    size_t at = view_search(v, and);
+    size_t at = view_find(v, '&') < v.len ? view_search(v, and) : v.len;
     parts[0] = view_trim(view_slice(v, 0, at));
     parts[1] = at < v.len ? view_trim(view_slice(v, at + and.len, v.len)) : (struct view){0};
     return at < v.len ? 2 : 1;
@@ -50,7 +50,7 @@ static struct people people_of(const struct contact *c) {
 
 static const struct piece *find_piece(const char *at, const struct piece *pieces, size_t count) {
     for (size_t i = 0; i < count; i++)
-        if (view_starts(view_of(at), pieces[i].name))
+        if (strncmp(at, pieces[i].name, strlen(pieces[i].name)) == 0)
             return &pieces[i];
     return NULL;
 }
@@ -59,16 +59,14 @@ static const struct piece *find_piece(const char *at, const struct piece *pieces
 static bool expand(const char *pattern, const struct piece *pieces, size_t count, struct buf *to) {
     size_t before = to->len;
     while (*pattern) {
-        const struct piece *p = *pattern == '{' ? find_piece(pattern, pieces, count) : NULL;
+        const struct piece *p = find_piece(pattern, pieces, count);
         if (p && p->text.len == 0) {
             buf_truncate(to, before);
             return false;
         }
-        if (p)
-            buf_add_view(to, p->text);
-        else
-            buf_putc(to, *pattern);
-        pattern += p ? strlen(p->name) : 1;
+        size_t len = p ? strlen(p->name) : 1 + strcspn(pattern + 1, "{");
+        buf_add_view(to, p ? p->text : view_make(pattern, len));
+        pattern += len;
     }
     return true;
 }
@@ -124,11 +122,12 @@ static bool say(const struct words *words, const char *tone, struct view what, c
         len += parts[i].len;
     }
     key[len] = '\0';
-    if (!words_has(words, key))
+    const char *pattern = words_known(words, key);
+    if (!pattern)
         return false;
     const struct piece pieces[] = {
         {"{family_name}", p->family_name}, {"{given_name}", p->given_name}, {"{title}", p->title}};
-    return expand(words_get(words, key), pieces, COUNT_OF(pieces), to);
+    return expand(pattern, pieces, COUNT_OF(pieces), to);
 }
 
 static bool say_form(const struct words *words, const char *tone, const struct person *p, bool second, struct buf *to) {
@@ -163,8 +162,8 @@ static bool say_names(const struct words *words, const char *tone, const struct 
     add_given_names(words, p, &given);
     add_names(words, p, &names);
     const struct piece pieces[] = {{"{name}", buf_view(&names)}, {"{given_name}", buf_view(&given)}};
-    return !buf_error(&given) && !buf_error(&names) && words_has(words, key) &&
-           expand(words_get(words, key), pieces, COUNT_OF(pieces), to);
+    const char *pattern = words_known(words, key);
+    return !buf_error(&given) && !buf_error(&names) && pattern && expand(pattern, pieces, COUNT_OF(pieces), to);
 }
 
 static bool say_name(const struct words *words, const char *tone, const struct person *p, struct buf *to) {

@@ -17,8 +17,9 @@ static void say_word(const struct words *words, const char *section, int number,
 static void say_day(const struct words *words, int day, struct buf *to) {
     char key[KEY_MAX];
     (void)snprintf(key, sizeof key, "dates.day-%d", day);
-    if (words_has(words, key))
-        buf_puts(to, words_get(words, key));
+    const char *known = words_known(words, key);
+    if (known)
+        buf_puts(to, known);
     else
         buf_printf(to, "%d", day);
 }

@@ -390,12 +390,13 @@ const char *words_dir(const struct words *w) {
 }
 
 const char *words_get(const struct words *w, const char *key) {
-    const struct pair *p = find(w, key);
-    return p ? p->value : key;
+    const char *known = words_known(w, key);
+    return known ? known : key;
 }
 
-bool words_has(const struct words *w, const char *key) {
-    return find(w, key) != NULL;
+const char *words_known(const struct words *w, const char *key) {
+    const struct pair *p = find(w, key);
+    return p ? p->value : NULL;
 }
 
 static void format(const char *pattern, const char *const args[3], struct buf *to) {
@@ -520,8 +521,9 @@ int words_languages(const char *local_dir, const char *shipped_dir, char ***ret,
 void words_say_language(const struct words *w, const char *code, struct buf *to) {
     AUTOBUF struct buf key = BUF_INIT(64);
     buf_printf(&key, "language-names.%s", code);
-    if (words_has(w, buf_str(&key))) {
-        struct view names = view_of(words_get(w, buf_str(&key)));
+    const char *known = words_known(w, buf_str(&key));
+    if (known) {
+        struct view names = view_of(known);
         buf_add_view(to, view_trim(view_slice(names, 0, view_find(names, ';'))));
     } else
         buf_puts(to, code[0] ? code : "–");

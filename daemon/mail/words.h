@@ -54,7 +54,8 @@ const char *words_language(const struct words *w); /* code */
 const char *words_dir(const struct words *w);      /* "ltr" or "rtl" */
 /* "section.key"; never NULL: the key itself where the word is missing everywhere. */
 const char *words_get(const struct words *w, const char *key);
-bool words_has(const struct words *w, const char *key);
+/* The same, but NULL where it is missing. */
+const char *words_known(const struct words *w, const char *key);
 /* words_get with {1} {2} {3} replaced; NULL args stand for "". */
 void words_format(const struct words *w, const char *key, const char *a1, const char *a2, const char *a3,
                   struct buf *to);

@@ -85,7 +85,7 @@ static void each_beside(const struct words *from, const struct words *other, wor
 static bool has(const struct words *w, const char *section, const char *key, size_t len, const char *form) {
     AUTOBUF struct buf full = BUF_INIT(512);
     buf_printf(&full, "%s.%.*s%s%s", section, (int)len, key, form ? "." : "", form ? form : "");
-    return words_has(w, buf_str(&full));
+    return words_known(w, buf_str(&full));
 }
 
 /* Where the key ends in ".one" and the like, its length before that; else 0. */
@@ -149,7 +149,7 @@ static void on_text(void *user, const char *key, const char *value) {
         watched = watched || view_eq_str(view_of(w->section), with_fields[i]);
     AUTOBUF struct buf full = BUF_INIT(512), here = BUF_INIT(512), there = BUF_INIT(512);
     buf_printf(&full, "%s.%s", w->section, key);
-    if (!watched || !words_has(w->other, buf_str(&full)))
+    if (!watched || !words_known(w->other, buf_str(&full)))
         return;
     collect_fields(value, &here);
     collect_fields(words_get(w->other, buf_str(&full)), &there);

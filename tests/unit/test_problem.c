@@ -263,7 +263,7 @@ static void every_key_has_its_sentence(void **state) {
         for (size_t i = 0; i < used.count; i++) {
             AUTOBUF struct buf plural = BUF_INIT(200);
             buf_printf(&plural, "%s.one", used.names[i]);
-            if (!words_has(words, used.names[i]) && !words_has(words, buf_str(&plural)))
+            if (!words_known(words, used.names[i]) && !words_known(words, buf_str(&plural)))
                 fail_msg("templates/%s/words.ini has no %s", codes[l], used.names[i]);
         }
         (void)words_free(words);
@@ -303,7 +303,7 @@ static void on_compared(void *user, const char *key, const char *value) {
     const struct comparison *c = user;
     AUTOBUF struct buf full = BUF_INIT(200);
     buf_printf(&full, "%s.%s", c->section, key);
-    if (!words_has(c->other, buf_str(&full)))
+    if (!words_known(c->other, buf_str(&full)))
         return; /* plural forms differ */
     const char *other = words_get(c->other, buf_str(&full));
     if (arguments_of(value) != arguments_of(other))

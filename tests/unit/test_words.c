@@ -21,8 +21,8 @@ static void get_finds_own_then_fallback_then_key(void **state) {
     assert_string_equal(words_get(w, "mail.when"), "Wann");
     assert_string_equal(words_get(w, "mail.where"), "Where");
     assert_string_equal(words_get(w, "mail.who"), "mail.who");
-    assert_true(words_has(w, "mail.where"));
-    assert_false(words_has(w, "mail.who"));
+    assert_true(words_known(w, "mail.where"));
+    assert_false(words_known(w, "mail.who"));
     assert_string_equal(words_get(w, "language.name"), "X");
     assert_string_equal(words_dir(w), "ltr"); /* [language] is never inherited */
     assert_string_equal(words_language(w), "xx");
