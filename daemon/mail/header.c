@@ -205,9 +205,9 @@ void header_add_text(struct buf *to, struct view text, size_t column) {
 /* Mailboxes */
 
 static bool is_atoms(struct view v) {
-    static const bool atom[256] = {[' '] = true, ['!'] = true, ['#' ... '\''] = true, ['*'] = true, ['+'] = true,
-                                   ['-'] = true, ['/' ... '9'] = true, ['='] = true, ['?'] = true, ['A' ... 'Z'] = true,
-                                   ['^' ... '~'] = true};
+    static const bool atom[256] = {[' '] = true, ['!'] = true,         ['#' ... '\''] = true, ['*'] = true,
+                                   ['+'] = true, ['-'] = true,         ['/' ... '9'] = true,  ['='] = true,
+                                   ['?'] = true, ['A' ... 'Z'] = true, ['^' ... '~'] = true};
     for (size_t i = 0; i < v.len; i++)
         if (!atom[(unsigned char)v.ptr[i]])
             return false;

@@ -27,6 +27,11 @@ enum { TIMER_ACCURACY_USEC = 1000 };
 enum { BATCH_MAX = 64 };
 enum event_state { IDLE, ARMED, PENDING };
 
+/* What was posted, in order. */
+struct posts {
+    struct loop_source *first, **end;
+};
+
 struct loop {
     sd_event *event;
     enum event_state state;
@@ -34,7 +39,7 @@ struct loop {
     int fd;       /* our epoll */
     struct loop_source *batch[BATCH_MAX]; /* being served; removed ones are NULL */
     int batch_count;
-    struct loop_source *posts, **posts_end; /* posted, in order */
+    struct posts posts, last;
     bool stopped;
     int code;
 };
@@ -47,6 +52,7 @@ struct loop_source {
     sd_event_source *source; /* NULL for those of our epoll, and posts */
     int fd;                  /* KIND_IO borrowed, KIND_WAKE owned, else -1 */
     uint32_t events;         /* 0: not in the epoll */
+    struct posts *posts;     /* KIND_POST: where it is posted */
     struct loop_source *next_post;
     bool posted;
     void *user;
@@ -59,19 +65,24 @@ struct loop_source {
     } on;
 };
 
-static void run_posts(struct loop *l) {
+static void run_some(struct loop *l, struct posts *posts) {
     unsigned count = 0;
-    for (const struct loop_source *s = l->posts; s; s = s->next_post)
+    for (const struct loop_source *s = posts->first; s; s = s->next_post)
         count++;
     /* Those that are posted meanwhile come with the next turn: nobody can keep the loop for himself. */
-    while (count-- && l->posts && !l->stopped) {
-        struct loop_source *s = l->posts;
-        l->posts = s->next_post;
-        if (!l->posts)
-            l->posts_end = &l->posts;
+    while (count-- && posts->first && !l->stopped) {
+        struct loop_source *s = posts->first;
+        posts->first = s->next_post;
+        if (!posts->first)
+            posts->end = &posts->first;
         s->posted = false;
         s->on.post(s->user);
     }
+}
+
+static void run_posts(struct loop *l) {
+    run_some(l, &l->posts);
+    run_some(l, &l->last);
 }
 
 /* A callback before it in the batch may have changed what it wants to know of. */
@@ -104,7 +115,7 @@ static int arm(struct loop *l) {
 /* Serves what is ready, posts after it. Waits where nothing is due already. */
 static int serve_batch(struct loop *l, bool *ret_event_is_ready) {
     struct epoll_event events[BATCH_MAX];
-    int n = epoll_wait(l->fd, events, BATCH_MAX, l->posts || l->state == PENDING ? 0 : -1);
+    int n = epoll_wait(l->fd, events, BATCH_MAX, l->posts.first || l->last.first || l->state == PENDING ? 0 : -1);
     if (n < 0 && errno != EINTR)
         return -errno;
     l->batch_count = n > 0 ? n : 0;
@@ -137,7 +148,8 @@ int loop_new(struct loop **ret) {
     if (!l)
         return -ENOMEM;
     struct epoll_event e = {.events = EPOLLIN, .data.ptr = l};
-    l->posts_end = &l->posts;
+    l->posts.end = &l->posts.first;
+    l->last.end = &l->last.first;
     l->fd = epoll_create1(EPOLL_CLOEXEC);
     int r = l->fd < 0 ? -errno : sd_event_new(&l->event);
     if (r >= 0)
@@ -195,12 +207,11 @@ static struct loop_source *source_new(struct loop *l, enum kind kind, void *user
 }
 
 static void unpost(struct loop_source *s) {
-    struct loop *l = s->loop;
-    for (struct loop_source **at = &l->posts; *at; at = &(*at)->next_post)
+    for (struct loop_source **at = &s->posts->first; *at; at = &(*at)->next_post)
         if (*at == s) {
             *at = s->next_post;
             if (!s->next_post)
-                l->posts_end = at;
+                s->posts->end = at;
             return;
         }
 }
@@ -300,23 +311,31 @@ bool loop_timer_is_set(const struct loop_source *s) {
     return sd_event_source_get_enabled(s->source, NULL) > 0;
 }
 
-int loop_add_post(struct loop *l, loop_on_post *on, void *user, struct loop_source **ret) {
+static int add_post(struct loop *l, struct posts *posts, loop_on_post *on, void *user, struct loop_source **ret) {
     struct loop_source *s = source_new(l, KIND_POST, user);
     if (!s)
         return -ENOMEM;
     s->on.post = on;
+    s->posts = posts;
     return source_done(s, 0, ret);
+}
+
+int loop_add_post(struct loop *l, loop_on_post *on, void *user, struct loop_source **ret) {
+    return add_post(l, &l->posts, on, user, ret);
+}
+
+int loop_add_last(struct loop *l, loop_on_post *on, void *user, struct loop_source **ret) {
+    return add_post(l, &l->last, on, user, ret);
 }
 
 void loop_post(struct loop_source *s) {
     assert(s->kind == KIND_POST);
-    struct loop *l = s->loop;
     if (s->posted)
         return;
     s->posted = true;
     s->next_post = NULL;
-    *l->posts_end = s;
-    l->posts_end = &s->next_post;
+    *s->posts->end = s;
+    s->posts->end = &s->next_post;
 }
 
 static int on_signal(sd_event_source *source, const struct signalfd_siginfo *info, void *userdata) {

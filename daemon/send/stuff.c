@@ -2,42 +2,39 @@
 
 #include <errno.h>
 
-#include "base/octets.h"
-
 #include "base/banned.h"
 
-/* Every octet of every message passes here on its way to a socket. Most messages are plain: there is nothing to double,
- * and no line is near the longest. Whether one is, octets tell, beside those before each. */
-enum { CHUNK = 30 * OCTETS };
+/* Every octet of every message passes here on its way to a socket: the compiler makes vectors of the loop, of the
+ * widest that the machine at hand has. */
+#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__) && !defined(__SANITIZE_ADDRESS__) &&               \
+    !defined(__SANITIZE_THREAD__)
+#define VECTORISED __attribute__((optimize("O3"), target_clones("avx2", "default")))
+#else
+#define VECTORISED
+#endif
+
+/* Most messages are plain: there is nothing to double, and no line is near the longest. Whether one is, octets tell,
+ * beside those before each. */
+enum { CHUNK = 480 };
 _Static_assert(2 * CHUNK <= STUFF_LINE_MAX_BYTES, "a line that ends in each chunk is short enough");
 
-/* What speaks against it, and where lines end; what stands for true is all ones. */
-struct seen {
-    octets bad, ends;
-};
-
-static inline void look(struct seen *s, const char *p) {
-    octets now = octets_at(p), before = octets_at(p - 1), lf = (octets)(now == '\n');
-    s->bad |= (lf ^ (octets)(before == '\r')) | ((octets)(now == '.') & (octets)(before == '\n'));
-    s->ends |= lf;
-}
-
-static bool is_plain(struct view v) {
-    struct seen seen = {0};
-    size_t at = 1;
-    if (v.len <= OCTETS || v.ptr[0] == '\n' || v.ptr[0] == '.' || v.ptr[v.len - 1] != '\n')
+VECTORISED static bool is_plain(struct view v) {
+    uint8_t bad = 0;
+    if (v.len == 0 || v.ptr[0] == '\n' || v.ptr[0] == '.' || v.ptr[v.len - 1] != '\n')
         return false;
-    for (; v.len - at >= CHUNK; at += CHUNK) {
-        seen.ends = (octets){0};
-        for (size_t i = 0; i < CHUNK; i += OCTETS)
-            look(&seen, v.ptr + at + i);
-        if (!octets_any(seen.ends))
+    for (size_t at = 1; at < v.len; at += CHUNK) {
+        const uint8_t *p = (const uint8_t *)v.ptr + at;
+        size_t n = v.len - at < CHUNK ? v.len - at : CHUNK;
+        uint8_t ends = 0;
+        for (size_t i = 0; i < n; i++) {
+            uint8_t end = p[i] == '\n';
+            bad |= (uint8_t)(end ^ (p[i - 1] == '\r')) | (uint8_t)((p[i] == '.') & (p[i - 1] == '\n'));
+            ends |= end;
+        }
+        if (!ends)
             return false;
     }
-    for (; v.len - at >= OCTETS; at += OCTETS)
-        look(&seen, v.ptr + at);
-    look(&seen, v.ptr + v.len - OCTETS);
-    return !octets_any(seen.bad);
+    return !bad;
 }
 
 /* Line by line; to: NULL where it is only looked at. */
