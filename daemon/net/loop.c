@@ -27,11 +27,6 @@ enum { TIMER_ACCURACY_USEC = 1000 };
 enum { BATCH_MAX = 64 };
 enum event_state { IDLE, ARMED, PENDING };
 
-/* What was posted, in order. */
-struct posts {
-    struct loop_source *first, **end;
-};
-
 struct loop {
     sd_event *event;
     enum event_state state;
@@ -39,7 +34,7 @@ struct loop {
     int fd;       /* our epoll */
     struct loop_source *batch[BATCH_MAX]; /* being served; removed ones are NULL */
     int batch_count;
-    struct posts posts, last;
+    struct loop_source *posts, **posts_end; /* posted, in order */
     bool stopped;
     int code;
 };
@@ -52,7 +47,6 @@ struct loop_source {
     sd_event_source *source; /* NULL for those of our epoll, and posts */
     int fd;                  /* KIND_IO borrowed, KIND_WAKE owned, else -1 */
     uint32_t events;         /* 0: not in the epoll */
-    struct posts *posts;     /* KIND_POST: where it is posted */
     struct loop_source *next_post;
     bool posted;
     void *user;
@@ -65,24 +59,19 @@ struct loop_source {
     } on;
 };
 
-static void run_some(struct loop *l, struct posts *posts) {
+static void run_posts(struct loop *l) {
     unsigned count = 0;
-    for (const struct loop_source *s = posts->first; s; s = s->next_post)
+    for (const struct loop_source *s = l->posts; s; s = s->next_post)
         count++;
     /* Those that are posted meanwhile come with the next turn: nobody can keep the loop for himself. */
-    while (count-- && posts->first && !l->stopped) {
-        struct loop_source *s = posts->first;
-        posts->first = s->next_post;
-        if (!posts->first)
-            posts->end = &posts->first;
+    while (count-- && l->posts && !l->stopped) {
+        struct loop_source *s = l->posts;
+        l->posts = s->next_post;
+        if (!l->posts)
+            l->posts_end = &l->posts;
         s->posted = false;
         s->on.post(s->user);
     }
-}
-
-static void run_posts(struct loop *l) {
-    run_some(l, &l->posts);
-    run_some(l, &l->last);
 }
 
 /* A callback before it in the batch may have changed what it wants to know of. */
@@ -115,7 +104,7 @@ static int arm(struct loop *l) {
 /* Serves what is ready, posts after it. Waits where nothing is due already. */
 static int serve_batch(struct loop *l, bool *ret_event_is_ready) {
     struct epoll_event events[BATCH_MAX];
-    int n = epoll_wait(l->fd, events, BATCH_MAX, l->posts.first || l->last.first || l->state == PENDING ? 0 : -1);
+    int n = epoll_wait(l->fd, events, BATCH_MAX, l->posts || l->state == PENDING ? 0 : -1);
     if (n < 0 && errno != EINTR)
         return -errno;
     l->batch_count = n > 0 ? n : 0;
@@ -148,8 +137,7 @@ int loop_new(struct loop **ret) {
     if (!l)
         return -ENOMEM;
     struct epoll_event e = {.events = EPOLLIN, .data.ptr = l};
-    l->posts.end = &l->posts.first;
-    l->last.end = &l->last.first;
+    l->posts_end = &l->posts;
     l->fd = epoll_create1(EPOLL_CLOEXEC);
     int r = l->fd < 0 ? -errno : sd_event_new(&l->event);
     if (r >= 0)
@@ -207,11 +195,12 @@ static struct loop_source *source_new(struct loop *l, enum kind kind, void *user
 }
 
 static void unpost(struct loop_source *s) {
-    for (struct loop_source **at = &s->posts->first; *at; at = &(*at)->next_post)
+    struct loop *l = s->loop;
+    for (struct loop_source **at = &l->posts; *at; at = &(*at)->next_post)
         if (*at == s) {
             *at = s->next_post;
             if (!s->next_post)
-                s->posts->end = at;
+                l->posts_end = at;
             return;
         }
 }
@@ -311,31 +300,23 @@ bool loop_timer_is_set(const struct loop_source *s) {
     return sd_event_source_get_enabled(s->source, NULL) > 0;
 }
 
-static int add_post(struct loop *l, struct posts *posts, loop_on_post *on, void *user, struct loop_source **ret) {
+int loop_add_post(struct loop *l, loop_on_post *on, void *user, struct loop_source **ret) {
     struct loop_source *s = source_new(l, KIND_POST, user);
     if (!s)
         return -ENOMEM;
     s->on.post = on;
-    s->posts = posts;
     return source_done(s, 0, ret);
-}
-
-int loop_add_post(struct loop *l, loop_on_post *on, void *user, struct loop_source **ret) {
-    return add_post(l, &l->posts, on, user, ret);
-}
-
-int loop_add_last(struct loop *l, loop_on_post *on, void *user, struct loop_source **ret) {
-    return add_post(l, &l->last, on, user, ret);
 }
 
 void loop_post(struct loop_source *s) {
     assert(s->kind == KIND_POST);
+    struct loop *l = s->loop;
     if (s->posted)
         return;
     s->posted = true;
     s->next_post = NULL;
-    *s->posts->end = s;
-    s->posts->end = &s->next_post;
+    *l->posts_end = s;
+    l->posts_end = &s->next_post;
 }
 
 static int on_signal(sd_event_source *source, const struct signalfd_siginfo *info, void *userdata) {

@@ -33,8 +33,6 @@ bool loop_timer_is_set(const struct loop_source *s);
  */
 typedef void loop_on_post(void *user);
 int loop_add_post(struct loop *l, loop_on_post *on_post, void *user, struct loop_source **ret);
-/* One that follows all others of its turn: for whoever is better asked once when all have done their work. */
-int loop_add_last(struct loop *l, loop_on_post *on_post, void *user, struct loop_source **ret);
 void loop_post(struct loop_source *s);
 
 /* Blocks the signal in this thread and leaves it blocked: add signals before starting threads, which inherit that. */

@@ -162,7 +162,7 @@ static void on_relays_alert(void *user, const char *key, const char *relay, cons
 }
 
 static const struct relays_handlers relays_handlers = {on_relays_change, dispatch_on_outcome, dispatch_on_unsent,
-                                                       dispatch_on_room, on_relays_alert};
+                                                       on_relays_alert};
 
 /* ---- its life ------------------------------------------------------------------------------------------------ */
 
@@ -176,7 +176,7 @@ static int prepare(struct dispatch *d, struct why *why) {
     if (r == 0)
         r = recorder_new(&d->works, dispatch_on_recorded, d, &d->recorder);
     if (r == 0)
-        r = loop_add_last(d->loop, turn, d, &d->post);
+        r = loop_add_post(d->loop, turn, d, &d->post);
     if (r == 0)
         r = loop_add_timer(d->loop, on_timer, d, &d->timer);
     if (r < 0)

@@ -75,7 +75,6 @@ void dispatch_hold(struct dispatch *d, struct sending *s, const char *reason);
 void dispatch_on_recorded(void *user, struct item *item);
 void dispatch_on_outcome(void *user, struct line *line, struct item *item, const struct outcome *outcome);
 void dispatch_on_unsent(void *user, struct item *item);
-void dispatch_on_room(void *user, struct line *line);
 
 /* send/dispatch_send.c: one message over this line, or (NULL) the best one; false where there is none to be sent now. */
 bool dispatch_send_next(struct dispatch *d, struct line *line, int64_t now, int64_t *when);

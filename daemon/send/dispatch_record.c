@@ -180,12 +180,8 @@ void dispatch_on_outcome(void *user, struct line *line, struct item *item, const
         excuse(d, item, outcome, relay);
         break;
     }
+    (void)dispatch_feed_line(d, line, now);
     dispatch_wake(d);
-}
-
-void dispatch_on_room(void *user, struct line *line) {
-    struct dispatch *d = user;
-    (void)dispatch_feed_line(d, line, clock_mono_usec());
 }
 
 void dispatch_on_unsent(void *user, struct item *item) {

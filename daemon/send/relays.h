@@ -30,7 +30,6 @@ struct relays_handlers {
     void (*on_change)(void *user);
     void (*on_outcome)(void *user, struct line *line, struct item *item, const struct outcome *outcome);
     void (*on_unsent)(void *user, struct item *item); /* instead of an outcome: it is as if it never was sent */
-    void (*on_room)(void *user, struct line *line);   /* it is about to speak, and takes a message */
     void (*on_alert)(void *user, const char *key, const char *relay, const char *text);
 };
 

@@ -140,13 +140,7 @@ static void on_closed(void *user, struct session *s, const struct outcome *why) 
     loop_post(l->relay->all->sweep);
 }
 
-static void on_room(void *user, struct session *s) {
-    (void)s;
-    struct line *l = user;
-    l->relay->all->handlers->on_room(l->relay->all->user, l);
-}
-
-static const struct session_handlers session_handlers = {on_ready, on_outcome, on_unsent, on_closed, on_room};
+static const struct session_handlers session_handlers = {on_ready, on_outcome, on_unsent, on_closed};
 
 int64_t relays_close_idle(struct relays *r, int64_t now_usec) {
     int64_t next = 0;

@@ -307,8 +307,6 @@ static void on_post(void *user) {
         lose(s, "sending was broken off");
         s->quiet = true;
     }
-    if (s->handlers->on_room && session_room(s))
-        s->handlers->on_room(s->user, s);
     drive(s);
 }
 

@@ -54,8 +54,6 @@ struct session_handlers {
      * the connection or of the sender (wrong password, untrusted certificate …); NULL where session_quit() or
      * session_abort() asked for it. Free it now or later. */
     void (*on_closed)(void *user, struct session *s, const struct outcome *why);
-    /* It is about to speak and session_room() is positive: what it is given now goes out at once. May be NULL. */
-    void (*on_room)(void *user, struct session *s);
 };
 
 /* Starts connecting. conf is kept (conf_ref); relay is one of its. */

@@ -138,7 +138,7 @@ static inline void on_closed(void *user, struct session *s, const struct outcome
         loop_stop(loop, 0);
 }
 
-static const struct session_handlers handlers = {on_ready, on_outcome, on_unsent, on_closed, NULL};
+static const struct session_handlers handlers = {on_ready, on_outcome, on_unsent, on_closed};
 
 static inline void on_too_long(void *user) {
     (void)user;

@@ -338,30 +338,6 @@ static void on_post_twice(void *user) {
     }
 }
 
-static void on_a_before_b(void *user) {
-    struct fixture *f = user;
-    f->calls_a++;
-    assert_int_equal(f->calls_b, 0);
-}
-
-static void on_b_after_a(void *user) {
-    struct fixture *f = user;
-    f->calls_b++;
-    assert_int_equal(f->calls_a, 1);
-    loop_stop(f->loop, 0);
-}
-
-static void test_a_last_post_follows_the_others(void **state) {
-    struct fixture *f = *state;
-    assert_int_equal(loop_add_last(f->loop, on_b_after_a, f, &f->b), 0);
-    assert_int_equal(loop_add_post(f->loop, on_a_before_b, f, &f->a), 0);
-    loop_post(f->b);
-    loop_post(f->a);
-    assert_int_equal(loop_run(f->loop), 0);
-    assert_int_equal(f->calls_b, 1);
-    loop_post(f->b); /* is taken out with its source */
-}
-
 static void test_post(void **state) {
     struct fixture *f = *state;
     assert_int_equal(loop_add_post(f->loop, on_post_twice, f, &f->a), 0);
@@ -529,7 +505,6 @@ int main(void) {
         cmocka_unit_test_setup_teardown(test_a_removed_timer_does_not_wake, setup, teardown),
         cmocka_unit_test_setup_teardown(test_removal_inside_callback, setup, teardown),
         cmocka_unit_test_setup_teardown(test_post, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_a_last_post_follows_the_others, setup, teardown),
         cmocka_unit_test_setup_teardown(test_a_post_cannot_keep_the_loop, setup, teardown),
         cmocka_unit_test_setup_teardown(test_what_is_ready_together, setup, teardown),
         cmocka_unit_test_setup_teardown(test_a_changed_wish_counts_at_once, setup, teardown),

@@ -246,7 +246,7 @@ static void on_ready_to_err(void *user, struct session *s) {
 
 static void test_what_must_not_go_out(void **state) {
     (void)state;
-    static const struct session_handlers to_err = {on_ready_to_err, on_outcome, on_unsent, on_closed, NULL};
+    static const struct session_handlers to_err = {on_ready_to_err, on_outcome, on_unsent, on_closed};
     for (unsigned mode = 0; mode < MODES; mode++) {
         struct talk t;
         talk_init(&t, 2);
@@ -290,7 +290,7 @@ static void on_closed_frozen(void *user, struct session *s, const struct outcome
 
 static void test_a_relay_that_does_not_read(void **state) {
     (void)state;
-    static const struct session_handlers freeze = {on_ready_frozen, on_outcome, on_unsent, on_closed_frozen, NULL};
+    static const struct session_handlers freeze = {on_ready_frozen, on_outcome, on_unsent, on_closed_frozen};
     struct talk t;
     talk_init(&t, 1);
     t.size = 30 << 20;
@@ -315,8 +315,8 @@ static void on_ready_abort(void *user, struct session *s) {
 
 static void test_ends(void **state) {
     (void)state;
-    static const struct session_handlers quit = {on_ready_quit, on_outcome, on_unsent, on_closed, NULL},
-                                         aborting = {on_ready_abort, on_outcome, on_unsent, on_closed, NULL};
+    static const struct session_handlers quit = {on_ready_quit, on_outcome, on_unsent, on_closed},
+                                         aborting = {on_ready_abort, on_outcome, on_unsent, on_closed};
     for (unsigned mode = 0; mode < MODES; mode++) {
         struct talk t;
         talk_init(&t, 1);
