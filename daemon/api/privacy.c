@@ -14,8 +14,10 @@
 #include "mail/address.h"
 #include "people/privacy.h"
 #include "store/dossier.h"
+#include "store/opt_out.h"
 #include "store/returned.h"
 #include "store/suppression.h"
+#include "trust/code.h"
 
 enum { EXPORT_FORMAT = 1 };
 
@@ -75,6 +77,25 @@ static int add_notice(void *user, const struct dossier_notice *n) {
     return json_array_append_new(e->to, o) < 0 ? -ENOMEM : 0;
 }
 
+/* Who left before the store knew them. */
+static int add_opt_outs(struct call *c, struct db *db, const char *key) {
+    uint8_t hash[OPT_OUT_HASH_BYTES];
+    struct opt_out o = {0};
+    json_t *opt_outs = json_array();
+    int r;
+    (void)json_object_set_new(c->result, "opt_outs", opt_outs);
+    code_address_hash(c->parts.keys, view_of(key), hash);
+    for (uint32_t from = 0; (r = opt_out_next(db, hash, from, &o)) == 1; from = o.list + 1) {
+        json_t *one = json_pack("{s:s, s:s}", "list", o.list ? people_list(c, o.list) : "", "how", o.how);
+        json_set_moment(one, "at", o.at_usec);
+        if (json_array_append_new(opt_outs, one) < 0)
+            return -ENOMEM;
+        if (o.list == UINT32_MAX)
+            return 0;
+    }
+    return r;
+}
+
 /* What hangs at the address alone: for whoever may do everything. */
 static int add_address(struct call *c, struct db *db, const char *key) {
     struct suppression s;
@@ -93,12 +114,13 @@ static int add_address(struct call *c, struct db *db, const char *key) {
     }
     (void)json_object_set_new(c->result, "suppression", suppression);
     (void)json_object_set_new(c->result, "erased", erased);
-    return r < 0 ? r : 0;
+    return r < 0 ? r : add_opt_outs(c, db, key);
 }
 
 static bool holds_anything(const json_t *document) {
     return json_array_size(json_object_get(document, "notices")) ||
            json_array_size(json_object_get(document, "sign_ups")) ||
+           json_array_size(json_object_get(document, "opt_outs")) ||
            json_is_object(json_object_get(document, "suppression")) ||
            json_is_object(json_object_get(document, "erased"));
 }

@@ -28,6 +28,7 @@ struct requests_watch {
     void (*on_first)(void *user, int result);
     void *user;
     int64_t purged_mono_usec; /* 0: not yet */
+    struct requests_ahead ahead;
     bool running, run_again, freed;
     bool soon; /* the timer is set */
 };
@@ -66,6 +67,7 @@ static void on_applied(struct store_job *job, int result) {
     log_missed(r, a->conf);
     if (result < 0)
         log_error("requests-not-applied", LOG_TEXT("reason", strerror(-result)));
+    w->ahead = r->ahead;
     if (r->purge && result == 0)
         w->purged_mono_usec = clock_mono_usec();
     if (r->released)
@@ -109,6 +111,7 @@ static void run(struct requests_watch *w) {
     a->watch = w;
     a->requests.spool = w->parts.spool;
     a->requests.keys = w->parts.keys;
+    a->requests.ahead = w->ahead;
     a->requests.conf = a->conf = conf_ref(*w->parts.conf);
     a->requests.purge = !w->purged_mono_usec || clock_mono_usec() - w->purged_mono_usec > purge_usec;
     requests_init(&a->requests);

@@ -108,7 +108,7 @@ int restore_say(const struct restore_report *r, bool json) {
             &r->missing);
     (void)printf(
         "People who were imported, added or changed after the backup are as they were then: do that again. Who of them "
-        "left\nsince, nobody knows; the journal says how many (restored-not-repeated).\n"
+        "left\nsince stays out; what could not be repeated the journal says (restored-not-repeated).\n"
         "Now: systemctl start rundbriefd\n");
     return ferror(stdout) ? EX_IOERR : EX_OK;
 }

@@ -61,7 +61,7 @@ static int run_init(struct cli *cli, const struct places *p, bool new_master) {
     if (new_master)
         (void)fputs(
             "There is a new master key. Links of mails that were sent go on working. Bounces of those mails are\n"
-            "not understood, and who was erased before is not known again by an import.\n",
+            "not understood, and who was erased before, or left before a restore, may be brought back by an import.\n",
             cli->out);
     else
         (void)fprintf(
@@ -123,7 +123,7 @@ static int run_list(struct cli *cli, const struct places *p) {
         (void)fputs(
             "The master key is lost: bring it back from a copy, or make a new one with rundbrief key init "
             "--new-master.\nLinks go on working; bounces of mails that were sent are not understood, and who was "
-            "erased\nis not known again by an import.\n",
+            "erased,\nor left before a restore, may be brought back by an import.\n",
             cli->out);
     else if (!any_active)
         (void)fputs("None of them signs: run rundbrief key activate ID.\n", cli->out);

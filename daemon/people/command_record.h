@@ -12,6 +12,7 @@ struct spool;
 /* verb and the keys but by and reason, which come from the act. 0 and nothing where act->spool is NULL. A negative errno
  * where it could not be made durable: then the change must not be made. */
 int command_record(struct db *db, const struct member_act *act, struct request *q);
-/* Of a person's subscription (list 0: of all); how: phone, letter, mail; removed, restored. */
+/* Of a person's subscription (list 0: of all), as it is now; how: phone, letter, mail, with who it was
+ * (people/opt_outs.h); removed, restored. */
 int command_record_member(struct db *db, const struct member_act *act, uint32_t list, int64_t subscriber,
                           const char *how);

@@ -3,8 +3,8 @@
  *
  * erased   Of whoever was erased (store/forget.h), in applied/ and in requests that were rejected: forms and mails that
  *          name an address of theirs go, what other mail systems said loses it, and what their links asked for loses the
- *          new address and the IP address. Their opt-outs name nobody and stay, as do the lines of all others: a restore
- *          finds what it needs.
+ *          new address and the IP address. Their opt-outs name nobody but by a keyed hash, and stay, as do the lines of
+ *          all others: a restore finds what it needs.
  * in vain  In applied/: a sign-up, or a new address, that was not confirmed and waits no more; and who asked for links,
  *          as that is not repeated.
  *

@@ -49,7 +49,8 @@ struct import_options {
     bool accepted;        /* of a whole one: however many that are */
     const struct words *const *words; /* of all languages */
     size_t words_count;
-    const struct keyring *keys; /* with which erased addresses are known again; NULL: they are not asked for */
+    const struct keyring *keys; /* with which addresses are known again that were erased, or left before a restore
+                                   (people/opt_outs.h); NULL: they are not asked for */
 };
 
 struct import_problem {

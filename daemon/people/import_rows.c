@@ -5,10 +5,11 @@
 #include <string.h>
 
 #include "base/clock.h"
-#include "people/privacy.h"
 #include "store/change.h"
 #include "store/db.h"
 #include "store/erasure.h"
+#include "store/opt_out.h"
+#include "trust/code.h"
 
 #include "base/banned.h"
 
@@ -106,22 +107,54 @@ static int judge_trial(struct import_rows *i, const struct person *p, enum batch
     return r;
 }
 
-/* 1 where the address was erased: counted, and left out. */
-static int leave_out_erased(struct import_rows *i, const struct rows_row *row) {
+enum { HASHES_ASKED = 1, HASHES_ERASED = 2, HASHES_GONE = 4 };
+
+/* Most often nobody is known by one. */
+static int look_for_hashes(struct import_rows *i) {
+    int erased = erasure_any(i->db), gone = erased < 0 ? 0 : opt_out_any(i->db);
+    if (erased < 0 || gone < 0)
+        return erased < 0 ? erased : gone;
+    i->hashes = (uint8_t)(HASHES_ASKED | (erased ? HASHES_ERASED : 0) | (gone ? HASHES_GONE : 0));
+    return 0;
+}
+
+/* Each: 1 counted, and left out. */
+
+static int leave_out_erased(struct import_rows *i, const struct rows_row *row, const uint8_t hash[ERASURE_HASH_BYTES]) {
     AUTOARENA struct arena arena = {0};
     struct erasure erasure;
-    int r = 0;
-    if (i->options->keys && i->erasures == 0 && (r = erasure_any(i->db)) >= 0)
-        i->erasures = r ? 1 : -1;
-    if (r < 0 || i->erasures <= 0)
-        return r < 0 ? r : 0;
-    r = privacy_erased(i->db, i->options->keys, row->person.address_key, &arena, &erasure);
+    int r = erasure_get(i->db, hash, &arena, &erasure);
     if (r <= 0)
         return r;
     i->told.left_out++;
     i->told.erased++;
     r = say_when(i, row->line, "erased", erasure.at_usec);
     return r < 0 ? r : 1;
+}
+
+/* Who left before the store knew them, as whoever left. */
+static int leave_out_gone(struct import_rows *i, const struct rows_row *row, const uint8_t hash[OPT_OUT_HASH_BYTES]) {
+    struct opt_out opt_out;
+    int r = opt_out_find(i->db, hash, i->options->list, &opt_out);
+    if (r <= 0)
+        return r;
+    const struct batch_told told = {.result = opt_out.list == OPT_OUT_EVERYTHING ? BATCH_SUPPRESSED : BATCH_LEFT,
+                                    .left_usec = opt_out.at_usec};
+    r = count_result(i, row, &told);
+    return r < 0 ? r : 1;
+}
+
+static int leave_out_hashed(struct import_rows *i, const struct rows_row *row) {
+    uint8_t hash[ERASURE_HASH_BYTES];
+    int r = i->options->keys && !i->hashes ? look_for_hashes(i) : 0;
+    if (r < 0 || !(i->hashes & (HASHES_ERASED | HASHES_GONE)))
+        return r;
+    code_address_hash(i->options->keys, view_of(row->person.address_key), hash);
+    if (i->hashes & HASHES_ERASED)
+        r = leave_out_erased(i, row, hash);
+    if (r == 0 && (i->hashes & HASHES_GONE))
+        r = leave_out_gone(i, row, hash);
+    return r;
 }
 
 /* A portion of rows on its way in; those that are left out already are not among them. */
@@ -151,7 +184,7 @@ static int read_portion(struct import_rows *i, const struct rows *rows, size_t *
     int r = 0;
     for (p->count = 0; p->count < PORTION && *at < rows->count && r >= 0; ++*at) {
         rows_read(rows_at(rows, *at), &p->rows[p->count]);
-        r = leave_out_erased(i, &p->rows[p->count]);
+        r = leave_out_hashed(i, &p->rows[p->count]);
         if (r == 0 && (r = read_consent(i, p, p->count, arena)) == 0)
             p->count++;
     }
@@ -191,7 +224,7 @@ int import_rows_put(struct import_rows *i, const struct rows *rows, size_t *at) 
     struct portion portion;
     size_t begun = *at;
     int r = 0;
-    i->erasures = 0;
+    i->hashes = 0;
     while (r == 0 && *at < rows->count && *at - begun < STEP_ROWS && !db_slice_over(i->db)) {
         AUTOARENA struct arena arena = {0};
         r = read_portion(i, rows, at, &portion, &arena);

@@ -18,7 +18,7 @@ struct import_rows {
 
     struct import_result told; /* what became of the rows; only the counts, and languages */
     struct findings findings;
-    int8_t erasures;   /* whether anybody was erased: 1 yes, -1 no, 0 to be asked, once for each step */
+    uint8_t hashes;    /* what addresses are known by a hash: asked once for each step */
     struct person met; /* of a trial: the last address, and the names there */
     struct arena met_texts;
 };

@@ -9,6 +9,7 @@
 #include "mail/tags.h"
 #include "people/command_record.h"
 #include "people/member_fields.h"
+#include "people/opt_outs.h"
 #include "people/privacy.h"
 #include "store/forget.h"
 #include "store/suppression.h"
@@ -61,9 +62,13 @@ static int check_act(const struct member_act *act, struct why *why) {
     return -EINVAL;
 }
 
-static int check_suppression(struct db *db, const struct address *a, struct arena *arena, struct why *why) {
+static int check_suppression(struct db *db, const struct address *a, const struct member_act *act, struct arena *arena,
+                             struct why *why) {
     const char *reason;
+    struct opt_out opt_out;
     int r = suppression_get(db, a->key, arena, &reason);
+    if (r == 0 && (r = opt_outs_get(db, act->keys, a->key, OPT_OUT_EVERYTHING, &opt_out)) == 1)
+        reason = opt_out.how;
     if (r <= 0)
         return r;
     (void)why_set(why, -ESTALE, "nothing is sent to this address any more (%s)", reason);
@@ -87,12 +92,23 @@ static int check_erased(struct db *db, const struct address *a, bool again, cons
     return -ESTALE;
 }
 
-static int refuse_left(const struct subscription *s, struct why *why) {
+static int refuse_left(int64_t left_usec, struct why *why) {
     AUTOBUF struct buf date = BUF_INIT(64);
-    clock_print_utc(&date, s->since_usec);
+    clock_print_utc(&date, left_usec);
     (void)why_set(why, -ESTALE, "this person left the list on %.10s", buf_str(&date));
     why_todo(why, "If they asked to come back: rundbrief subscriber add --again");
     return -ESTALE;
+}
+
+/* Who left before the store knew them on the list. */
+static int check_opt_out(struct db *db, uint32_t list, const struct address *a, bool again,
+                         const struct member_act *act, struct why *why) {
+    struct opt_out opt_out;
+    bool was;
+    int r = opt_outs_get(db, act->keys, a->key, list, &opt_out);
+    if (r <= 0)
+        return r;
+    return again ? opt_outs_lift(db, act->keys, a->key, list, &was) : refuse_left(opt_out.at_usec, why);
 }
 
 static int join(struct db *db, uint32_t list, int64_t id, bool again, const struct member_act *act, struct why *why) {
@@ -103,7 +119,7 @@ static int join(struct db *db, uint32_t list, int64_t id, bool again, const stru
     if (r == 1 && s.state == SUBSCRIPTION_ACTIVE)
         return why_set(why, -ESTALE, "this person is on the list already");
     if (r == 1 && s.state == SUBSCRIPTION_LEFT && !again)
-        return refuse_left(&s, why);
+        return refuse_left(s.since_usec, why);
     struct consent consent = command(r == 1 && s.state == SUBSCRIPTION_REMOVED ? "restored" : "subscribed", act);
     return subscription_set(db, list, id, SUBSCRIPTION_ACTIVE, act->now_usec, &consent);
 }
@@ -121,9 +137,11 @@ int member_add(struct db *db, uint32_t list, struct view address, const struct m
     if (r == 0)
         r = parse(address, &a, why);
     if (r == 0)
-        r = check_suppression(db, &a, &arena, why);
+        r = check_suppression(db, &a, act, &arena, why);
     if (r == 0)
         r = check_erased(db, &a, again, act, &arena, why);
+    if (r == 0)
+        r = check_opt_out(db, list, &a, again, act, why);
     if (r == 0 && (r = person_find(db, a.key, &arena, &base)) >= 0)
         r = member_read_fields(&base, fields, count, words, words_count, &arena, &p, &changed, why);
     if (r < 0)
@@ -162,6 +180,16 @@ int member_change(struct db *db, struct view address, const struct member_field 
     return r < 0 ? store_failed(why, r) : 0;
 }
 
+/* Nothing is sent to an address that is known by its hash as one of that kind: nor now that it is known by itself. */
+static int suppress_by_address(struct db *db, const struct address *a, const struct member_act *act) {
+    struct opt_out opt_out;
+    bool was;
+    int r = opt_outs_get(db, act->keys, a->key, OPT_OUT_EVERYTHING, &opt_out);
+    if (r == 1)
+        r = suppression_set(db, a->key, opt_out.how, "", opt_out.at_usec);
+    return r < 0 ? r : opt_outs_lift(db, act->keys, a->key, OPT_OUT_EVERYTHING, &was);
+}
+
 int member_change_address(struct db *db, struct view old_address, struct view new_address, const struct member_act *act,
                           struct why *why) {
     *why = (struct why){0};
@@ -176,6 +204,8 @@ int member_change_address(struct db *db, struct view old_address, struct view ne
     if (strcmp(p.address, a.spelled) == 0)
         return why_set(why, -ESTALE, "this is the address already");
     if ((r = check_erased(db, &a, false, act, &arena, why)) < 0)
+        return store_failed(why, r);
+    if ((r = suppress_by_address(db, &a, act)) < 0)
         return store_failed(why, r);
     r = person_change_address(db, p.id, a.key, a.spelled, act->now_usec);
     if (r == -EEXIST) {
@@ -346,7 +376,7 @@ int member_restore(struct db *db, uint32_t list, struct view address, const stru
     if (r < 0)
         return r;
     if (s.state == SUBSCRIPTION_LEFT)
-        return refuse_left(&s, why);
+        return refuse_left(s.since_usec, why);
     if (s.state != SUBSCRIPTION_REMOVED)
         return why_set(why, -ESTALE, "this person was not removed");
     return set(db, &s, SUBSCRIPTION_ACTIVE, &consent, "restored", act, why);

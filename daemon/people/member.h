@@ -25,8 +25,10 @@ struct member_act {
     const char *basis;    /* consent, membership, public-task or other; needed by member_add() */
     const char *evidence; /* in words; needed by member_add() */
     int64_t now_usec;
-    struct spool *spool;        /* where a restore finds what was asked for (people/command_record.h); NULL: nowhere */
-    const struct keyring *keys; /* with which erased addresses are known again; NULL: they are not asked for */
+    struct spool *spool; /* where a restore finds what was asked for (people/command_record.h); NULL: nowhere */
+    const struct keyring
+        *keys; /* with which addresses are known again that were erased, or left before a restore; NULL:
+                                   they are not asked for, nor kept for a restore */
 };
 
 /* A field by its name ("given_name", "given-name") or as a column of an import is called in any language ("Vorname");

@@ -9,6 +9,7 @@
 #include "base/encode.h"
 #include "mail/address.h"
 #include "people/command_record.h"
+#include "people/opt_outs.h"
 #include "store/returned.h"
 #include "store/suppression.h"
 #include "trust/code.h"
@@ -78,25 +79,27 @@ int privacy_erase(struct db *db, struct view address, const struct member_act *a
     AUTOARENA struct arena arena = {0};
     struct address a;
     struct person p = {0};
-    bool any = false;
+    bool any = false, opted_out = false;
     uint8_t hash[ERASURE_HASH_BYTES];
     int r = check(address, act, &a, why);
     if (r == 0 && (r = person_find(db, a.key, &arena, &p)) > 0)
         r = 0;
     if (r == 0)
         r = erasure_address(db, a.key, &any);
+    if (r == 0) {
+        code_address_hash(act->keys, view_of(a.key), hash);
+        r = opt_out_forget_all(db, hash, &opted_out);
+    }
     if (r == -EBUSY) {
         (void)why_set(why, r, "a mail to this address is on its way just now");
         why_todo(why, "Try again in a minute");
         return r;
     }
-    if (r == 0 && !any)
+    if (r == 0 && !any && !opted_out)
         return why_set(why, -ENOENT, "nothing is held on this address");
     const struct erasure erasure = {.at_usec = act->now_usec, .by = act->by, .reason = act->evidence};
-    if (r == 0) {
-        code_address_hash(act->keys, view_of(a.key), hash);
+    if (r == 0)
         r = erasure_mark(db, hash, p.id, &erasure);
-    }
     if (r == 0)
         r = record_erasure(db, p.id, hash, act);
     return r < 0 ? store_failed(why, r) : 0;
@@ -141,10 +144,13 @@ int privacy_unsuppress(struct db *db, struct view address, const struct member_a
     AUTOBUF struct buf evidence = BUF_INIT(8192);
     struct address a;
     struct suppression before;
+    struct opt_out opt_out;
     bool was = false;
     int r = check(address, act, &a, why);
     if (r == 0)
         r = suppression_read(db, a.key, &arena, &before);
+    if (r == 0 && (r = opt_outs_get(db, act->keys, a.key, OPT_OUT_EVERYTHING, &opt_out)) == 1)
+        before.reason = opt_out.how;
     if (r < 0)
         return store_failed(why, r);
     if (r == 0)
@@ -152,6 +158,8 @@ int privacy_unsuppress(struct db *db, struct view address, const struct member_a
     buf_printf(&evidence, "%s (was: %s)", act->evidence, before.reason);
     struct person p;
     r = suppression_clear(db, a.key, &was);
+    if (r == 0)
+        r = opt_outs_lift(db, act->keys, a.key, OPT_OUT_EVERYTHING, &was);
     if (r == 0 && (r = person_find(db, a.key, &arena, &p)) == 1)
         r = returned_forget_score(db, p.id);
     if (r == 0)

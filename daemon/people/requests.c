@@ -67,7 +67,7 @@ static struct requests_missed *missed_of(struct requests *r, uint32_t list) {
     return &r->missed[r->missed_count++];
 }
 
-/* An opt-out of somebody whom the backup does not know: whoever imports them again should know. */
+/* An opt-out of somebody whom the backup does not know, nor the record: whoever imports them again should know. */
 static int note_opt_out(struct requests *r, const struct request *q) {
     AUTOARENA struct arena arena = {0};
     struct requests_missed *missed;
@@ -75,7 +75,8 @@ static int note_opt_out(struct requests *r, const struct request *q) {
     struct token t;
     bool leaves = q->verb == REQUEST_LEAVE || q->verb == REQUEST_LEAVE_ALL || q->verb == REQUEST_MAIL_LEAVE ||
                   (q->verb == REQUEST_PREFERENCES && request_get(q, REQUEST_KEY_LEAVE).len);
-    if (!leaves || token_verify(r->keys, request_get(q, REQUEST_KEY_TOKEN), &t) < 0 || t.purpose != TOKEN_RECIPIENT)
+    if (!leaves || request_get(q, REQUEST_KEY_HASH).len ||
+        token_verify(r->keys, request_get(q, REQUEST_KEY_TOKEN), &t) < 0 || t.purpose != TOKEN_RECIPIENT)
         return 0;
     int found = person_get(r->db, (int64_t)t.subscriber, &arena, &p);
     if (found == 0 && (missed = missed_of(r, t.list)))
@@ -108,11 +109,12 @@ static int64_t believed(const struct requests *r, const struct request *q, int64
 }
 
 /* For applied/. */
-static int keep(struct requests *r, const struct request *q, int64_t at_usec, struct view also) {
+static int keep(struct requests *r, const struct request *q, const struct request_act *a) {
     struct request kept = *q;
-    kept.at_usec = at_usec;
+    kept.at_usec = a->at_usec;
+    opt_outs_put(&a->who, &kept);
     request_print(&r->kept, &kept);
-    buf_add_view(&r->kept, also);
+    buf_add_view(&r->kept, buf_view(a->also));
     return buf_error(&r->kept);
 }
 
@@ -131,11 +133,13 @@ static int apply(struct requests *r, const struct request *q) {
     const char *result = REQUEST_REFUSED;
     int error = applied_seen(r->db, q->id);
     if (error != 0)
-        return error < 0 ? error : a.replayed ? 0 : keep(r, q, a.at_usec, VIEW(""));
+        return error < 0 ? error : a.replayed ? 0 : keep(r, q, &a);
     if (acts[q->verb])
         error = acts[q->verb](&a, q, &result);
     if (error == 0 && a.more)
         return STORE_MORE;
+    if (error == 0 && a.replayed)
+        error = opt_outs_repeat(&a, q);
     if (error == 0 && a.replayed)
         error = note_opt_out(r, q);
     if (error < 0)
@@ -151,9 +155,12 @@ static int apply(struct requests *r, const struct request *q) {
     /* Anybody can send as many mails that prove nothing as they like. */
     if (refused && !a.replayed && request_verb_door(q->verb) == REQUEST_MAIL)
         return 0;
-    r->kept_first |= also.len > 0;
+    if (also.len > 0 || a.who.hash[0]) {
+        r->kept_first = true;
+        memcpy(r->ahead.id, q->id, sizeof r->ahead.id);
+    }
     error = applied_keep(r->db, q->id, now, result);
-    return error < 0 || a.replayed ? error : keep(r, q, a.at_usec, buf_view(&also));
+    return error < 0 || a.replayed ? error : keep(r, q, &a);
 }
 
 /* It stays where it is, for the admin. */
@@ -309,10 +316,23 @@ static void clear_batch(struct requests *r) {
 
 static int write_kept(struct requests *r) {
     AUTOCLOSE int dirfd = r->kept.len ? files_open_dir(r->spool->dirfd, "applied") : -1;
-    int error = r->kept.len == 0 ? 0 : dirfd < 0 ? dirfd : request_hand_over(dirfd, buf_view(&r->kept));
+    char name[REQUEST_FILE_NAME_BYTES] = "";
+    int error = r->kept.len == 0 ? 0 : dirfd < 0 ? dirfd : request_hand_over_as(dirfd, buf_view(&r->kept), name);
+    if (error == 0 && r->kept_first)
+        memcpy(r->ahead.name, name, sizeof name);
     buf_clear(&r->kept);
     r->kept_first = false;
     return error;
+}
+
+/* Else a disk that takes the file, and not the commit, would get it anew with each try. */
+static int take_back(struct requests *r) {
+    int seen = r->ahead.name[0] ? applied_seen(r->db, r->ahead.id) : 1;
+    AUTOCLOSE int dirfd = seen == 0 ? files_open_dir(r->spool->dirfd, "applied") : -1;
+    if (seen == 0 && dirfd >= 0)
+        (void)unlinkat(dirfd, r->ahead.name, 0); /* then it stands there twice */
+    r->ahead.name[0] = '\0';
+    return seen < 0 ? seen : 0;
 }
 
 static int put_back(struct requests *r, const char *path) {
@@ -329,6 +349,7 @@ static int sync_applied(struct requests *r) {
 
 /* The batch's effects are durable now. */
 static int end_batch(struct requests *r) {
+    r->ahead.name[0] = '\0';
     int error = write_kept(r);
     bool back = false;
     for (unsigned i = 0; error == 0 && i < r->count; i++) {
@@ -399,7 +420,9 @@ static int step(struct store_job *job, struct db *db) {
     r->db = db;
     switch (r->phase) {
     case COUNT_IGNORED:
-        error = count_ignored(r);
+        error = take_back(r);
+        if (error == 0)
+            error = count_ignored(r);
         if (error < 0)
             return error;
         r->phase = APPLY;

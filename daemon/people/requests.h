@@ -2,10 +2,12 @@
  * a restore repeats comes first.
  *
  * A job on the store's thread. What each verb does stands in requests_act.h. A record is committed with its id; then it
- * is written into applied/, in the order in which they took effect and with the time that was believed of it; then its
- * file goes. A file that comes twice, or a run that was cut off, acts once, and at worst a record stands twice in
- * applied/. What lies there was written by the daemon: a door cannot change it afterwards. Malformed files move to rejected/ with a .why. One that can neither be read nor moved away, or is of a later version,
- * is said in the log and holds up no other.
+ * is written into applied/, in the order in which they took effect, with the time that was believed of it, and with who
+ * it was that left (opt_outs.h); then its file goes. What only the moment tells, who it was and what followed, is written
+ * before the commit. A file that comes twice, or a run that was cut off, acts once, and at worst a record stands twice in
+ * applied/. What lies there was written by the daemon: a door cannot change it afterwards. Malformed files move to
+ * rejected/ with a .why. One that can neither be read nor moved away, or is of a later version, is said in the log and
+ * holds up no other.
  *
  * What came by mail and proved nothing is counted and leaves nothing behind: no id, and no file where that is all.
  *
@@ -43,6 +45,12 @@ struct requests_missed {
     uint64_t confirmations, opt_outs;
 };
 
+/* What was written into applied/ before its commit. */
+struct requests_ahead {
+    char name[REQUEST_FILE_NAME_BYTES]; /* of the file; "": nothing was */
+    uint8_t id[16];                     /* of a record in it that is new */
+};
+
 struct requests_file {
     char *path;    /* relative to the spool */
     bool restored; /* goes back to applied/ */
@@ -54,7 +62,9 @@ struct requests {
     const struct keyring *keys;
     const struct conf *conf; /* or NULL: for requests_act.h */
     bool purge;              /* remove what is old, too */
-    size_t portion;          /* how many names are held at a time; requests_init() sets it */
+    /* Of a run that failed, in the next one: what came to nothing is taken back. */
+    struct requests_ahead ahead;
+    size_t portion; /* how many names are held at a time; requests_init() sets it */
     /* out */
     uint64_t applied, refused, files, rejected, skipped;
     bool notices;                      /* mails were written */

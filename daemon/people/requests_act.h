@@ -8,6 +8,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "people/opt_outs.h"
 #include "spool/request.h"
 
 struct announcement_lists;
@@ -30,10 +31,11 @@ struct request_act {
     const struct keyring *keys;
     const struct conf *conf; /* NULL: nothing that needs it is done */
     int64_t now_usec;
-    int64_t at_usec;  /* when the door accepted it; one of the future counts as made now */
-    bool replayed;    /* once more, after a restore: it is done, and what it wrote by mail was written then */
-    bool notices;     /* out: mails were written (store/notice.h) */
-    int64_t released; /* out: an announcement that was held */
+    int64_t at_usec;         /* when the door accepted it; one of the future counts as made now */
+    bool replayed;           /* once more, after a restore: it is done, and what it wrote by mail was written then */
+    bool notices;            /* out: mails were written (store/notice.h) */
+    int64_t released;        /* out: an announcement that was held */
+    struct opt_outs_who who; /* out: for applied/, whose opt-out it was, or undo */
     struct returned_sample *sample; /* between the calls of one record */
     bool more;      /* out: the slice is over and nothing happened yet: the same record is to be given once more */
     char slow[256]; /* out: a destination that wants fewer mails; "" for none */
@@ -47,6 +49,9 @@ request_do requests_leave, requests_undo;
 /* The same for whoever is proved otherwise: of the token list and subscriber count. *ret_left: lists that were left now. */
 int requests_leave_proved(struct request_act *a, const struct request *q, const struct token *t, int64_t announcement,
                           struct announcement_lists *ret_left);
+/* Who it was that left, or came back: those of the lists that are in that state now. For applied/. */
+int requests_keep_who(struct request_act *a, int64_t subscriber, enum subscription_state state, const uint32_t *lists,
+                      size_t count);
 /* leave-all, undo-all: the same of every list of the sender whose list the token names */
 request_do requests_leave_all, requests_undo_all;
 /* requests_join.c: nobody is in the store before the answer to a mail; see joining.h, asking.h.

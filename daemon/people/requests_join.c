@@ -191,14 +191,26 @@ static void say_origin(const struct request *q, struct buf *to) {
     buf_printf(to, "web%s%.*s", source.len ? ", " : "", (int)source.len, source.ptr ? source.ptr : "");
 }
 
-/* Whether they are not on the list, and did not leave it after they said yes: a leave may come by a shorter way. Seconds
- * are written; within one, what comes later is later. 1 or 0. */
+/* Whether that was after they said yes: a leave may come by a shorter way. Seconds are written; within one, what comes
+ * later is later. */
+static bool is_later(const struct request_act *a, int64_t left_usec) {
+    return left_usec / USEC_PER_SEC > a->at_usec / USEC_PER_SEC;
+}
+
+/* Of a membership that a restored store does not know: 1 or 0. */
+static int left_later(struct request_act *a, const struct sign_up *s) {
+    struct opt_out left;
+    int r = s->moves ? 0 : opt_outs_get(a->db, a->keys, s->address_key, s->list, &left);
+    return r == 1 ? is_later(a, left.at_usec) : r;
+}
+
+/* Whether they are not on the list, and did not leave it later: 1 or 0. */
 static int may_join(struct request_act *a, uint32_t list, int64_t subscriber) {
     struct subscription s;
     int r = subscription_get(a->db, list, subscriber, &s);
     if (r <= 0)
         return r < 0 ? r : 1;
-    return s.state != SUBSCRIPTION_ACTIVE && s.since_usec / USEC_PER_SEC <= a->at_usec / USEC_PER_SEC;
+    return s.state != SUBSCRIPTION_ACTIVE && !is_later(a, s.since_usec);
 }
 
 /* What the record keeps of a double opt-in: the question with its exact text, and the answer to the mail. */
@@ -206,6 +218,7 @@ static int join(struct request_act *a, const struct request *q, const struct sig
                 bool *ret_did) {
     AUTOBUF struct buf wording = BUF_INIT(2 * REQUEST_TEXT_MAX), proof = BUF_INIT(2048), from = BUF_INIT(256),
                        by = BUF_INIT(256);
+    bool was;
     int r = may_join(a, s->list, subscriber);
     if (r <= 0)
         return r;
@@ -224,6 +237,8 @@ static int join(struct request_act *a, const struct request *q, const struct sig
     r = consent_add(a->db, subscriber, s->list, s->at_usec, &asked);
     if (r == 0)
         r = subscription_set(a->db, s->list, subscriber, SUBSCRIPTION_ACTIVE, a->at_usec, &joined);
+    if (r == 0)
+        r = opt_outs_lift(a->db, a->keys, s->address_key, s->list, &was);
     *ret_did |= r == 0;
     return r;
 }
@@ -324,6 +339,8 @@ static int confirm(struct request_act *a, const struct request *q, const struct 
     int64_t subscriber = 0;
     bool was, did = false;
     int r = asking_blocked(a, s->address_key);
+    if (r == 0)
+        r = left_later(a, s);
     if (r != 0)
         return r < 0 ? r : 0;
     r = suppression_clear(a->db, s->address_key, &was); /* mail that came back: it does not any more */

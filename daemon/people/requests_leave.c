@@ -13,6 +13,8 @@
 
 #include "base/banned.h"
 
+static const char undone[] = "undone";
+
 static int leave_list(struct request_act *a, const struct request *q, uint32_t list, int64_t subscriber, bool *did) {
     struct subscription s;
     int found = subscription_get(a->db, list, subscriber, &s);
@@ -60,6 +62,11 @@ static int admit(struct request_act *a, const struct request *q, struct token *r
     return ret->purpose == TOKEN_RECIPIENT;
 }
 
+int requests_keep_who(struct request_act *a, int64_t subscriber, enum subscription_state state, const uint32_t *lists,
+                      size_t count) {
+    return a->replayed ? 0 : opt_outs_who(a->db, a->keys, subscriber, state, lists, count, &a->who);
+}
+
 int requests_leave_proved(struct request_act *a, const struct request *q, const struct token *t, int64_t announcement,
                           struct announcement_lists *ret_left) {
     struct announcement_lists lists;
@@ -71,7 +78,7 @@ int requests_leave_proved(struct request_act *a, const struct request *q, const 
         if (did)
             ret_left->ids[ret_left->count++] = lists.ids[i];
     }
-    return error;
+    return error < 0 ? error : requests_keep_who(a, (int64_t)t->subscriber, SUBSCRIPTION_LEFT, lists.ids, lists.count);
 }
 
 int requests_leave(struct request_act *a, const struct request *q, const char **ret_result) {
@@ -101,7 +108,7 @@ static int last_leave(struct request_act *a, const struct announcement_lists *li
 
 static int undo_list(struct request_act *a, const struct request *q, uint32_t list, int64_t subscriber,
                      int64_t left_usec, const char **ret_result) {
-    const struct consent consent = {.what = "undone", .how = "link", .origin = "web", .request = q->id};
+    const struct consent consent = {.what = undone, .how = "link", .origin = "web", .request = q->id};
     struct subscription s;
     int r = subscription_get(a->db, list, subscriber, &s);
     /* Seconds are written, and clocks of two hosts differ a little. */
@@ -109,7 +116,7 @@ static int undo_list(struct request_act *a, const struct request *q, uint32_t li
         return r < 0 ? r : 0;
     r = subscription_undo_leave(a->db, list, subscriber, a->at_usec, REQUESTS_UNDO_USEC, &consent);
     if (r == 0)
-        *ret_result = "undone";
+        *ret_result = undone;
     return r == -ESTALE || r == -ETIME || r == -ENOENT ? 0 : r;
 }
 
@@ -125,7 +132,9 @@ int requests_undo(struct request_act *a, const struct request *q, const char **r
         error = last_leave(a, &lists, (int64_t)t.subscriber, &left_usec);
     for (size_t i = 0; error == 0 && i < lists.count; i++)
         error = undo_list(a, q, lists.ids[i], (int64_t)t.subscriber, left_usec, ret_result);
-    return error;
+    return error < 0 || *ret_result != undone
+               ? error
+               : requests_keep_who(a, (int64_t)t.subscriber, SUBSCRIPTION_ACTIVE, lists.ids, lists.count);
 }
 
 /* ---- all lists of a sender ---- */
@@ -141,6 +150,25 @@ static int each_list(struct request_act *a, const struct request *q, const struc
         if (a->conf->lists[i].sender == own->sender)
             r = one(a, q, a->conf->lists[i].id, subscriber, user);
     return r;
+}
+
+struct senders_lists {
+    uint32_t ids[CONF_LISTS_MAX];
+    size_t count;
+};
+
+static int collect(struct request_act *a, const struct request *q, uint32_t list, int64_t subscriber, void *user) {
+    struct senders_lists *lists = user;
+    (void)a, (void)q, (void)subscriber;
+    lists->ids[lists->count++] = list; /* fits: there are no more */
+    return 0;
+}
+
+static int keep_who(struct request_act *a, const struct request *q, const struct token *t,
+                    enum subscription_state state) {
+    struct senders_lists lists = {.count = 0};
+    int r = each_list(a, q, t, collect, &lists);
+    return r < 0 ? r : requests_keep_who(a, (int64_t)t->subscriber, state, lists.ids, lists.count);
 }
 
 static int leave_active(struct request_act *a, const struct request *q, uint32_t list, int64_t subscriber, void *did) {
@@ -178,7 +206,7 @@ int requests_leave_all(struct request_act *a, const struct request *q, const cha
         return 0;
     int r = each_list(a, q, &t, leave_active, &did);
     *ret_result = did ? "left" : "nothing";
-    return r;
+    return r < 0 ? r : keep_who(a, q, &t, SUBSCRIPTION_LEFT);
 }
 
 int requests_undo_all(struct request_act *a, const struct request *q, const char **ret_result) {
@@ -190,5 +218,5 @@ int requests_undo_all(struct request_act *a, const struct request *q, const char
     if (r == 0)
         r = each_list(a, q, &t, take_back, &back);
     *ret_result = back.result;
-    return r;
+    return r < 0 || back.result != undone ? r : keep_who(a, q, &t, SUBSCRIPTION_ACTIVE);
 }

@@ -26,12 +26,8 @@ struct changing {
     bool did;
 };
 
-/* Whose a list was that is gone, nobody knows: leaving it counts all the same, as it may come back. */
 static int leave_one(struct changing *c, uint32_t list) {
     struct subscription s;
-    const struct conf_list *of = joining_list(c->a->conf, list);
-    if (of && (!c->list || of->sender != c->list->sender))
-        return 0;
     int r = subscription_get(c->a->db, list, c->person.id, &s);
     if (r <= 0 || s.state != SUBSCRIPTION_ACTIVE)
         return r < 0 ? r : 0;
@@ -41,13 +37,19 @@ static int leave_one(struct changing *c, uint32_t list) {
     return r;
 }
 
+/* Whose a list was that is gone, nobody knows: leaving it counts all the same, as it may come back. */
 static int leave(struct changing *c) {
     struct view rest = request_get(c->q, REQUEST_KEY_LEAVE);
-    uint32_t list;
+    uint32_t lists[REQUEST_LISTS_MAX];
+    size_t count = 0;
     int r = 0;
-    while (r == 0 && request_next_list(&rest, &list))
-        r = leave_one(c, list);
-    return r;
+    while (r == 0 && count < COUNT_OF(lists) && request_next_list(&rest, &lists[count])) {
+        const struct conf_list *of = joining_list(c->a->conf, lists[count]);
+        if (of && (!c->list || of->sender != c->list->sender))
+            continue;
+        r = leave_one(c, lists[count++]);
+    }
+    return r < 0 ? r : requests_keep_who(c->a, c->person.id, SUBSCRIPTION_LEFT, lists, count);
 }
 
 /* One mail for all of them. */

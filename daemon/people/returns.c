@@ -279,5 +279,8 @@ int requests_complaint(struct request_act *a, const struct request *q, const cha
         r = returned_keep(a->db, who.announcement, who.subscriber, &report);
     if (r >= 0)
         r = leave(a, q, &who, "complaint", &left);
-    return r < 0 ? r : suppress(a, q, &who, "complaint", "feedback report", ret_result);
+    if (r >= 0)
+        r = suppress(a, q, &who, "complaint", "feedback report", ret_result);
+    const uint32_t lists[] = {OPT_OUT_EVERYTHING, who.list};
+    return r < 0 ? r : requests_keep_who(a, who.subscriber, SUBSCRIPTION_LEFT, lists, who.list ? COUNT_OF(lists) : 1);
 }

@@ -144,7 +144,7 @@ static int parse_record(struct view line, unsigned version, enum request_door do
     if (!buf_reserve(memory, line.len + 1))
         return -ENOMEM;
     if (!(version == 1 ? read_fields_of_1(rest, &r) : read_values(rest, memory, &r)) || !request_is_whole(&r) ||
-        !(request_verb_door(r.verb) & doors))
+        !request_is_of(&r, doors))
         return -EBADMSG;
     *ret = r;
     return 0;
@@ -275,7 +275,7 @@ int request_replace(int dirfd, const char *name, struct view records) {
     return r;
 }
 
-int request_hand_over(int dirfd, struct view records) {
+int request_hand_over_as(int dirfd, struct view records, char ret_name[REQUEST_FILE_NAME_BYTES]) {
     assert(records.len > 0 && view_ends(records, "\n"));
     AUTOBUF struct buf content = BUF_INIT(REQUEST_FILE_MAX_BYTES);
     AUTOBUF struct buf name = BUF_INIT(100);
@@ -284,15 +284,20 @@ int request_hand_over(int dirfd, struct view records) {
         r = make_name(&name);
     if (r < 0)
         return r;
-    char tmp[100], final[100];
-    (void)snprintf(tmp, sizeof tmp, "%s.tmp", buf_str(&name));     /* 56 characters and these */
-    (void)snprintf(final, sizeof final, "%s.req", buf_str(&name)); /* the same */
+    char tmp[REQUEST_FILE_NAME_BYTES];
+    (void)snprintf(tmp, sizeof tmp, "%s.tmp", buf_str(&name));                   /* 56 characters and these */
+    (void)snprintf(ret_name, REQUEST_FILE_NAME_BYTES, "%s.req", buf_str(&name)); /* the same */
     r = write_synced(dirfd, tmp, buf_view(&content));
-    if (r == 0 && renameat(dirfd, tmp, dirfd, final) < 0)
+    if (r == 0 && renameat(dirfd, tmp, dirfd, ret_name) < 0)
         r = -errno;
     if (r < 0) {
         (void)unlinkat(dirfd, tmp, 0); /* the first failure is the one to report; the daemon sweeps */
         return r;
     }
     return files_fsync_dir(dirfd);
+}
+
+int request_hand_over(int dirfd, struct view records) {
+    char name[REQUEST_FILE_NAME_BYTES];
+    return request_hand_over_as(dirfd, records, name);
 }

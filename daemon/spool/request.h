@@ -9,8 +9,9 @@
  *                      Control characters, DEL and % are written as %XX (upper case), and nothing else is.
  *         and a last line "end". A file without it was cut off and is not applied (a door says yes only after its
  *         fsync). So there is one way to write a record, and what is read is printed the same.
- *         Each verb has keys that must be there, of which at least one must, and that may; each key has its form and
- *         bounds (request_verbs.c; spool/README.md has them as tables). Anything else is not of this format.
+ *         Each verb has keys that must be there, of which at least one must, and that may, and some that only the daemon's
+ *         own copy has; each key has its form and bounds (request_verbs.c; spool/README.md has them as tables). Anything
+ *         else is not of this format.
  *
  *         version 1, which is read too: "rundbrief-requests 1", the verbs leave and undo only, and as fields
  *           id, at, verb, token, announcement (0: none), how (link, one-click), language (-: none)
@@ -85,7 +86,7 @@ enum request_key {
     REQUEST_KEYS,
 };
 
-/* Who may ask: a file in requests/DOOR with a verb of another is not of this format. */
+/* Who may ask: a file in requests/DOOR with a verb of another, or with a key of the daemon's, is not of this format. */
 enum request_door { REQUEST_WEB = 1, REQUEST_MAIL = 2, REQUEST_COMMAND = 4, REQUEST_ANY_DOOR = 7 };
 
 enum {
@@ -119,6 +120,8 @@ bool request_next_list(struct view *rest, uint32_t *ret);
 
 const char *request_verb_name(enum request_verb verb);
 enum request_door request_verb_door(enum request_verb verb);
+/* Whether one of these doors may have written it. What commands may write may be the daemon's own copy. */
+bool request_is_of(const struct request *r, enum request_door doors);
 const char *request_key_name(enum request_key key);
 /* Whether a value may stand under that key. */
 bool request_is_value(enum request_key key, struct view value);
@@ -149,8 +152,10 @@ void request_reader_done(struct request_reader *reader);
 /* For a door: writes the records (1 or more, as request_print() prints them) with head and end durably into
  * spool/requests/<door>/ and returns 0 only when they outlive a power cut. dirfd is that folder. -EMSGSIZE beyond
  * REQUEST_RECORDS_MAX_BYTES. */
-enum { REQUEST_RECORDS_MAX_BYTES = REQUEST_FILE_MAX_BYTES - 64 };
+enum { REQUEST_RECORDS_MAX_BYTES = REQUEST_FILE_MAX_BYTES - 64, REQUEST_FILE_NAME_BYTES = 100 };
 int request_hand_over(int dirfd, struct view records);
+/* The same, and the name of the file. */
+int request_hand_over_as(int dirfd, struct view records, char ret_name[REQUEST_FILE_NAME_BYTES]);
 /* A file that was applied is to hold these records from now on; without any it goes. After a power cut it is as before,
  * or so; it is so for good when the folder was synced. What a crash leaves of it ends in .tmp. */
 int request_replace(int dirfd, const char *name, struct view records);

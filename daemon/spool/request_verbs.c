@@ -149,34 +149,36 @@ bool request_next_list(struct view *rest, uint32_t *ret) {
 /* ---- verbs ---- */
 
 #define K(name) (UINT32_C(1) << REQUEST_KEY_##name)
+#define WHO (K(HASH) | K(SUBSCRIBER) | K(LEAVE))
 
 static const struct verb {
     const char *name;
     enum request_door door;
     uint32_t must, one_of, may; /* of one_of at least one; 0: none needed */
+    uint32_t kept;              /* only in the daemon's own copy */
 } verbs[REQUEST_VERBS] = {
-    [REQUEST_LEAVE] = {"leave", REQUEST_WEB, K(TOKEN) | K(HOW), 0, K(ANNOUNCEMENT) | K(LANGUAGE)},
-    [REQUEST_UNDO] = {"undo", REQUEST_WEB, K(TOKEN) | K(HOW), 0, K(ANNOUNCEMENT) | K(LANGUAGE)},
-    [REQUEST_LEAVE_ALL] = {"leave-all", REQUEST_WEB, K(TOKEN) | K(HOW), 0, K(ANNOUNCEMENT) | K(LANGUAGE)},
-    [REQUEST_UNDO_ALL] = {"undo-all", REQUEST_WEB, K(TOKEN) | K(HOW), 0, K(ANNOUNCEMENT) | K(LANGUAGE)},
+    [REQUEST_LEAVE] = {"leave", REQUEST_WEB, K(TOKEN) | K(HOW), 0, K(ANNOUNCEMENT) | K(LANGUAGE), WHO},
+    [REQUEST_UNDO] = {"undo", REQUEST_WEB, K(TOKEN) | K(HOW), 0, K(ANNOUNCEMENT) | K(LANGUAGE), WHO},
+    [REQUEST_LEAVE_ALL] = {"leave-all", REQUEST_WEB, K(TOKEN) | K(HOW), 0, K(ANNOUNCEMENT) | K(LANGUAGE), WHO},
+    [REQUEST_UNDO_ALL] = {"undo-all", REQUEST_WEB, K(TOKEN) | K(HOW), 0, K(ANNOUNCEMENT) | K(LANGUAGE), WHO},
     [REQUEST_SIGN_UP] = {"sign-up", REQUEST_WEB, K(LIST) | K(ADDRESS) | K(LANGUAGE) | K(CONSENT) | K(WORDING), 0,
                          K(GIVEN_NAME) | K(FAMILY_NAME) | K(SOURCE)},
     [REQUEST_CONFIRM] = {"confirm", REQUEST_WEB, K(TOKEN), 0, K(LANGUAGE) | K(SOURCE)},
     [REQUEST_LINK] = {"link", REQUEST_WEB, K(ADDRESS), 0, K(LANGUAGE) | K(SOURCE)},
     [REQUEST_PREFERENCES] = {"preferences", REQUEST_WEB, K(TOKEN),
                              K(JOIN) | K(LEAVE) | K(NEW_LANGUAGE) | K(NEW_ADDRESS),
-                             K(LANGUAGE) | K(CONSENT) | K(WORDING) | K(SOURCE)},
+                             K(LANGUAGE) | K(CONSENT) | K(WORDING) | K(SOURCE), WHO},
     [REQUEST_RELEASE] = {"release", REQUEST_WEB, K(TOKEN), 0, K(LANGUAGE) | K(SOURCE)},
     [REQUEST_BOUNCE] = {"bounce", REQUEST_MAIL, K(CLASS) | K(ACTION) | K(REASON), K(TOKEN) | K(CODE),
                         K(ANNOUNCEMENT) | K(STATUS) | K(SAID)},
-    [REQUEST_COMPLAINT] = {"complaint", REQUEST_MAIL, 0, K(TOKEN) | K(CODE), K(ANNOUNCEMENT) | K(REASON)},
+    [REQUEST_COMPLAINT] = {"complaint", REQUEST_MAIL, 0, K(TOKEN) | K(CODE), K(ANNOUNCEMENT) | K(REASON), WHO},
     [REQUEST_MAIL_LEAVE] = {"mail-leave", REQUEST_MAIL, 0, K(TOKEN) | K(CODE) | K(ADDRESS),
-                            K(ANNOUNCEMENT) | K(MESSAGES)},
+                            K(ANNOUNCEMENT) | K(MESSAGES), WHO},
     [REQUEST_ERASE] = {"erase", REQUEST_COMMAND, K(BY) | K(REASON), K(ADDRESS) | K(HASH) | K(SUBSCRIBER), 0},
     [REQUEST_SUPPRESS] = {"suppress", REQUEST_COMMAND, K(ADDRESS) | K(BY) | K(REASON), 0, 0},
     [REQUEST_UNSUPPRESS] = {"unsuppress", REQUEST_COMMAND, K(ADDRESS) | K(BY) | K(REASON), 0, 0},
     [REQUEST_COMMAND_LEAVE] = {"command-leave", REQUEST_COMMAND, K(BY) | K(REASON) | K(HOW), K(ADDRESS) | K(SUBSCRIBER),
-                               K(LIST)},
+                               K(LIST), WHO},
     [REQUEST_JOINED] = {"joined", REQUEST_COMMAND, K(TOKEN) | K(SUBSCRIBER), 0, K(SOURCE)},
 };
 
@@ -188,16 +190,25 @@ enum request_door request_verb_door(enum request_verb verb) {
     return verbs[verb].door;
 }
 
+static uint32_t keys_of(const struct request *r) {
+    uint32_t there = 0;
+    for (enum request_key key = 0; key < REQUEST_KEYS; key++)
+        there |= r->value[key].len ? UINT32_C(1) << key : 0;
+    return there;
+}
+
+bool request_is_of(const struct request *r, enum request_door doors) {
+    const struct verb *verb = &verbs[r->verb];
+    bool plain = (keys_of(r) & verb->kept & ~(verb->must | verb->one_of | verb->may)) == 0;
+    return (verb->door & doors) && (plain || (doors & REQUEST_COMMAND));
+}
+
 bool request_is_whole(const struct request *r) {
     const struct verb *verb = &verbs[r->verb];
-    uint32_t there = 0;
-    for (enum request_key key = 0; key < REQUEST_KEYS; key++) {
-        if (r->value[key].len == 0)
-            continue;
-        if (!request_is_value(key, r->value[key]))
+    uint32_t there = keys_of(r);
+    for (enum request_key key = 0; key < REQUEST_KEYS; key++)
+        if (r->value[key].len && !request_is_value(key, r->value[key]))
             return false;
-        there |= UINT32_C(1) << key;
-    }
     return (there & verb->must) == verb->must && (!verb->one_of || (there & verb->one_of)) &&
-           (there & ~(verb->must | verb->one_of | verb->may)) == 0;
+           (there & ~(verb->must | verb->one_of | verb->may | verb->kept)) == 0;
 }

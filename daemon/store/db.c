@@ -20,6 +20,7 @@
 #include "schema_2_sql.h"
 #include "schema_3_sql.h"
 #include "schema_4_sql.h"
+#include "schema_5_sql.h"
 #include "schema_sql.h"
 #include "store/functions.h"
 #include "store/given.h"
@@ -55,7 +56,7 @@ struct db {
 };
 
 /* Forward only; number n brings version n - 1 to n. */
-static const char *const migrations[] = {schema_sql, schema_2_sql, schema_3_sql, schema_4_sql};
+static const char *const migrations[] = {schema_sql, schema_2_sql, schema_3_sql, schema_4_sql, schema_5_sql};
 enum { VERSION = COUNT_OF(migrations) };
 
 static int errno_of(struct db *db, int code) {

@@ -6,6 +6,7 @@
 #include "store/delivery.h"
 #include "store/forget.h"
 #include "store/notice.h"
+#include "store/opt_out.h"
 #include "store/returned.h"
 #include "store/sign_up.h"
 #include <errno.h>
@@ -110,8 +111,11 @@ int erasure_address(struct db *db, const char *address_key, bool *ret_any) {
 
 int erasure_mark(struct db *db, const uint8_t hash[ERASURE_HASH_BYTES], int64_t subscriber,
                  const struct erasure *erasure) {
+    bool any;
     int r = db_run(db, "INSERT OR REPLACE INTO erased VALUES (?, ?, ?, ?)", NULL, "bitt",
                    view_make(hash, ERASURE_HASH_BYTES), erasure->at_usec, erasure->by, erasure->reason);
+    if (r == 0)
+        r = opt_out_forget_all(db, hash, &any);
     return r < 0 ? r : forget_add(db, hash, subscriber, clock_now_usec());
 }
 

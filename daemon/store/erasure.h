@@ -24,8 +24,8 @@ struct erasure {
     int64_t at_usec;
     const char *by, *reason;
 };
-/* A new one stands before an old one. What requests in the spool tell of the address, and of the subscriber (or 0), is
- * noted to be removed (store/forget.h). */
+/* A new one stands before an old one, and in the place of what store/opt_out.h has of the address. What requests in the
+ * spool tell of the address, and of the subscriber (or 0), is noted to be removed (store/forget.h). */
 int erasure_mark(struct db *db, const uint8_t hash[ERASURE_HASH_BYTES], int64_t subscriber,
                  const struct erasure *erasure);
 int erasure_forget(struct db *db, const uint8_t hash[ERASURE_HASH_BYTES]);

@@ -14,8 +14,8 @@
  *
  * LOST    A signing key: links that it signed go on working as long as its public half is there; with that lost too they
  *         are refused. One that signs is replaced by key new and key activate. The master key: links go on working;
- *         return paths of mails that were sent are not understood any more, marks of erased addresses are not found
- *         again, and what is sent once more has another Message-ID.
+ *         return paths of mails that were sent are not understood any more, marks of erased addresses, and of
+ *         those that left before a restore, are not found again, and what is sent once more has another Message-ID.
  *
  * From the master key are derived (crypto_kdf) the keys for return paths, address hashes and Message-IDs. What root
  * makes belongs to the owner of the folder above. */

@@ -20,7 +20,7 @@ static void settings_hold(void **state) {
     struct fixture *f = *state;
     assert_int_equal(pragma(f, "PRAGMA synchronous"), 2);
     assert_int_equal(pragma(f, "PRAGMA application_id"), 0x524e4442);
-    assert_int_equal(pragma(f, "PRAGMA user_version"), 4);
+    assert_int_equal(pragma(f, "PRAGMA user_version"), 5);
     assert_int_equal(pragma(f, "PRAGMA trusted_schema"), 0);
     assert_int_equal(pragma(f, "PRAGMA secure_delete"), 1);
     assert_int_equal(pragma(f, "PRAGMA cache_size"), -5120);
@@ -176,9 +176,9 @@ static void change_file(struct fixture *f, const char *sql) {
 static void foreign_files_are_refused(void **state) {
     struct fixture *f = *state;
     struct why why;
-    change_file(f, "PRAGMA user_version = 5");
+    change_file(f, "PRAGMA user_version = 6");
     assert_int_equal(db_open(f->path, &why, &f->db), -EPROTONOSUPPORT);
-    assert_string_equal(why.what, "the store has version 5, this program knows up to 4");
+    assert_string_equal(why.what, "the store has version 6, this program knows up to 5");
     change_file(f, "PRAGMA user_version = 1; PRAGMA application_id = 7");
     assert_int_equal(db_open(f->path, &why, &f->db), -EPROTO);
     change_file(f, "PRAGMA application_id = 0");
@@ -213,7 +213,7 @@ static void version_1_is_brought_further(void **state) {
                      SQLITE_OK);
     assert_int_equal(sqlite3_close(raw), SQLITE_OK);
     fixture_reopen(f);
-    assert_int_equal(pragma(f, "PRAGMA user_version"), 4);
+    assert_int_equal(pragma(f, "PRAGMA user_version"), 5);
     assert_int_equal(fixture_int(f->db, "SELECT count(*) FROM subscription WHERE list = 7 AND tags = ''"), 1);
     assert_int_equal(fixture_int(f->db, "SELECT count(*) FROM announcement WHERE name = 'a' AND only_text = ''"), 1);
 }
@@ -312,7 +312,7 @@ static void settings_survive_reopening(void **state) {
     assert_int_equal(db_run(f->db, "INSERT INTO meta VALUES ('k', 5)", NULL, ""), 0);
     fixture_reopen(f);
     assert_int_equal(fixture_int(f->db, "SELECT value FROM meta WHERE key = 'k'"), 5);
-    assert_int_equal(pragma(f, "PRAGMA user_version"), 4);
+    assert_int_equal(pragma(f, "PRAGMA user_version"), 5);
 }
 
 static struct db_copy *begin_copy(const struct fixture *f, const char *path) {

@@ -662,6 +662,56 @@ static void a_process_that_dies_leaves_nothing(void **state) {
     }
 }
 
+static void note_opt_out(struct house *h, const struct keyring *keys, const char *address, int list) {
+    static char notes[8][256];
+    static size_t count;
+    uint8_t hash[32];
+    AUTOBUF struct buf hex = BUF_INIT(128);
+    code_address_hash(keys, view_of(address), hash);
+    encode_hex(&hex, hash, sizeof hash);
+    assert_true(count < COUNT_OF(notes));
+    (void)snprintf(notes[count], sizeof notes[0], "INSERT INTO opt_out VALUES (x'%s', %d, 86400000000, 'link')",
+                   buf_str(&hex), list); /* fits */
+    (void)query(h, notes[count++]);
+}
+
+/* As others who left, of their list, and in a file that is the whole list, too. */
+static void who_left_before_a_restore_stays_away(void **state) {
+    struct house *h = *state;
+    struct client c;
+    struct import_options o = options();
+    struct keyring *keys = fixed_keys();
+    struct view text = VIEW("email\na@town.example\nB@TOWN.example\nc@town.example\nd@town.example\n");
+    note_opt_out(h, keys, "b@town.example", (int)o.list);
+    note_opt_out(h, keys, "c@town.example", 0);
+    note_opt_out(h, keys, "d@town.example", (int)o.list + 1);
+    o.keys = keys;
+    for (int dry = 1; dry >= 0; dry--) {
+        o.dry_run = dry;
+        run(h, &c, &o, text, 4096);
+        assert_int_equal(c.result, 0);
+        assert_true(c.told->rows == 4 && c.told->added == 2 && c.told->left_out == 2 && c.told->left == 1 &&
+                    c.told->suppressed == 1);
+        assert_string_equal(c.told->problems[0].text, "left out: left on 1970-01-02");
+        assert_int_equal(c.told->problems[0].line, 3);
+        assert_string_equal(c.told->problems[1].text,
+                            "left out: nothing is sent to this address any more (suppressed)");
+        (void)import_free(c.import);
+    }
+    o.whole = true;
+    run(h, &c, &o, text, 4096);
+    assert_true(c.told->known == 2 && c.told->left == 1 && c.told->suppressed == 1 && c.told->removed == 0);
+    (void)import_free(c.import);
+    o.list++;
+    o.whole = false;
+    run(h, &c, &o, text, 4096);
+    assert_true(c.told->added == 2 && c.told->left == 1 && c.told->suppressed == 1);
+    (void)import_free(c.import);
+    assert_int_equal(query(h, "SELECT count(*) FROM subscriber"), 3);
+    assert_int_equal(query(h, "SELECT count(*) FROM opt_out"), 3);
+    (void)keyring_free(keys);
+}
+
 /* The first piece is in, and nobody was erased; then somebody of the second is. */
 static void erased_ones_are_left_out(void **state) {
     struct house *h = *state;
@@ -707,6 +757,7 @@ int main(void) {
         HOUSE_TEST(trials_write_nothing),
         HOUSE_TEST(erased_ones_are_left_out),
         HOUSE_TEST(people_who_left_stay_away),
+        HOUSE_TEST(who_left_before_a_restore_stays_away),
         HOUSE_TEST(remarks_leave_room_for_faults),
         HOUSE_TEST(one_import_at_a_time),
         HOUSE_TEST(an_upload_that_ends_is_swept),

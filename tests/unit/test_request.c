@@ -75,6 +75,8 @@ static void version_1_is_read(void **state) {
 #define AS(verb) ID "\t" AT "\t" verb
 #define OLD AS("leave") "\tAbc_-9\t7\tlink\tde\n"
 #define GOOD AS("leave") "\ttoken=Abc_-9\tannouncement=7\thow=link\tlanguage=de\n"
+#define KEPT AS("leave") "\ttoken=A\thow=link\tleave=7\thash=" HASH "\tsubscriber=7\n"
+#define HASH "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
 #define SIGN_UP AS("sign-up") "\tlanguage=de\tlist=7\taddress=a@b.example"
 
 static void anything_else_is_refused_whole(void **state) {
@@ -205,6 +207,10 @@ static void a_door_asks_for_its_own_verbs(void **state) {
         {HEAD GOOD "end\n", REQUEST_WEB, 0},
         {HEAD GOOD "end\n", REQUEST_MAIL, -EBADMSG},
         {HEAD GOOD "end\n", REQUEST_WEB | REQUEST_MAIL, 0},
+        {HEAD KEPT "end\n", REQUEST_ANY_DOOR, 0},
+        {HEAD KEPT "end\n", REQUEST_WEB | REQUEST_MAIL, -EBADMSG},
+        {HEAD AS("preferences") "\ttoken=A\tleave=7\nend\n", REQUEST_WEB, 0},
+        {HEAD AS("preferences") "\ttoken=A\tleave=7\tsubscriber=7\nend\n", REQUEST_WEB, -EBADMSG},
         {HEAD AS("complaint") "\tcode=abc\nend\n", REQUEST_MAIL, 0},
         {HEAD AS("complaint") "\tcode=abc\nend\n", REQUEST_WEB, -EBADMSG},
         {HEAD AS("suppress") "\taddress=a@b.example\tby=a\treason=b\nend\n", REQUEST_WEB | REQUEST_MAIL, -EBADMSG},

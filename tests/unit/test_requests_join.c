@@ -12,6 +12,7 @@
 #include "store/sign_up.h"
 #include "store/subscription.h"
 #include "store/suppression.h"
+#include "trust/code.h"
 #include "trust/token.h"
 
 #define NOW (20000 * USEC_PER_DAY)
@@ -250,6 +251,38 @@ static void who_left_after_they_confirmed_stays_out(void **state) {
     }
 }
 
+/* The same of whom the store knows by the hash of their address only; whoever complained is not even asked. */
+static void so_does_who_left_before_a_restore(void **state) {
+    static const struct {
+        int64_t left, confirmed; /* in tenths of a second */
+        bool stays;
+    } cases[] = {{600, 0, true}, {10, 0, true}, {0, 600, false}, {5, 0, false}};
+    struct joined *j = *state;
+    uint8_t hash[OPT_OUT_HASH_BYTES];
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        j->act.now_usec = j->act.at_usec = NOW + (int64_t)i * 2 * USEC_PER_DAY;
+        char address[64], token[TOKEN_TEXT_MAX + 1];
+        (void)snprintf(address, sizeof address, "person%zu@town.example", i); /* fits */
+        code_address_hash(j->keys, view_of(address), hash);
+        assert_string_equal(sign_up(j, OPEN, address, ""), "asked");
+        (void)snprintf(token, sizeof token, "%s", mailed(j, "/c/")); /* fits: the same size */
+        assert_int_equal(opt_out_note(j->f->db, hash, OPEN, j->act.now_usec + cases[i].left * 100000, "link"), 0);
+        assert_int_equal(opt_out_note(j->f->db, hash, ALSO_OPEN, 1, "link"), 0);
+        j->act.at_usec += cases[i].confirmed * 100000;
+        const char *result = confirm(j, token);
+        if (strcmp(result, cases[i].stays ? "nothing" : "confirmed") != 0)
+            fail_msg("case %zu: %s", i, result);
+        assert_int_equal(count(j, "SELECT count(*) FROM opt_out WHERE list = 7"), cases[i].stays);
+        assert_int_equal(count(j, "SELECT count(*) FROM opt_out WHERE list = 8"), 1);
+        assert_int_equal(
+            count(j, "SELECT count(*) FROM subscriber WHERE id NOT IN (SELECT subscriber FROM subscription)"), 0);
+        assert_int_equal(db_run(j->f->db, "DELETE FROM opt_out", NULL, ""), 0);
+    }
+    code_address_hash(j->keys, VIEW("vera@town.example"), hash);
+    assert_int_equal(opt_out_note(j->f->db, hash, OPT_OUT_EVERYTHING, 1, "complaint"), 0);
+    assert_string_equal(sign_up(j, OPEN, "vera@town.example", ""), "blocked");
+}
+
 static const char *joined(struct joined *j, const char *token, int64_t number) {
     char text[24];
     const char *result = NULL;
@@ -430,6 +463,7 @@ int main(void) {
         JOIN_TEST(limits_hold),
         JOIN_TEST(who_confirms_joins_once),
         JOIN_TEST(who_left_after_they_confirmed_stays_out),
+        JOIN_TEST(so_does_who_left_before_a_restore),
         JOIN_TEST(a_restore_brings_back_who_joined),
         JOIN_TEST(a_block_counts_when_it_is_confirmed),
         JOIN_TEST(preferences_reach_the_senders_lists_alone),
