@@ -12,7 +12,7 @@
 
 #include "base/banned.h"
 
-enum { SPARES_MAX = 4, SPARE_ENTRIES_MAX = 1024, AT_ONCE_MAX = 64 };
+enum { SPARES_MAX = 4, SPARE_ENTRIES_MAX = 1024, AT_ONCE_MAX = 256 };
 
 enum act { ACT_OUTCOME, ACT_GIVE_BACK, ACT_PUT_OFF };
 

@@ -185,14 +185,19 @@ static int remove_up_to(struct db *db, int64_t announcement, int64_t last) {
                           last);
 }
 
-/* 1 where all people of the block have rows. Where some lack one, the last most often does. */
+/* 1 where all people of the block have rows. Where some lack one, the last most often does. Rows between them may be of
+ * others, who were left out from the beginning: then each is looked for. */
 static int is_over(struct db *db, const struct audience_block *b) {
     uint16_t lacking[AUDIENCE_BLOCK];
     size_t count = 0;
-    int64_t found;
+    int64_t found, rows = 0;
     int r = db_get_int(db, "SELECT 1 FROM delivery WHERE announcement = ? AND subscriber = ?", &found, "ii",
                        b->announcement, audience_last(b));
     if (r == 1)
+        r = db_get_int(
+            db, "SELECT count(*) FROM delivery WHERE announcement = ? AND subscriber BETWEEN ? AND ? AND state <> 6",
+            &rows, "iii", b->announcement, b->people[0].subscriber, audience_last(b));
+    if (r == 1 && rows < (int64_t)b->count) /* some lack one, or were left out */
         r = audience_lacking(db, b, INT64_MAX, lacking, &count);
     else if (r == 0)
         count = 1;

@@ -415,6 +415,12 @@ const char *row_text(const struct row *row, int column) {
 }
 
 struct view row_view(const struct row *row, int column) {
+    sqlite3_value *value =
+        sqlite3_column_value(row->statement, column); /* not locked: the connection is one thread's */
+    if (sqlite3_value_type(value) == SQLITE_TEXT) {   /* mostly; is not converted, so that nothing can be missing */
+        const char *text = sqlite3_value_blob(value);
+        return text ? view_make(text, (size_t)sqlite3_value_bytes(value)) : VIEW("");
+    }
     const char *bytes = sqlite3_column_blob(row->statement, column);
     int len = sqlite3_column_bytes(row->statement, column);
     if (!bytes)

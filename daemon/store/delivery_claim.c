@@ -1,5 +1,6 @@
 /* Claiming: delivery_claim() of store/delivery.h. */
 #include <errno.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -83,9 +84,11 @@ enum {
 };
 
 static struct view *text_of(struct claim *c, int i) {
-    struct view *const texts[TEXTS] = {&c->address,    &c->form,         &c->title,    &c->given_name, &c->family_name,
-                                       &c->salutation, &c->organisation, &c->timezone, &c->attributes};
-    return texts[i];
+    static const size_t places[TEXTS] = {
+        offsetof(struct claim, address),      offsetof(struct claim, form),        offsetof(struct claim, title),
+        offsetof(struct claim, given_name),   offsetof(struct claim, family_name), offsetof(struct claim, salutation),
+        offsetof(struct claim, organisation), offsetof(struct claim, timezone),    offsetof(struct claim, attributes)};
+    return (struct view *)(void *)((char *)c + places[i]);
 }
 
 /* Makes room for so many octets more; where the texts move, the views follow. */
