@@ -22,6 +22,7 @@ struct entry {
     struct outcome outcome;
     int64_t now_usec, when_usec;
     char relay[ITEM_RELAY_MAX];
+    bool written; /* with an earlier one */
     bool counted; /* against the relay's day */
 };
 
@@ -125,40 +126,43 @@ static bool is_delivered(const struct entry *e) {
     return e->item->sending && e->act == ACT_OUTCOME && e->outcome.class == OUTCOME_DELIVERED && !e->item->signed_now;
 }
 
-/* Those from here on that were delivered, of one announcement, as many as are written at once. */
-static int write_delivered(struct db *db, const struct batch *b, size_t from, size_t *ret_count) {
+/* Those from here on that were delivered and are alike, as many as are written at once; how many in *ret. */
+static int write_delivered(struct db *db, const struct batch *b, size_t from, size_t *ret) {
     struct delivered rows[AT_ONCE_MAX];
-    int64_t announcement = b->entries[from].item->claim.announcement;
-    size_t n = 0;
-    for (; n < AT_ONCE_MAX && from + n < b->count; n++) {
-        const struct entry *e = &b->entries[from + n];
-        if (!is_delivered(e) || e->item->claim.announcement != announcement)
-            break;
-        rows[n] = (struct delivered){&e->item->claim, &e->outcome, e->now_usec, e->relay};
+    *ret = 0;
+    for (size_t i = from; i < b->count && *ret < AT_ONCE_MAX; i++) {
+        struct entry *e = &b->entries[i];
+        if (e->written || !is_delivered(e))
+            continue;
+        rows[*ret] = (struct delivered){&e->item->claim, &e->outcome, e->now_usec, e->relay};
+        e->written = delivered_are_alike(&rows[0], &rows[*ret]);
+        *ret += e->written;
     }
-    *ret_count = n;
-    return delivery_record_delivered(db, announcement, rows, n);
+    return delivery_record_delivered(db, rows, *ret);
 }
 
-static int write_some(struct db *db, const struct batch *b, size_t from, size_t *ret_count) {
-    const struct entry *e = &b->entries[from];
-    *ret_count = 1;
-    if (is_delivered(e))
-        return write_delivered(db, b, from, ret_count);
-    return e->item->sending ? write_delivery(db, e) : write_notice(db, e);
+static int write_entry(struct db *db, const struct batch *b, size_t i) {
+    const struct entry *e = &b->entries[i];
+    size_t n = 1;
+    int r = is_delivered(e)    ? write_delivered(db, b, i, &n)
+            : e->item->sending ? write_delivery(db, e)
+                               : write_notice(db, e);
+    if (r != -ESTALE)
+        return r;
+    /* No longer claimed: the store decided otherwise meanwhile. */
+    log_warning("outcome-of-no-claim", LOG_NUM("announcement", e->item->claim.announcement),
+                LOG_NUM("subscriber", e->item->claim.subscriber), LOG_NUM("among", n));
+    return 0;
 }
 
 static int step_batch(struct store_job *job, struct db *db) {
     struct batch *b = (struct batch *)job;
-    for (size_t i = 0, n; i < b->count; i += n) {
-        int r = write_some(db, b, i, &n);
-        if (r == -ESTALE) /* no longer claimed: the store decided otherwise meanwhile */
-            log_warning("outcome-of-no-claim", LOG_NUM("announcement", b->entries[i].item->claim.announcement),
-                        LOG_NUM("subscriber", b->entries[i].item->claim.subscriber), LOG_NUM("among", n));
-        else if (r < 0)
-            return r;
-    }
-    return write_usage(db, b);
+    int r = 0;
+    for (size_t i = 0; i < b->count; i++)
+        b->entries[i].written = false; /* in a transaction that came to nothing */
+    for (size_t i = 0; i < b->count && r == 0; i++)
+        r = b->entries[i].written ? 0 : write_entry(db, b, i);
+    return r < 0 ? r : write_usage(db, b);
 }
 
 /* ---- on the loop ---- */
@@ -220,7 +224,7 @@ static void take_late(struct recorder *r) {
     for (struct entry *e; r->late.first && (e = next_entry(r));) {
         struct item *item = items_pop(&r->late);
         const struct item_record *k = &item->record;
-        *e = (struct entry){item, (enum act)k->act, item->outcome, k->now_usec, k->when_usec, "", false};
+        *e = (struct entry){item, (enum act)k->act, item->outcome, k->now_usec, k->when_usec, "", false, false};
         memcpy(e->relay, k->relay, sizeof e->relay);
     }
     if (r->late.first)

@@ -1,6 +1,7 @@
 #include "store/delivery.h"
 
 #include <errno.h>
+#include <string.h>
 
 #include "store/announcement.h"
 #include "store/audience.h"
@@ -69,77 +70,43 @@ int delivery_record(struct db *db, const struct claim *c, const struct outcome *
 }
 
 /* The columns of given_delivered. */
-enum {
-    GIVEN_SUBSCRIBER,
-    GIVEN_LIST,
-    GIVEN_LANGUAGE,
-    GIVEN_AT,
-    GIVEN_CODE,
-    GIVEN_STATUS,
-    GIVEN_TEXT,
-    GIVEN_RELAY,
-    GIVEN_FIRST
-};
+enum { GIVEN_SUBSCRIBER, GIVEN_AT, GIVEN_TEXT, GIVEN_FIRST };
 
 static void on_cell(const void *rows, size_t number, int column, struct given_cell *ret) {
     const struct delivered *d = (const struct delivered *)rows + number;
     switch (column) {
     case GIVEN_SUBSCRIBER: ret->number = d->claim->subscriber; break;
-    case GIVEN_LIST: ret->number = d->claim->list; break;
-    case GIVEN_LANGUAGE: ret->text = d->claim->language; break;
     case GIVEN_AT: ret->number = d->at_usec; break;
-    case GIVEN_CODE: ret->number = d->outcome->code; break;
-    case GIVEN_STATUS: ret->text = d->outcome->status; break;
     case GIVEN_TEXT: ret->text = d->outcome->text; break;
-    case GIVEN_RELAY: ret->text = d->relay; break;
     case GIVEN_FIRST: ret->number = d->claim->first_claim_usec; break;
     }
 }
 
 static const struct given_table given_delivered = {
-    "given_delivered",
-    "CREATE TABLE given_delivered (subscriber INTEGER, list INTEGER, language TEXT, at INTEGER, code INTEGER, status "
-    "TEXT, text TEXT, relay TEXT, first_claim INTEGER)",
+    "given_delivered", "CREATE TABLE given_delivered (subscriber INTEGER, at INTEGER, text TEXT, first_claim INTEGER)",
     on_cell};
 
-#define RECORD_DELIVERED                                                                                               \
-    "INSERT INTO delivery (announcement, subscriber, list, language, state, attempts, first_claim, at, "               \
-    "code, status, text, relay) SELECT ?1, subscriber, list, language, 2, 1, first_claim, at, code, "                  \
-    "status, text, relay FROM given_delivered WHERE true ON CONFLICT DO UPDATE SET state = 2, due = "                  \
-    "NULL, at = excluded.at, code = excluded.code, status = excluded.status, text = excluded.text, "                   \
-    "relay = excluded.relay WHERE state = 1"
-
-static bool are_of_one_list(const struct delivered *rows, size_t count) {
-    for (size_t i = 1; i < count; i++)
-        if (rows[i].claim->list != rows[0].claim->list)
-            return false;
-    return true;
+bool delivered_are_alike(const struct delivered *a, const struct delivered *b) {
+    return a->claim->announcement == b->claim->announcement && a->claim->list == b->claim->list &&
+           a->outcome->code == b->outcome->code && strcmp(a->claim->language, b->claim->language) == 0 &&
+           strcmp(a->outcome->status, b->outcome->status) == 0 && strcmp(a->relay, b->relay) == 0;
 }
 
-/* Through which lists: asked only where there are several. */
-static int record_of_lists(struct db *db, int64_t announcement, int64_t *ret_changed) {
-    struct row *row = NULL;
-    int r = db_query(db, RECORD_DELIVERED " RETURNING list", &row, "i", announcement);
-    *ret_changed = 0;
-    while (r == 0 && (r = db_next(row)) == 1) {
-        ++*ret_changed;
-        r = tally_move(db, announcement, (uint32_t)row_int(row, 0), DELIVERY_CLAIMED, DELIVERY_DELIVERED, 1);
-        if (r < 0)
-            db_end(row);
-    }
-    return r;
-}
-
-int delivery_record_delivered(struct db *db, int64_t announcement, const struct delivered *rows, size_t count) {
+int delivery_record_delivered(struct db *db, const struct delivered *rows, size_t count) {
+    const struct claim *c = rows[0].claim;
     int64_t changed = 0;
     int r = db_give(db, &given_delivered, rows, count);
-    if (r == 0 && !are_of_one_list(rows, count))
-        r = record_of_lists(db, announcement, &changed);
-    else if (r == 0) {
-        r = db_run(db, RECORD_DELIVERED, &changed, "i", announcement);
-        if (r == 0 && changed)
-            r = tally_move(db, announcement, rows[0].claim->list, DELIVERY_CLAIMED, DELIVERY_DELIVERED, changed);
-    }
+    if (r == 0)
+        r = db_run(db,
+                   "INSERT INTO delivery (announcement, subscriber, list, language, state, attempts, first_claim, at, "
+                   "code, status, text, relay) SELECT ?1, subscriber, ?2, ?3, 2, 1, first_claim, at, ?4, ?5, text, ?6 "
+                   "FROM given_delivered WHERE true ON CONFLICT DO UPDATE SET state = 2, due = NULL, at = excluded.at, "
+                   "code = excluded.code, status = excluded.status, text = excluded.text, relay = excluded.relay "
+                   "WHERE state = 1",
+                   &changed, "iitdtt", c->announcement, (int64_t)c->list, c->language, (int)rows[0].outcome->code,
+                   rows[0].outcome->status, rows[0].relay);
+    if (r == 0 && changed)
+        r = tally_move(db, c->announcement, c->list, DELIVERY_CLAIMED, DELIVERY_DELIVERED, changed);
     return r < 0 ? r : (size_t)changed < count ? -ESTALE : 0;
 }
 

@@ -73,15 +73,17 @@ int delivery_put_off(struct db *db, const struct claim *c, int64_t due_usec, con
  * never. keep_signature: it was made on the way, and is kept with the subscription. */
 int delivery_record(struct db *db, const struct claim *c, const struct outcome *outcome, int64_t now_usec,
                     int64_t retry_usec, const char *relay, bool keep_signature);
-/* What most outcomes are, many at once: of one announcement. Takes half the time of delivery_record() for
- * each. What is borrowed must live until it returns. -ESTALE where some were not claimed; the others are recorded. */
+/* What most outcomes are, many at once: any that are alike. Takes half the time of delivery_record() for each. What is
+ * borrowed must live until it returns. -ESTALE where some were not claimed; the others are recorded. */
 struct delivered {
     const struct claim *claim;
     const struct outcome *outcome;
     int64_t at_usec;
     const char *relay;
 };
-int delivery_record_delivered(struct db *db, int64_t announcement, const struct delivered *rows, size_t count);
+/* Whether announcement, list, language, relay, code and status are the same: what statements say once for many. */
+bool delivered_are_alike(const struct delivered *a, const struct delivered *b);
+int delivery_record_delivered(struct db *db, const struct delivered *rows, size_t count);
 /* At start, before anything is claimed: everything claimed and without an outcome is in doubt (the process died with it), due at once with
  * resend; a stop that was cut off goes on. STORE_MORE until all is done. *ret_in_doubt grows by those found. */
 int delivery_recover(struct db *db, int64_t now_usec, bool resend, uint64_t *ret_in_doubt);

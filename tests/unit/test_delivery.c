@@ -731,7 +731,7 @@ static void many_that_were_delivered_are_recorded_at_once(void **state) {
     struct fixture *f = *state;
     struct db *db = f->db;
     for (int i = 1; i <= 6; i++)
-        (void)fixture_member(db, LIST, i, i < 3 ? "de" : "fr", 1);
+        (void)fixture_member(db, LIST, i, i < 5 ? "de" : "fr", 1);
     int64_t id = sending(db);
     struct claims c = {0}, again = {0};
     const struct outcome o = outcome_of(OUTCOME_DELIVERED);
@@ -740,7 +740,8 @@ static void many_that_were_delivered_are_recorded_at_once(void **state) {
         assert_int_equal(record(db, id, c.items[i].subscriber, OUTCOME_DEFERRED, 4100, 4200), 0);
     assert_int_equal(delivery_claim(db, id, 4200, 2, true, &again), 1);
     const struct delivered rows[] = {{&again.items[0], &o, 4300, "main"}, {&c.items[2], &o, 4300, "main"}};
-    assert_int_equal(delivery_record_delivered(db, id, rows, COUNT_OF(rows)), 0);
+    assert_true(delivered_are_alike(&rows[0], &rows[1]));
+    assert_int_equal(delivery_record_delivered(db, rows, COUNT_OF(rows)), 0);
     for (int i = 0; i < 2; i++)
         assert_int_equal(delivery_record(db, i ? &c.items[4] : &again.items[1], &o, 4300, 0, "main", false), 0);
     assert_int_equal(fixture_int(db,
@@ -753,11 +754,40 @@ static void many_that_were_delivered_are_recorded_at_once(void **state) {
     ASSERT_COUNTERS(db, id, 6, 2, 4, 0, 0, 0, 0);
 
     const struct delivered more[] = {{&c.items[2], &o, 4400, "main"}, {&c.items[3], &o, 4400, "main"}};
-    assert_int_equal(delivery_record_delivered(db, id, more, COUNT_OF(more)), -ESTALE);
+    assert_int_equal(delivery_record_delivered(db, more, COUNT_OF(more)), -ESTALE);
     assert_int_equal(fixture_int(db, "SELECT count(*) FROM delivery WHERE at = 4400"), 1);
     ASSERT_COUNTERS(db, id, 6, 1, 5, 0, 0, 0, 0);
     claims_done(&c);
     claims_done(&again);
+}
+
+static void those_are_alike_of_whom_a_statement_says_the_same(void **state) {
+    (void)state;
+    struct claim c = claim_of(1, 1, DELIVERY_PENDING), d = c;
+    struct outcome o = outcome_of(OUTCOME_DELIVERED), p = o;
+    const struct delivered a = {&c, &o, 4300, "main"};
+    struct delivered b = {&d, &p, 4400, "main"};
+    d.subscriber = 2;
+    d.first_claim_usec++;
+    (void)snprintf(p.text, sizeof p.text, "Thanks");
+    assert_true(delivered_are_alike(&a, &b));
+#define DIFFER(what, value)                                                                                            \
+    do {                                                                                                               \
+        struct claim claim_before = d;                                                                                 \
+        struct outcome outcome_before = p;                                                                             \
+        what = value;                                                                                                  \
+        assert_false(delivered_are_alike(&a, &b));                                                                     \
+        d = claim_before;                                                                                              \
+        p = outcome_before;                                                                                            \
+    } while (0)
+    DIFFER(d.announcement, 2);
+    DIFFER(d.list, LIST + 1);
+    DIFFER(d.language[0], 'D');
+    DIFFER(p.code, 251);
+    DIFFER(p.status[2], '1');
+#undef DIFFER
+    b.relay = "spare";
+    assert_false(delivered_are_alike(&a, &b));
 }
 
 static void the_deadline_ends_it(void **state) {
@@ -967,7 +997,7 @@ static void do_record(struct world *w) {
     if (class == OUTCOME_DELIVERED && rand() % 2) {
         const struct outcome o = outcome_of(class);
         const struct claim c = claim_of(w->id, w->people[n], DELIVERY_PENDING);
-        assert_int_equal(delivery_record_delivered(w->db, w->id, &(struct delivered){&c, &o, w->now, "main"}, 1), 0);
+        assert_int_equal(delivery_record_delivered(w->db, &(struct delivered){&c, &o, w->now, "main"}, 1), 0);
     } else {
         assert_int_equal(record(w->db, w->id, w->people[n], class, w->now, retry), 0);
     }
@@ -1081,6 +1111,7 @@ int main(void) {
         FIXTURE_TEST(a_changed_policy_leaves_nothing_due),
         FIXTURE_TEST(in_doubt_and_then_gone_stays_in_doubt),
         FIXTURE_TEST(many_that_were_delivered_are_recorded_at_once),
+        cmocka_unit_test(those_are_alike_of_whom_a_statement_says_the_same),
         FIXTURE_TEST(the_deadline_ends_it),
         FIXTURE_TEST(a_stop_leaves_out_what_is_pending),
         FIXTURE_TEST(counters_follow_a_job_that_is_undone),

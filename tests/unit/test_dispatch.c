@@ -376,6 +376,16 @@ static void everybody_gets_one(void **state) {
         assert_int_equal(people, 400);
         assert_int_equal(number(h, "SELECT sum(messages) FROM relay_usage WHERE relay = 'main'"), 400);
         assert_int_equal(number(h, "SELECT count(*) FROM subscription WHERE key_id = 5"), 400);
+        announce(h, "a"); /* with the signatures kept, so that many are recorded at once */
+        h->stopped = false;
+        start(h);
+        run_until(h, all_finished, 30);
+        stop(h);
+        assert_int_equal(ledger(h, 0, &people), 800);
+        assert_int_equal(people, 400);
+        assert_int_equal(number(h, "SELECT count(*) FROM delivery d JOIN subscriber s ON s.id = d.subscriber AND "
+                                   "s.language = d.language WHERE d.state = 2 AND d.relay = 'main' AND d.code = 250"),
+                         800);
         assert_string_equal(buf_str(&h->alerts), "");
         tear_down(h);
     }
