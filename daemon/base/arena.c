@@ -105,3 +105,12 @@ void *arena_grow(struct arena *a, const void *items, size_t count, size_t item_s
         memcpy(more, items, count * item_size);
     return more;
 }
+
+void *arena_room(struct arena *a, void *items, size_t count, size_t item_size) {
+    if (count & (count - 1))
+        return items;
+    char *more = arena_alloc(a, (count ? count * 2 : 1) * item_size);
+    if (more && count)
+        memcpy(more, items, count * item_size);
+    return more;
+}

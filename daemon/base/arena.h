@@ -30,3 +30,6 @@ char *arena_strdup(struct arena *a, const char *s);
 char *arena_printf(struct arena *a, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* A copy of count items with room for one more, zeroed: the way to grow an array now and then. */
 void *arena_grow(struct arena *a, const void *items, size_t count, size_t item_size);
+/* The same for one that grows often, and has one owner, who begins with none: twice the room whenever it is used up, else
+ * the items themselves. */
+void *arena_room(struct arena *a, void *items, size_t count, size_t item_size);

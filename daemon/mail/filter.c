@@ -66,19 +66,9 @@ int filter_add_node(struct filter *f, enum filter_kind kind, size_t left, size_t
     return 0;
 }
 
-/* items with room for one more: twice the room whenever it is used up. */
-static void *with_room(struct arena *arena, void *items, size_t count, size_t size) {
-    if (count & (count - 1))
-        return items;
-    char *more = arena_alloc(arena, (count ? count * 2 : 1) * size);
-    if (more && count)
-        memcpy(more, items, count * size);
-    return more;
-}
-
 struct filter_value *filter_add_value(struct filter *f, struct filter_test *t) {
     struct filter_value *more =
-        f->value_count < FILTER_VALUES_MAX ? with_room(&f->arena, t->values, t->value_count, sizeof *t->values) : NULL;
+        f->value_count < FILTER_VALUES_MAX ? arena_room(&f->arena, t->values, t->value_count, sizeof *t->values) : NULL;
     if (!more)
         return NULL;
     t->values = more;
@@ -91,7 +81,7 @@ int filter_add_name(struct filter *f, struct filter_test *t, struct view name) {
     for (size_t i = 0; i < t->name_count; i++)
         if (view_eq_str(name, t->names[i]))
             return 0;
-    const char **more = with_room(&f->arena, t->names, t->name_count, sizeof *t->names);
+    const char **more = arena_room(&f->arena, t->names, t->name_count, sizeof *t->names);
     const char *kept = arena_dup(&f->arena, name);
     if (!more || !kept)
         return -ENOMEM;

@@ -390,24 +390,14 @@ struct showing {
     struct member_record *to;
 };
 
-/* items with room for one more: twice the room whenever it is used up. */
-static void *with_room(struct arena *arena, void *items, size_t count, size_t size) {
-    if (count & (count - 1))
-        return items;
-    char *more = arena_alloc(arena, (count ? count * 2 : 1) * size);
-    if (more && count)
-        memcpy(more, items, count * size);
-    return more;
-}
-
 static int add_subscription(void *user, const struct subscription *s) {
     struct showing *k = user;
     struct subscription *more =
-        with_room(k->arena, k->to->subscriptions, k->to->subscription_count, sizeof *k->to->subscriptions);
+        arena_room(k->arena, k->to->subscriptions, k->to->subscription_count, sizeof *k->to->subscriptions);
     if (!more)
         return -ENOMEM;
     AUTOBUF struct buf tags = BUF_INIT(2 * TAGS_MAX_BYTES);
-    const char **kept = with_room(k->arena, k->to->tags, k->to->subscription_count, sizeof *k->to->tags);
+    const char **kept = arena_room(k->arena, k->to->tags, k->to->subscription_count, sizeof *k->to->tags);
     int r = kept ? subscription_tags(k->db, s->list, s->subscriber, &tags) : -ENOMEM;
     if (r < 0)
         return r;
@@ -421,7 +411,7 @@ static int add_subscription(void *user, const struct subscription *s) {
 static int add_consent(void *user, const struct consent_row *row) {
     struct showing *k = user;
     struct consent_row kept = *row,
-                       *more = with_room(k->arena, k->to->consents, k->to->consent_count, sizeof *k->to->consents);
+                       *more = arena_room(k->arena, k->to->consents, k->to->consent_count, sizeof *k->to->consents);
     const char **const strings[] = {&kept.what, &kept.how, &kept.origin, &kept.basis, &kept.evidence};
     for (size_t i = 0; i < COUNT_OF(strings); i++)
         *strings[i] = arena_strdup(k->arena, *strings[i]);

@@ -47,6 +47,25 @@ static void growing_keeps_what_was_there(void **state) {
         assert_int_equal(items[i], i);
 }
 
+static void room_is_doubled(void **state) {
+    (void)state;
+    AUTOARENA struct arena a;
+    arena_init(&a);
+    int *items = NULL, moved = 0;
+    for (int i = 0; i < 100; i++) {
+        int *more = arena_room(&a, items, (size_t)i, sizeof *items);
+        moved += more != items;
+        items = more;
+        items[i] = i;
+    }
+    assert_int_equal(moved, 8); /* for 1, 2, 4 … 128 */
+    for (int i = 0; i < 100; i++)
+        assert_int_equal(items[i], i);
+    arena_fail(&a);
+    assert_ptr_equal(arena_room(&a, items, 100, sizeof *items), items);
+    assert_null(arena_room(&a, items, 128, sizeof *items));
+}
+
 static void a_failure_sticks(void **state) {
     (void)state;
     AUTOARENA struct arena a;
@@ -86,6 +105,7 @@ int main(void) {
         cmocka_unit_test(copies_are_kept_apart),
         cmocka_unit_test(memory_is_zeroed_and_aligned_at_every_size),
         cmocka_unit_test(growing_keeps_what_was_there),
+        cmocka_unit_test(room_is_doubled),
         cmocka_unit_test(a_failure_sticks),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
