@@ -34,13 +34,6 @@ int applied_keep(struct db *db, const uint8_t id[16], int64_t at_usec, const cha
 }
 
 int applied_purge(struct db *db, int64_t before_usec) {
-    for (;;) {
-        int64_t changed = 0;
-        int r = db_run(db, "DELETE FROM request WHERE id IN (SELECT id FROM request WHERE at < ? LIMIT ?)", &changed,
-                       "id", before_usec, PAGE);
-        if (r < 0 || changed < PAGE)
-            return r;
-        if (db_slice_over(db))
-            return STORE_MORE;
-    }
+    return db_run_pages(db, "DELETE FROM request WHERE id IN (SELECT id FROM request WHERE at < ? LIMIT ?)", PAGE, NULL,
+                        "id", before_usec, PAGE);
 }

@@ -220,20 +220,14 @@ int audience_trim(struct db *db, int64_t announcement, unsigned max) {
 }
 
 int audience_drop(struct db *db, int64_t announcement) {
-    for (;;) {
-        int64_t blocks = 0, runs = 0;
-        int r = db_run(db,
-                       "DELETE FROM audience WHERE announcement = ?1 AND last IN (SELECT last FROM audience WHERE "
-                       "announcement = ?1 ORDER BY last LIMIT ?2)",
-                       &blocks, "id", announcement, DROP_AT_ONCE);
-        if (r == 0)
-            r = db_run(db,
-                       "DELETE FROM claim_run WHERE announcement = ?1 AND upto IN (SELECT upto FROM claim_run WHERE "
-                       "announcement = ?1 ORDER BY upto LIMIT ?2)",
-                       &runs, "id", announcement, DROP_AT_ONCE);
-        if (r < 0 || (blocks < DROP_AT_ONCE && runs < DROP_AT_ONCE))
-            return r;
-        if (db_slice_over(db))
-            return STORE_MORE;
-    }
+    int r = db_run_pages(db,
+                         "DELETE FROM audience WHERE announcement = ?1 AND last IN (SELECT last FROM audience WHERE "
+                         "announcement = ?1 ORDER BY last LIMIT ?2)",
+                         DROP_AT_ONCE, NULL, "id", announcement, DROP_AT_ONCE);
+    if (r == 0)
+        r = db_run_pages(db,
+                         "DELETE FROM claim_run WHERE announcement = ?1 AND upto IN (SELECT upto FROM claim_run "
+                         "WHERE announcement = ?1 ORDER BY upto LIMIT ?2)",
+                         DROP_AT_ONCE, NULL, "id", announcement, DROP_AT_ONCE);
+    return r;
 }

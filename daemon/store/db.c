@@ -432,17 +432,36 @@ bool row_is_null(const struct row *row, int column) {
     return sqlite3_column_type(row->statement, column) == SQLITE_NULL;
 }
 
-int db_run(struct db *db, const char *sql, int64_t *ret_changed, const char *letters, ...) {
+static int run(struct db *db, const char *sql, int64_t *ret_changed, const char *letters, va_list args) {
     struct row *row = NULL;
-    va_list args;
-    va_start(args, letters);
     int r = start(db, sql, true, letters, args, &row);
-    va_end(args);
     while (r == 0 && (r = db_next(row)) == 1)
         r = 0;
     if (r == 0 && ret_changed)
         *ret_changed = sqlite3_changes64(db->handle);
     return r;
+}
+
+int db_run(struct db *db, const char *sql, int64_t *ret_changed, const char *letters, ...) {
+    va_list args;
+    va_start(args, letters);
+    int r = run(db, sql, ret_changed, letters, args);
+    va_end(args);
+    return r;
+}
+
+int db_run_pages(struct db *db, const char *sql, int64_t page, uint64_t *count, const char *letters, ...) {
+    int64_t changed = 0;
+    int r;
+    do {
+        va_list args;
+        va_start(args, letters);
+        r = run(db, sql, &changed, letters, args);
+        va_end(args);
+        if (r == 0 && count)
+            *count += (uint64_t)changed;
+    } while (r == 0 && changed == page && !db_slice_over(db));
+    return r < 0 ? r : changed == page;
 }
 
 int db_get_int(struct db *db, const char *sql, int64_t *ret, const char *letters, ...) {

@@ -65,6 +65,9 @@ bool row_is_null(const struct row *row, int column);
 
 /* Runs to the end; the number of rows changed in *ret_changed (may be NULL). */
 int db_run(struct db *db, const char *sql, int64_t *ret_changed, const char *letters, ...);
+/* Runs a statement that changes `page` rows at the most (which is its LIMIT) again and again: 0 when fewer were left, 1
+ * when the slice was over first, after one run at the earliest. *count (may be NULL) grows by those that were changed. */
+int db_run_pages(struct db *db, const char *sql, int64_t page, uint64_t *count, const char *letters, ...);
 /* The first column of the first row; *ret is left alone where there is none (returns 0), 1 where there is one. */
 int db_get_int(struct db *db, const char *sql, int64_t *ret, const char *letters, ...);
 int64_t db_last_id(struct db *db);

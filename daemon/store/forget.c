@@ -50,16 +50,8 @@ int former_address_keep(struct db *db, int64_t subscriber, const uint8_t address
 }
 
 int former_address_purge(struct db *db, int64_t before_usec) {
-    for (;;) {
-        int64_t changed = 0;
-        int r =
-            db_run(db,
-                   "DELETE FROM former_address WHERE (subscriber, address_hash) IN (SELECT subscriber, address_hash "
-                   "FROM former_address WHERE at < ? LIMIT ?)",
-                   &changed, "id", before_usec, PAGE);
-        if (r < 0 || changed < PAGE)
-            return r;
-        if (db_slice_over(db))
-            return STORE_MORE;
-    }
+    return db_run_pages(db,
+                        "DELETE FROM former_address WHERE (subscriber, address_hash) IN (SELECT subscriber, "
+                        "address_hash FROM former_address WHERE at < ? LIMIT ?)",
+                        PAGE, NULL, "id", before_usec, PAGE);
 }

@@ -58,20 +58,11 @@ int retention_deliveries(struct db *db, int64_t announcement, int64_t now_usec, 
         r = audience_drop(db, announcement);
     if (r == 0)
         r = returned_drop(db, announcement);
-    if (r == STORE_MORE)
-        return r;
-    while (r == 0) {
-        int64_t changed = 0;
-        r = db_run(db,
-                   "DELETE FROM delivery WHERE announcement = ?1 AND subscriber IN (SELECT subscriber FROM delivery "
-                   "WHERE announcement = ?1 ORDER BY subscriber LIMIT ?2)",
-                   &changed, "id", announcement, PAGE);
-        *ret_count += r == 0 ? (uint64_t)changed : 0;
-        if (r < 0 || changed < PAGE)
-            break;
-        if (db_slice_over(db))
-            return STORE_MORE;
-    }
+    if (r == 0)
+        r = db_run_pages(db,
+                         "DELETE FROM delivery WHERE announcement = ?1 AND subscriber IN (SELECT subscriber FROM "
+                         "delivery WHERE announcement = ?1 ORDER BY subscriber LIMIT ?2)",
+                         PAGE, ret_count, "id", announcement, PAGE);
     return r;
 }
 

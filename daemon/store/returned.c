@@ -122,13 +122,10 @@ int returned_forget_score(struct db *db, int64_t subscriber) {
 }
 
 int returned_forget_quiet(struct db *db, int64_t before_usec) {
-    int64_t changed = 0;
-    int r =
-        db_run(db,
-               "DELETE FROM returned_score WHERE subscriber IN (SELECT subscriber FROM returned_score WHERE counted "
-               "< ? LIMIT ?)",
-               &changed, "id", before_usec, PAGE);
-    return r < 0 ? r : changed < PAGE ? STORE_DONE : STORE_MORE;
+    return db_run_pages(db,
+                        "DELETE FROM returned_score WHERE subscriber IN (SELECT subscriber FROM returned_score WHERE "
+                        "counted < ? LIMIT ?)",
+                        PAGE, NULL, "id", before_usec, PAGE);
 }
 
 /* ---- the circuit breaker ---- */
@@ -388,21 +385,14 @@ int returned_erase(struct db *db, int64_t subscriber) {
 }
 
 int returned_drop(struct db *db, int64_t announcement) {
-    for (;;) {
-        int64_t reports = 0, runs = 0;
-        int r =
-            db_run(db,
-                   "DELETE FROM returned WHERE announcement = ?1 AND subscriber IN (SELECT subscriber FROM returned "
-                   "WHERE announcement = ?1 ORDER BY subscriber LIMIT ?2)",
-                   &reports, "id", announcement, PAGE);
-        if (r == 0)
-            r = db_run(db,
-                       "DELETE FROM returned_run WHERE announcement = ?1 AND domain IN (SELECT domain FROM "
-                       "returned_run WHERE announcement = ?1 ORDER BY domain LIMIT ?2)",
-                       &runs, "id", announcement, PAGE);
-        if (r < 0 || (reports < PAGE && runs < PAGE))
-            return r;
-        if (db_slice_over(db))
-            return STORE_MORE;
-    }
+    int r = db_run_pages(db,
+                         "DELETE FROM returned WHERE announcement = ?1 AND subscriber IN (SELECT subscriber FROM "
+                         "returned WHERE announcement = ?1 ORDER BY subscriber LIMIT ?2)",
+                         PAGE, NULL, "id", announcement, PAGE);
+    if (r == 0)
+        r = db_run_pages(db,
+                         "DELETE FROM returned_run WHERE announcement = ?1 AND domain IN (SELECT domain FROM "
+                         "returned_run WHERE announcement = ?1 ORDER BY domain LIMIT ?2)",
+                         PAGE, NULL, "id", announcement, PAGE);
+    return r;
 }

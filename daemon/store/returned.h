@@ -41,7 +41,7 @@ int returned_scored(struct db *db, int64_t subscriber, struct returned_scored *r
 int returned_unknown(struct db *db, int64_t subscriber, const char *address_key, int64_t at_usec, int64_t forget_usec,
                      int64_t *ret_since_usec);
 int returned_forget_score(struct db *db, int64_t subscriber);
-/* Of all whose last is older. Some at a time: STORE_MORE. */
+/* Of all whose last is older. STORE_MORE while some remain. */
 int returned_forget_quiet(struct db *db, int64_t before_usec);
 
 /* A run at a destination. */

@@ -114,31 +114,13 @@ int sign_up_next_answered(struct db *db, int64_t after, int64_t *ret_list, int64
     return 1;
 }
 
-/* One page of what is over: STORE_MORE while there may be another. */
-static int purge_page(struct db *db, int64_t now_usec, int64_t *ret_ended) {
-    int64_t ended = 0, counted = 0;
-    int r =
-        db_run(db,
-               "DELETE FROM sign_up WHERE (nonce, list) IN (SELECT nonce, list FROM sign_up WHERE expires < ? LIMIT "
-               "?)",
-               &ended, "id", now_usec, PAGE);
-    if (r == 0)
-        r = db_run(db, "DELETE FROM asked WHERE id IN (SELECT id FROM asked WHERE at < ? LIMIT ?)", &counted, "id",
-                   now_usec - 2 * USEC_PER_DAY, PAGE);
-    *ret_ended = ended;
-    return r < 0 ? r : ended == PAGE || counted == PAGE ? STORE_MORE : STORE_DONE;
-}
-
 int sign_up_purge(struct db *db, int64_t now_usec, uint64_t *ret_count) {
-    int64_t ended = 0;
-    int r;
-    while ((r = purge_page(db, now_usec, &ended)) == STORE_MORE) {
-        *ret_count += (uint64_t)ended;
-        if (db_slice_over(db))
-            return STORE_MORE;
-    }
-    if (r == STORE_DONE)
-        *ret_count += (uint64_t)ended;
+    int r = db_run_pages(
+        db, "DELETE FROM sign_up WHERE (nonce, list) IN (SELECT nonce, list FROM sign_up WHERE expires < ? LIMIT ?)",
+        PAGE, ret_count, "id", now_usec, PAGE);
+    if (r == 0)
+        r = db_run_pages(db, "DELETE FROM asked WHERE id IN (SELECT id FROM asked WHERE at < ? LIMIT ?)", PAGE, NULL,
+                         "id", now_usec - 2 * USEC_PER_DAY, PAGE);
     return r;
 }
 

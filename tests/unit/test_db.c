@@ -280,6 +280,32 @@ static void slices_end(void **state) {
     assert_false(store_slice_over(f->db));
 }
 
+/* Runs of two rows: until one finds fewer, or the slice is over behind one. */
+static int drop_usage(struct fixture *f, uint64_t *count) {
+    return db_run_pages(
+        f->db, "DELETE FROM relay_usage WHERE relay IN (SELECT relay FROM relay_usage WHERE relay > ? LIMIT ?)", 2,
+        count, "td", "b", 2);
+}
+
+static void pages_end(void **state) {
+    struct fixture *f = *state;
+    uint64_t count = 0;
+    for (char name[] = "a"; name[0] <= 'i'; name[0]++)
+        assert_int_equal(db_run(f->db, "INSERT INTO relay_usage VALUES (?, 0, 0)", NULL, "t", name), 0);
+    db_slice_begin(f->db, 0);
+    assert_int_equal(drop_usage(f, &count), 1);
+    assert_int_equal(count, 2);
+    db_slice_begin(f->db, -1);
+    assert_int_equal(drop_usage(f, &count), 0);
+    assert_int_equal(count, 7);
+    assert_int_equal(fixture_int(f->db, "SELECT count(*) FROM relay_usage"), 2);
+    db_slice_begin(f->db, 0);
+    assert_int_equal(drop_usage(f, NULL), 0);
+    db_slice_begin(f->db, -1);
+    assert_int_equal(db_run_pages(f->db, "DELETE FROM sqlite_schema", 2, &count, ""), -EINVAL);
+    assert_int_equal(count, 7);
+}
+
 static int64_t epoch;
 
 static void an_epoch_moves_all_ids(void **state) {
@@ -419,6 +445,7 @@ int main(void) {
         FIXTURE_TEST(version_1_is_brought_further),
         FIXTURE_TEST(version_3_is_brought_further_in_a_run),
         FIXTURE_TEST(slices_end),
+        FIXTURE_TEST(pages_end),
         FIXTURE_TEST(an_epoch_moves_all_ids),
         FIXTURE_TEST(an_epoch_in_an_empty_store),
     };
