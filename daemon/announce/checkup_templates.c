@@ -106,7 +106,6 @@ static void check_notice(struct checkup *k, const struct conf *conf, const char 
                                      .recipient = "test@example.invalid",
                                      .subject = "Test",
                                      .text = VIEW("Test\n"),
-                                     .message_id = "test",
                                      .date_usec = clock_now_usec()};
     int r = conf->sender_count ? notice_mail_compose(conf, words, &mail, &message) : 0;
     if (r < 0)

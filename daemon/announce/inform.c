@@ -12,7 +12,6 @@
 #include "mail/when.h"
 #include "mail/words.h"
 #include "store/announcement.h"
-#include "store/notice.h"
 #include "store/reach.h"
 #include "trust/token.h"
 
@@ -86,49 +85,47 @@ void inform_say_facts(const struct intake_result *r, const struct reach *reach, 
 static int add_text(const struct inform *i, const char *kind, int64_t announcement, const struct conf_sender *sender,
                     const struct conf_list *list, const char *recipient, const struct words *words, const char *subject,
                     struct view text) {
-    AUTOBUF struct buf mail = BUF_INIT(MAIL_MAX_BYTES), id = BUF_INIT(64), relays = BUF_INIT(8192);
     AUTOFREE char *clean = strdup(subject); /* a file's name may stand in it */
     if (!clean)
         return -ENOMEM;
     text_cut_clean(clean);
-    notice_mail_id(NULL, &id);
-    conf_strings_join(list ? &list->relays : &sender->relays, &relays);
-    if (buf_error(&id) || buf_error(&relays))
-        return buf_error(&id) ? buf_error(&id) : buf_error(&relays);
-    const struct notice_mail n = {.sender = sender,
-                                  .recipient = recipient,
-                                  .subject = clean,
-                                  .text = text,
-                                  .message_id = buf_str(&id),
-                                  .date_usec = i->now_usec};
-    int r = notice_mail_compose(i->conf, words, &n, &mail);
-    if (r == 0)
-        r = buf_error(&mail);
-    if (why_is_trouble(r))
-        return r;
-    if (r < 0) {
-        log_error("notice-not-composed", LOG_TEXT("kind", kind), LOG_TEXT("reason", strerror(-r)));
-        return 0;
-    }
-    return notice_add(i->db, kind, announcement, sender->id, buf_str(&relays), recipient, buf_view(&mail), i->now_usec);
+    const struct notice_mail n = {
+        .sender = sender, .recipient = recipient, .subject = clean, .text = text, .date_usec = i->now_usec};
+    const struct notice_way way = {.db = i->db,
+                                   .kind = kind,
+                                   .announcement = announcement,
+                                   .relays = list ? &list->relays : &sender->relays,
+                                   .now_usec = i->now_usec};
+    int r = notice_mail_add(i->conf, words, &n, &way);
+    return r < 0 ? r : 0;
 }
 
 static int add_composed(const struct inform *i, const char *kind, int64_t announcement, const struct conf_list *list,
                         struct compiled *c, struct view token, const char *recipient) {
-    AUTOBUF struct buf mail = BUF_INIT(MAIL_MAX_BYTES), id = BUF_INIT(64), relays = BUF_INIT(8192);
+    AUTOBUF struct buf mail = BUF_INIT(MAIL_MAX_BYTES), id = BUF_INIT(64);
     notice_mail_id(NULL, &id);
-    conf_strings_join(&list->relays, &relays);
-    if (buf_error(&id) || buf_error(&relays))
-        return buf_error(&id) ? buf_error(&id) : buf_error(&relays);
+    if (buf_error(&id))
+        return buf_error(&id);
     const struct compose_recipient to = {.announcement = announcement,
                                          .address = view_of(recipient),
                                          .token = token,
                                          .message_id = buf_view(&id),
                                          .date_usec = i->now_usec};
+    const struct notice_way way = {
+        .db = i->db, .kind = kind, .announcement = announcement, .relays = &list->relays, .now_usec = i->now_usec};
     int r = compose(c, &to, &mail);
-    return r < 0 ? r
-                 : notice_add(i->db, kind, announcement, list->sender->id, buf_str(&relays), recipient, buf_view(&mail),
-                              i->now_usec);
+    return r < 0 ? r : notice_mail_add_whole(&way, list->sender, recipient, buf_view(&mail));
+}
+
+/* The notice of that key: its subject and text with {1} {2} {3}. */
+static void say(const struct words *words, const char *key, const char *const a[3], struct buf *subject,
+                struct buf *text) {
+    AUTOBUF struct buf name = BUF_INIT(128);
+    buf_printf(&name, "notice.%s-subject", key);
+    words_format(words, buf_str(&name), a[0], a[1], a[2], subject);
+    buf_clear(&name);
+    buf_printf(&name, "notice.%s-text", key);
+    words_format(words, buf_str(&name), a[0], a[1], a[2], text);
 }
 
 /* Whoever looks after several of the lists is told once. The array is the caller's to free, the strings are the
@@ -270,12 +267,8 @@ int inform_coordinators(const struct inform *i, const struct conf_list *const *l
     int r = words_of(i->conf, lists[0]->languages.items[0], &words);
     if (!words)
         return r;
-    AUTOBUF struct buf subject = BUF_INIT(4096), text = BUF_INIT(TEXT_MAX_BYTES), name = BUF_INIT(128);
-    buf_printf(&name, "notice.%s-subject", key);
-    words_format(words, buf_str(&name), a1, a2, a3, &subject);
-    buf_clear(&name);
-    buf_printf(&name, "notice.%s-text", key);
-    words_format(words, buf_str(&name), a1, a2, a3, &text);
+    AUTOBUF struct buf subject = BUF_INIT(4096), text = BUF_INIT(TEXT_MAX_BYTES);
+    say(words, key, (const char *const[]){a1, a2, a3}, &subject, &text);
     r = tell_coordinators(i, key, id, lists, list_count, words, buf_str(&subject), buf_view(&text), VIEW(""));
     (void)words_free(words);
     return r;
@@ -358,12 +351,8 @@ int inform_alert(const struct inform *i, const char *key, const char *a1, const 
     int r = words_of(i->conf, i->conf->language, &words);
     if (!words)
         return r;
-    AUTOBUF struct buf subject = BUF_INIT(4096), text = BUF_INIT(TEXT_MAX_BYTES), name = BUF_INIT(128);
-    buf_printf(&name, "notice.%s-subject", key);
-    words_format(words, buf_str(&name), a1, a2, NULL, &subject);
-    buf_clear(&name);
-    buf_printf(&name, "notice.%s-text", key);
-    words_format(words, buf_str(&name), a1, a2, NULL, &text);
+    AUTOBUF struct buf subject = BUF_INIT(4096), text = BUF_INIT(TEXT_MAX_BYTES);
+    say(words, key, (const char *const[]){a1, a2, NULL}, &subject, &text);
     for (size_t c = 0; r == 0 && c < i->conf->alert.count; c++)
         r = add_text(i, "alert", 0, &i->conf->senders[0], NULL, i->conf->alert.items[c], words, buf_str(&subject),
                      buf_view(&text));

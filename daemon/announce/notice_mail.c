@@ -1,9 +1,11 @@
 #include "announce/notice_mail.h"
 
 #include <errno.h>
+#include <string.h>
 #include <sys/random.h>
 
 #include "base/encode.h"
+#include "base/log.h"
 #include "conf/conf.h"
 #include "mail/header.h"
 #include "mail/message.h"
@@ -11,6 +13,9 @@
 #include "mail/template_file.h"
 #include "mail/when.h"
 #include "mail/words.h"
+#include "store/notice.h"
+
+enum { MAIL_MAX_BYTES = 64 << 20 };
 
 /* The text in its frame: templates/common/notice.txt with {{text}}, {{sender.*}} and a few words. */
 static int render_text(const struct conf *conf, const struct words *words, const struct notice_mail *n,
@@ -58,11 +63,12 @@ int notice_mail_compose(const struct conf *conf, const struct words *words, cons
     struct merge text;
     struct message *m = NULL;
     merge_init(&text);
-    AUTOBUF struct buf date = BUF_INIT(64), id = BUF_INIT(512);
+    AUTOBUF struct buf date = BUF_INIT(64), left = BUF_INIT(64), id = BUF_INIT(512);
     when_print_rfc5322(n->date_usec, conf->timezone, &date);
     const char *at = strrchr(n->sender->address, '@');
-    buf_printf(&id, "<%s@%s>", n->message_id, at ? at + 1 : "localhost");
-    int r = render_text(conf, words, n, &text);
+    notice_mail_id(n->nonce, &left);
+    buf_printf(&id, "<%s@%s>", buf_str(&left), at ? at + 1 : "localhost");
+    int r = buf_error(&left) ? buf_error(&left) : render_text(conf, words, n, &text);
     if (r == 0)
         r = message_new(&m);
     if (r == 0) {
@@ -76,7 +82,7 @@ int notice_mail_compose(const struct conf *conf, const struct words *words, cons
             message_header_raw(m, "Message-ID", buf_view(&id)),
             message_header_raw(m, "Auto-Submitted", VIEW("auto-generated")),
             message_header_raw(m, "X-Auto-Response-Suppress", VIEW("OOF, AutoReply")),
-            message_body(m, &part, n->message_id),
+            message_body(m, &part, buf_str(&left)),
         };
         for (size_t i = 0; i < COUNT_OF(steps) && r == 0; i++)
             r = steps[i];
@@ -86,4 +92,30 @@ int notice_mail_compose(const struct conf *conf, const struct words *words, cons
     (void)message_free(m);
     merge_done(&text);
     return r;
+}
+
+int notice_mail_add(const struct conf *conf, const struct words *words, const struct notice_mail *n,
+                    const struct notice_way *way) {
+    AUTOBUF struct buf mail = BUF_INIT(MAIL_MAX_BYTES);
+    int r = notice_mail_compose(conf, words, n, &mail);
+    if (r == 0)
+        r = buf_error(&mail);
+    if (r < 0 && !why_is_trouble(r)) {
+        log_error("notice-not-composed", LOG_TEXT("kind", way->kind), LOG_TEXT("reason", strerror(-r)));
+        return 0;
+    }
+    if (r == 0 && way->db)
+        r = notice_mail_add_whole(way, n->sender, n->recipient, buf_view(&mail));
+    if (r == 0 && way->db && n->date_usec > way->now_usec)
+        r = notice_wait(way->db, n->date_usec);
+    return r < 0 ? r : 1;
+}
+
+int notice_mail_add_whole(const struct notice_way *way, const struct conf_sender *sender, const char *recipient,
+                          struct view message) {
+    AUTOBUF struct buf relays = BUF_INIT(8192);
+    conf_strings_join(way->relays, &relays);
+    return buf_error(&relays) ? buf_error(&relays)
+                              : notice_add(way->db, way->kind, way->announcement, sender->id, buf_str(&relays),
+                                           recipient, message, way->now_usec);
 }

@@ -11,12 +11,11 @@
 #include "mail/template.h"
 #include "mail/template_file.h"
 #include "mail/words.h"
-#include "store/notice.h"
 #include "trust/token.h"
 
 #include "base/banned.h"
 
-enum { TEXT_MAX_BYTES = 256 * 1024, MAIL_MAX_BYTES = 1 << 20, LINK_MAX_BYTES = 4096 };
+enum { TEXT_MAX_BYTES = 256 * 1024, LINK_MAX_BYTES = 4096 };
 
 const char *letters_title(const struct conf_list *list, const char *language) {
     for (size_t i = 0; i < list->title_count; i++)
@@ -45,33 +44,21 @@ static int words_of(const struct letters *l, const char *language, struct words 
 static int add(const struct letters *l, const char *kind, const struct conf_list *list, const struct words *words,
                const char *recipient, const char *subject, struct view text, int64_t due_usec, const uint8_t nonce[16],
                struct buf *ret_message_id) {
-    AUTOBUF struct buf mail = BUF_INIT(MAIL_MAX_BYTES), id = BUF_INIT(64), relays = BUF_INIT(8192);
-    notice_mail_id(nonce, &id);
-    conf_strings_join(&list->relays, &relays);
-    if (buf_error(&id) || buf_error(&relays))
-        return buf_error(&id) ? buf_error(&id) : buf_error(&relays);
     const struct notice_mail n = {.sender = list->sender,
                                   .recipient = recipient,
                                   .subject = subject,
                                   .text = text,
-                                  .message_id = buf_str(&id),
+                                  .nonce = nonce,
                                   .date_usec = due_usec};
-    int r = notice_mail_compose(l->conf, words, &n, &mail);
-    if (r == 0)
-        r = buf_error(&mail);
-    if (why_is_trouble(r))
-        return r;
-    if (r < 0) {
-        log_error("notice-not-composed", LOG_TEXT("kind", kind), LOG_TEXT("reason", strerror(-r)));
-        return 0;
+    const struct notice_way way = {
+        .db = l->mute ? NULL : l->db, .kind = kind, .relays = &list->relays, .now_usec = l->now_usec};
+    int r = notice_mail_add(l->conf, words, &n, &way);
+    if (r == 1 && ret_message_id) {
+        const char *at = strrchr(list->sender->address, '@');
+        notice_mail_id(nonce, ret_message_id);
+        buf_printf(ret_message_id, "@%s", at ? at + 1 : "localhost");
     }
-    const char *at = strrchr(list->sender->address, '@');
-    if (ret_message_id)
-        buf_printf(ret_message_id, "%s@%s", buf_str(&id), at ? at + 1 : "localhost");
-    if (l->mute)
-        return 0;
-    r = notice_add(l->db, kind, 0, list->sender->id, buf_str(&relays), recipient, buf_view(&mail), l->now_usec);
-    return r == 0 && due_usec > l->now_usec ? notice_wait(l->db, due_usec) : r;
+    return r < 0 ? r : 0;
 }
 
 static int add_link(const struct letters *l, const struct conf_list *list, const char *path, int64_t subscriber,
