@@ -9,6 +9,10 @@
 #include "cli/verb.h"
 #include "conf/conf.h"
 
+enum { BODY_MAX_BYTES = 1 << 20 };
+
+static const char too_long[] = "this is too long", say_less[] = "Say it in fewer words";
+
 const char *client_socket(struct cli *cli) {
     if (!cli->socket_path) {
         struct conf *conf = cli_conf(cli);
@@ -57,8 +61,8 @@ static int take_refusal(struct cli *cli, const struct http_client_answer *answer
     struct why why;
     bool is_words = view_starts(view_of(answer->content_type), "text/plain");
     if (answer->status == 413 || answer->status == 414 || answer->status == 431) {
-        (void)why_set(&why, 0, "this is too long");
-        why_todo(&why, "Say it in fewer words");
+        (void)why_set(&why, 0, "%s", too_long);
+        why_todo(&why, "%s", say_less);
         return cli_fail(cli, EX_DATAERR, &why);
     }
     (void)why_set(
@@ -111,6 +115,21 @@ int client_call(struct cli *cli, const struct http_client_request *request, json
                                : take_answer(cli, request, &answer, ret, ret_error);
     buf_done(&answer.body);
     return code;
+}
+
+int client_post(struct cli *cli, const char *path, json_t *body, json_t **ret) {
+    AUTOBUF struct buf text = BUF_INIT(BODY_MAX_BYTES);
+    int r = json_print(body, &text);
+    json_decref(body);
+    if (r == -EINVAL)
+        return cli_refuse(cli, EX_DATAERR, "this is not text in UTF-8", NULL);
+    if (r == -EMSGSIZE)
+        return cli_refuse(cli, EX_DATAERR, too_long, say_less);
+    if (r < 0)
+        return cli_refuse(cli, EX_OSERR, "out of memory", NULL);
+    const struct http_client_request request = {
+        .method = "POST", .path = path, .content_type = "application/json", .body = buf_view(&text)};
+    return client_call(cli, &request, ret, NULL);
 }
 
 int client_print(struct cli *cli, const json_t *document) {

@@ -321,9 +321,8 @@ static int find(struct cli *cli, const char *text) {
     return code;
 }
 
-static int answer_person(struct cli *cli, const struct http_client_request *request) {
-    json_t *answer = NULL;
-    int code = client_call(cli, request, &answer, NULL);
+/* Takes the answer. */
+static int show_answer(struct cli *cli, int code, json_t *answer) {
     if (code == EX_OK && cli->json)
         code = client_print(cli, answer);
     else if (code == EX_OK)
@@ -337,7 +336,9 @@ static int show(struct cli *cli, const char *address) {
     buf_puts(&path, "/v1/subscribers/");
     http_client_encode(&path, view_of(address));
     const struct http_client_request request = {.path = buf_str(&path)};
-    return answer_person(cli, &request);
+    json_t *answer = NULL;
+    int code = client_call(cli, &request, &answer, NULL);
+    return show_answer(cli, code, answer);
 }
 
 /* NAME=VALUE arguments into the document's fields. */
@@ -359,14 +360,9 @@ static int take_fields(struct cli *cli, int argc, char **argv, json_t *body) {
 }
 
 static int post(struct cli *cli, json_t *body) {
-    AUTOBUF struct buf text = BUF_INIT(1 << 20);
-    int r = json_print(body, &text);
-    json_decref(body);
-    if (r < 0)
-        return cli_refuse(cli, EX_DATAERR, "this is not text in UTF-8", NULL);
-    const struct http_client_request request = {
-        .method = "POST", .path = "/v1/subscribers", .content_type = "application/json", .body = buf_view(&text)};
-    return answer_person(cli, &request);
+    json_t *answer = NULL;
+    int code = client_post(cli, "/v1/subscribers", body, &answer);
+    return show_answer(cli, code, answer);
 }
 
 enum { TAGS_TEXT_MAX_BYTES = 64 * 1024 };

@@ -7,8 +7,6 @@
 #include "cli/client.h"
 #include "cli/verb.h"
 
-enum { BODY_MAX_BYTES = 1 << 20 };
-
 int cli_export_person(struct cli *cli, const char *address) {
     AUTOBUF struct buf path = BUF_INIT(CLIENT_PATH_MAX_BYTES);
     buf_puts(&path, "/v1/export/");
@@ -23,15 +21,9 @@ int cli_export_person(struct cli *cli, const char *address) {
 }
 
 static int post(struct cli *cli, const char *what, const char *address, const char *reason, const char *done) {
-    AUTOBUF struct buf text = BUF_INIT(BODY_MAX_BYTES);
-    json_t *body = json_pack("{s:s, s:s, s:s}", "do", what, "address", address, "reason", reason), *answer = NULL;
-    int r = json_print(body, &text);
-    json_decref(body);
-    if (r < 0)
-        return cli_refuse(cli, EX_DATAERR, "this is not text in UTF-8", NULL);
-    const struct http_client_request request = {
-        .method = "POST", .path = "/v1/privacy", .content_type = "application/json", .body = buf_view(&text)};
-    int code = client_call(cli, &request, &answer, NULL);
+    json_t *answer = NULL;
+    int code = client_post(cli, "/v1/privacy",
+                           json_pack("{s:s, s:s, s:s}", "do", what, "address", address, "reason", reason), &answer);
     if (code == EX_OK && cli->json)
         code = client_print(cli, answer);
     else if (code == EX_OK)

@@ -41,16 +41,12 @@ static json_t *wish(char **addresses, int count, const char *only, const char *u
     return o;
 }
 
-static int ask_daemon(struct cli *cli, const char *id, const json_t *body, json_t **ret) {
-    AUTOBUF struct buf path = BUF_INIT(CLIENT_PATH_MAX_BYTES), text = BUF_INIT(1 << 20);
+static int ask_daemon(struct cli *cli, const char *id, json_t *body, json_t **ret) {
+    AUTOBUF struct buf path = BUF_INIT(CLIENT_PATH_MAX_BYTES);
     buf_puts(&path, "/v1/announcements/");
     http_client_encode(&path, view_of(id));
     buf_puts(&path, "/resend");
-    if (json_print(body, &text) < 0)
-        return cli_refuse(cli, EX_OSERR, "out of memory", NULL);
-    struct http_client_request request = {
-        .method = "POST", .path = buf_str(&path), .content_type = "application/json", .body = buf_view(&text)};
-    return client_call(cli, &request, ret, NULL);
+    return client_post(cli, buf_str(&path), json_incref(body), ret);
 }
 
 static void show(struct cli *cli, const char *id, const json_t *answer) {

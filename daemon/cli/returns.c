@@ -4,8 +4,6 @@
 #include "cli/client.h"
 #include "cli/verb.h"
 
-enum { BODY_MAX_BYTES = 4096 };
-
 static int show(struct cli *cli) {
     struct http_client_request request = {.method = "GET", .path = "/v1/returns"};
     json_t *answer = NULL;
@@ -45,16 +43,10 @@ int verb_returns(struct cli *cli, int argc, char **argv) {
         return cli_refuse(
             cli, EX_USAGE, "say of which domain, and what to do",
             "rundbrief returns DOMAIN --suppress where the addresses are gone, --forget where they are not");
-    AUTOBUF struct buf text = BUF_INIT(BODY_MAX_BYTES);
-    json_t *body = json_pack("{s:s, s:s}", "domain", argv[0], "do", o[FORGET].value ? "forget" : "suppress");
     json_t *answer = NULL;
-    int r = json_print(body, &text);
-    json_decref(body);
-    if (r < 0)
-        return cli_refuse(cli, EX_DATAERR, "this is not text in UTF-8", NULL);
-    const struct http_client_request request = {
-        .method = "POST", .path = "/v1/returns", .content_type = "application/json", .body = buf_view(&text)};
-    int code = client_call(cli, &request, &answer, NULL);
+    int code =
+        client_post(cli, "/v1/returns",
+                    json_pack("{s:s, s:s}", "domain", argv[0], "do", o[FORGET].value ? "forget" : "suppress"), &answer);
     if (code == EX_OK && cli->json)
         code = client_print(cli, answer);
     else if (code == EX_OK)
