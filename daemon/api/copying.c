@@ -4,13 +4,13 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
 #include "base/files.h"
+#include "base/thread.h"
 #include "net/loop.h"
 #include "spool/spool.h"
 #include "store/db.h"
@@ -99,18 +99,6 @@ static void on_wake(void *user) {
         finish(c, result);
 }
 
-static int start_thread(struct copying *c, void *(*run)(void *)) {
-    pthread_t thread;
-    sigset_t all, before;
-    (void)sigfillset(&all); /* signals are the loop's; these calls fail for bad arguments only */
-    (void)pthread_sigmask(SIG_SETMASK, &all, &before);
-    int r = -pthread_create(&thread, NULL, run, c);
-    (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
-    if (r == 0)
-        (void)pthread_detach(thread); /* a thread that is joinable, once */
-    return r;
-}
-
 static void *remove_thread(void *user) {
     destroy(user);
     return NULL;
@@ -118,7 +106,7 @@ static void *remove_thread(void *user) {
 
 /* To remove a big file takes its time, which the loop has not. */
 static void destroy_apart(struct copying *c) {
-    if (start_thread(c, remove_thread) < 0)
+    if (thread_begin(remove_thread, c) < 0)
         destroy(c);
 }
 
@@ -131,7 +119,7 @@ static void on_copied(struct store_job *job, int result) {
     c->why = job->why;
     c->state = COPYING_READING;
     if (result == 0)
-        result = start_thread(c, read_through);
+        result = thread_begin(read_through, c);
     if (result < 0)
         finish(c, result);
 }

@@ -4,7 +4,6 @@
 #include <fcntl.h>
 #include <linux/magic.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,6 +15,7 @@
 #include "base/clock.h"
 #include "base/files.h"
 #include "base/number.h"
+#include "base/thread.h"
 #include "net/loop.h"
 #include "trust/code.h"
 
@@ -172,18 +172,6 @@ static void on_wake(void *user) {
     s->on_done(s->user, &r);
 }
 
-static int start(struct snapshot *s) {
-    pthread_t thread;
-    sigset_t all, before;
-    (void)sigfillset(&all); /* signals are the loop's; these calls fail for bad arguments only */
-    (void)pthread_sigmask(SIG_SETMASK, &all, &before);
-    int r = -pthread_create(&thread, NULL, run, s);
-    (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
-    if (r == 0)
-        (void)pthread_detach(thread); /* a thread that is joinable, once */
-    return r;
-}
-
 int snapshot_take(struct loop *loop, const char *tmp_folder, const char *path, snapshot_on_done *on_done, void *user,
                   struct snapshot **ret) {
     struct snapshot *s = calloc(1, sizeof *s);
@@ -197,7 +185,7 @@ int snapshot_take(struct loop *loop, const char *tmp_folder, const char *path, s
                     snprintf(s->tmp, sizeof s->tmp, "%s/source.XXXXXX", tmp_folder) >= (int)sizeof s->tmp
                 ? -ENAMETOOLONG
                 : loop_add_wake(loop, on_wake, s, &s->wake);
-    if (r == 0 && (r = start(s)) < 0)
+    if (r == 0 && (r = thread_begin(run, s)) < 0)
         (void)loop_remove(s->wake);
     if (r < 0) {
         destroy(s);
