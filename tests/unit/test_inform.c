@@ -5,7 +5,9 @@
 #include "mime.h"
 
 #include "announce/inform.h"
+#include "announce/notice_mail.h"
 #include "base/log.h"
+#include "mail/words.h"
 #include "store/announcement.h"
 #include "store/db.h"
 #include "store/notice.h"
@@ -271,12 +273,50 @@ static void alerts(void **state) {
     h->conf->alert = (struct conf_strings){0};
 }
 
+/* What all of them come by, and the letters of the doors, too. */
+static void one_by_itself(void **state) {
+    struct house *h = *state;
+    static const char *relays[] = {"second", "main"};
+    const struct conf_strings by = {relays, 2};
+    const uint8_t nonce[16] = {1, 2, 3};
+    struct words *words = NULL;
+    struct why why;
+    assert_int_equal(words_load(h->conf->templates_local, h->conf->templates, "de", &why, &words), 0);
+    struct notice_mail mail = {.sender = &h->conf->senders[0],
+                               .recipient = "a@town.example",
+                               .subject = "Bitte bestätigen",
+                               .text = VIEW("x\n"),
+                               .nonce = nonce,
+                               .date_usec = INTAKE_NOW + 5};
+    struct notice_way way = {.db = NULL, .kind = "test", .announcement = 7, .relays = &by, .now_usec = INTAKE_NOW};
+    struct notice n;
+    assert_int_equal(notice_mail_add(h->conf, words, &mail, &way), 1);
+    assert_int_equal(notice_claim(h->db, INT64_MAX, &n), 0); /* it is composed, and goes nowhere */
+    way.db = h->db;
+    assert_int_equal(notice_mail_add(h->conf, words, &mail, &way), 1);
+    mail.recipient = "a\r\nBcc: b@town.example";
+    assert_int_equal(notice_mail_add(h->conf, words, &mail, &way), 0);
+    assert_int_equal(notice_claim(h->db, INTAKE_NOW + 4, &n), 0);
+    assert_int_equal(notice_claim(h->db, INTAKE_NOW + 5, &n), 1);
+    assert_string_equal(n.recipient, "a@town.example");
+    assert_string_equal(n.relays, "second,main");
+    assert_string_equal(n.sender, h->conf->senders[0].id);
+    AUTOBUF struct buf id = BUF_INIT(64), line = BUF_INIT(100), message = BUF_INIT(1 << 20);
+    notice_mail_id(nonce, &id);
+    buf_printf(&line, "\r\nMessage-ID: <%s@", buf_str(&id));
+    buf_add_view(&message, n.message);
+    has(&message, buf_str(&line));
+    notice_done(&n);
+    assert_int_equal(notice_claim(h->db, INT64_MAX, &n), 0);
+    int64_t of = 0;
+    assert_int_equal(db_get_int(h->db, "SELECT announcement FROM notice WHERE kind = 'test'", &of, ""), 1);
+    assert_int_equal(of, 7);
+    (void)words_free(words);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
-        HOUSE_TEST(proofs),
-        HOUSE_TEST(rejections),
-        HOUSE_TEST(results),
-        HOUSE_TEST(alerts),
+        HOUSE_TEST(proofs), HOUSE_TEST(rejections), HOUSE_TEST(results), HOUSE_TEST(alerts), HOUSE_TEST(one_by_itself),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
