@@ -181,7 +181,7 @@ const struct option option_rows[] = {
     {RELAY(in_flight), .key = "in-flight", .type = OPTION_COUNT, .min = 1, .max = 100, .fallback = "4",
      .help =
          "How many mails may be under way on one connection before the first is answered. After a crash at most 2 × "
-         "connections × in-flight mails are in doubt, and those whose answers were just being written down."},
+         "connections × in-flight mails are in doubt, of all relays together, and 128."},
     {RELAY(pipelining), .key = "pipelining", .type = OPTION_WORD, .words = pipelining_words, .fallback = "offered",
      .help = "With none, one command at a time, even where the server offers more. For servers that lose commands, as "
              "chasquid 1.11 does."},

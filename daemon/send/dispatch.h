@@ -8,7 +8,8 @@
  *         in-flight of all relays, and DISPATCH_COMMIT. A claim counts all who have no outcome when its commit is durable:
  *         who waits, who is on the wire, whose refusal is held back, and whom it asks for. What has an outcome goes with
  *         it, or went before, and waits no longer than RECORDER_WAIT_USEC. DISPATCH_COMMIT, one commit's worth, is used
- *         as far as answers come fast: a claim asks for as many more as were answered since the last one.
+ *         as far as answers come fast: a claim asks for as many more as were answered of that announcement since the last one.
+ *         Where a new configuration makes W smaller, nothing is claimed until what was claimed before fits it.
  *
  * STATES  of an announcement here (the store has the lasting ones, store/announcement.h)
  *           scheduled -> gathering  send_at has come: the audience is written, in slices

@@ -79,6 +79,8 @@ bool dispatch_is_claiming(const struct dispatch *d) {
 /* What became of earlier ones goes with each claim, in the same commit. */
 void dispatch_flush(struct dispatch *d) {
     recorder_flush(d->recorder);
+    for (struct sending *s = d->sendings; s; s = s->next)
+        s->answered = 0;
 }
 
 /* Those whose relays rest, or have to wait long, make room for others. */
@@ -116,7 +118,7 @@ static void claim_for(struct dispatch *d, struct sending *s, unsigned sharers, i
         return;
     }
     relays_connect(d->relays, s->relays, now);
-    unsigned appetite = relays_appetite(d->relays, s->relays, recorder_outcomes(d->recorder), now, when);
+    unsigned appetite = relays_appetite(d->relays, s->relays, sharers * s->answered, now, when);
     unsigned have = claimed(d), window = dispatch_window(d), target = appetite / sharers;
     unsigned ready = s->waiting.count - s->aside;
     if (target == 0)

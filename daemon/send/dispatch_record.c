@@ -69,8 +69,10 @@ static int64_t retry_of(const struct dispatch *d, const struct item *item, const
 
 static void record_until(struct dispatch *d, struct item *item, const struct outcome *outcome, int64_t retry_usec,
                          const char *relay) {
-    if (item->sending)
+    if (item->sending) {
         item->sending->recording++;
+        item->sending->answered++;
+    }
     pace_sooner(&d->due_usec, retry_usec);
     recorder_outcome(d->recorder, item, outcome, retry_usec, relay);
 }

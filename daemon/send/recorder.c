@@ -32,7 +32,6 @@ struct batch {
     struct batch *next; /* spare */
     struct entry *entries;
     size_t count, room;
-    unsigned outcomes;  /* among them */
     int64_t begun_usec; /* monotonic */
 };
 
@@ -175,7 +174,7 @@ static void on_batch(struct work *w, int result) {
         r->on_recorded(r->user, b->entries[i].item);
         (void)item_free(b->entries[i].item);
     }
-    b->count = b->outcomes = 0;
+    b->count = 0;
     if (r->spare_count >= SPARES_MAX || b->room > SPARE_ENTRIES_MAX) {
         (void)batch_free(b);
         return;
@@ -242,8 +241,6 @@ static void add(struct recorder *r, struct item *item, enum act act, const struc
     e->outcome = *outcome;
     e->now_usec = clock_now_usec();
     e->when_usec = when_usec;
-    if (!late)
-        r->open->outcomes += act == ACT_OUTCOME;
     size_t len = strnlen(relay, sizeof e->relay - 1); /* names are shorter */
     memcpy(e->relay, relay, len);
     e->relay[len] = '\0';
@@ -271,10 +268,6 @@ int64_t recorder_due(const struct recorder *r) {
     if (!r->open)
         return r->late.first ? r->late_usec : 0;
     return r->open->begun_usec + (r->open->count < RECORDER_BATCH ? RECORDER_WAIT_USEC : 0);
-}
-
-unsigned recorder_outcomes(const struct recorder *r) {
-    return r->open ? r->open->outcomes : 0;
 }
 
 bool recorder_is_late(const struct recorder *r) {

@@ -31,8 +31,6 @@ void recorder_put_off(struct recorder *r, struct item *item, int64_t due_usec, c
 /* When (monotonic) what has come is to be submitted at the latest: RECORDER_WAIT_USEC after the first, at once where there
  * are RECORDER_BATCH; RECORDER_LATE_USEC later where memory ran out for them. 0 where nothing has. */
 int64_t recorder_due(const struct recorder *r);
-/* How many outcomes have come since the last flush. */
-unsigned recorder_outcomes(const struct recorder *r);
 /* Whether something has come that the next flush does not submit, as memory ran out. */
 bool recorder_is_late(const struct recorder *r);
 /* Submits what has come. */

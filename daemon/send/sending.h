@@ -42,7 +42,8 @@ struct sending {
     struct items waiting;
     unsigned asked; /* at most so many are being claimed */
     unsigned on_wire, held, recording;
-    unsigned aside; /* of those waiting: for their destination */
+    unsigned answered; /* since what became of messages went to the store last */
+    unsigned aside;    /* of those waiting: for their destination */
 };
 
 struct sending *sending_new(const struct announcement_row *row);

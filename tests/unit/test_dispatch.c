@@ -673,6 +673,27 @@ static void claimed_ones_are_within_the_window(void **state) {
     assert_in_range(most, 1, 2 * 1 * 4 + 4);
 }
 
+/* Of the slow one no more are claimed for what the other one answers. */
+static void a_slow_relay_has_no_more_in_hand(void **state) {
+    (void)state;
+    struct house *h = build(RULES("--delay", "40"), "",
+                            "connections = 1\n[list slow]\nlanguages = de\nrelay = main\n"
+                            "[list fast]\nlanguages = de\nrelay = spare\n",
+                            "connections = 8", RULES("--ehlo", "PIPELINING,CHUNKING,8BITMIME"));
+    struct census c = {.job = {.lane = STORE_NORMAL, .step = count_claimed, .done = on_counted}, .house = h};
+    add_people(h, "slow", "s", "people.example", 100);
+    announce(h, "slow");
+    add_people(h, "fast", "f", "people.example", 20000);
+    announce(h, "fast");
+    start(h);
+    store_submit(h->store, &c.job);
+    run_until(h, is_stopped, 60);
+    h->stopped = false;
+    stop(h);
+    assert_in_range(c.most, 1, 2 * 1 * 4 + 4);
+    tear_down(h);
+}
+
 static void a_slow_destination_holds_up_nobody_else(void **state) {
     (void)state;
     struct house *h = build(RULES(), "", "connections = 2\n[destination slow.example]\nrate = 1/m", NULL, NULL);
@@ -1016,6 +1037,7 @@ int main(void) {
         cmocka_unit_test(a_clock_that_is_set_makes_no_new_day),
         cmocka_unit_test(a_relay_that_hangs_up_on_everybody_rests),
         cmocka_unit_test(claimed_ones_are_within_the_window),
+        cmocka_unit_test(a_slow_relay_has_no_more_in_hand),
         cmocka_unit_test(a_slow_destination_holds_up_nobody_else),
         cmocka_unit_test(a_stop_leaves_nothing_claimed),
         cmocka_unit_test(an_idle_one_does_not_wake),
