@@ -56,11 +56,11 @@ int asking_blocked(struct request_act *a, const char *address_key) {
     const char *reason;
     struct opt_out opt_out;
     int r = suppression_get(a->db, address_key, &arena, &reason);
-    if (r == 0)
-        return opt_outs_get(a->db, a->keys, address_key, OPT_OUT_EVERYTHING, &opt_out);
     if (r < 0)
         return r;
-    return strcmp(reason, "hard-bounce") != 0 && strcmp(reason, "soft-bounces") != 0;
+    if (r == 1 && strcmp(reason, "hard-bounce") != 0 && strcmp(reason, "soft-bounces") != 0)
+        return 1;
+    return opt_outs_get(a->db, a->keys, address_key, OPT_OUT_EVERYTHING, &opt_out);
 }
 
 static bool is_over(int64_t count, const struct rate *rate) {

@@ -9,6 +9,8 @@
 #include "store/db.h"
 #include "store/erasure.h"
 #include "store/opt_out.h"
+#include "store/person.h"
+#include "store/subscription.h"
 #include "trust/code.h"
 
 #include "base/banned.h"
@@ -132,10 +134,23 @@ static int leave_out_erased(struct import_rows *i, const struct rows_row *row, c
     return r < 0 ? r : 1;
 }
 
+/* Whoever has the address now, as somebody who moved to it: 1 or 0. */
+static int is_on_the_list(struct import_rows *i, const char *address_key) {
+    AUTOARENA struct arena arena = {0};
+    struct subscription s;
+    struct person p;
+    int r = person_find(i->db, address_key, &arena, &p);
+    if (r == 1)
+        r = subscription_get(i->db, i->options->list, p.id, &s);
+    return r == 1 ? s.state == SUBSCRIPTION_ACTIVE : r;
+}
+
 /* Who left before the store knew them, as whoever left. */
 static int leave_out_gone(struct import_rows *i, const struct rows_row *row, const uint8_t hash[OPT_OUT_HASH_BYTES]) {
     struct opt_out opt_out;
     int r = opt_out_find(i->db, hash, i->options->list, &opt_out);
+    if (r == 1 && opt_out.list != OPT_OUT_EVERYTHING && (r = is_on_the_list(i, row->person.address_key)) >= 0)
+        r = !r;
     if (r <= 0)
         return r;
     const struct batch_told told = {.result = opt_out.list == OPT_OUT_EVERYTHING ? BATCH_SUPPRESSED : BATCH_LEFT,

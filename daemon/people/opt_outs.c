@@ -131,8 +131,9 @@ static int come_back(struct repeating *k, uint32_t list) {
     struct subscription s;
     bool was;
     int r = opt_out_forget(k->a->db, k->hash, list, &was);
-    if (r == 0)
-        r = subscription_get(k->a->db, list, k->subscriber, &s);
+    if (r < 0 || k->q->verb == REQUEST_CONFIRM) /* whom the store knows has joined by the verb */
+        return r;
+    r = subscription_get(k->a->db, list, k->subscriber, &s);
     if (r <= 0 || s.state != SUBSCRIPTION_LEFT || s.since_usec > k->a->at_usec + USEC_PER_MIN)
         return r < 0 ? r : 0;
     r = subscription_undo_leave(k->a->db, list, k->subscriber, k->a->at_usec, REQUESTS_UNDO_USEC, &consent);
@@ -144,7 +145,7 @@ int opt_outs_repeat(struct request_act *a, const struct request *q) {
     struct repeating k = {
         .a = a, .q = q, .subscriber = request_number(q, REQUEST_KEY_SUBSCRIBER), .how = way_of(q, &arena)};
     struct view rest = request_get(q, REQUEST_KEY_LEAVE);
-    bool undoes = q->verb == REQUEST_UNDO || q->verb == REQUEST_UNDO_ALL;
+    bool comes_back = q->verb == REQUEST_UNDO || q->verb == REQUEST_UNDO_ALL || q->verb == REQUEST_CONFIRM;
     uint32_t list;
     int r = 0;
     if (q->verb == REQUEST_ERASE || decode_hex(request_get(q, REQUEST_KEY_HASH), k.hash, sizeof k.hash) < 0)
@@ -152,7 +153,7 @@ int opt_outs_repeat(struct request_act *a, const struct request *q) {
     if (!k.how)
         return -ENOMEM;
     while (r == 0 && request_next_list(&rest, &list))
-        r = undoes ? come_back(&k, list) : leave(&k, list);
+        r = comes_back ? come_back(&k, list) : leave(&k, list);
     return r;
 }
 

@@ -4,9 +4,11 @@
  * KEPT    The record of what led to it says in applied/ who it was: the person's number, a keyed hash of the address
  *         (code_address_hash() of trust/code.h), and the lists (spool/request.h, "the daemon's own copy").
  * REPEAT  After the record was repeated as far as the store can, each of these lists that the person is on is left, and
- *         of each other one the hash is noted (store/opt_out.h). An undo takes the same back.
+ *         of each other one the hash is noted (store/opt_out.h). An undo takes the same back, and
+ *         so does the answer to a mail by which somebody of a known number joined a list again.
  * HOLDS   Imports leave the address out of that list, as they do with everybody who left it, and nobody adds it by
- *         accident. It ends when the person joins the list by their own act, is added "again" or is erased. List
+ *         accident. It ends when the person joins the list by their own act, is added "again" or is erased, and
+ *         says nothing of whoever is on the list with that address, having moved to it. List
  *         OPT_OUT_EVERYTHING, of a complaint, is what a suppression is, of every list; it ends with `unsuppress`.
  *
  * What only tells that mail came back is not kept like that: the next mail tells it once more. */

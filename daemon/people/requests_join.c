@@ -389,6 +389,9 @@ static int answer(struct request_act *a, const struct request *q, int64_t number
     AUTOARENA struct arena arena = {0};
     struct sign_up s;
     struct token t;
+    uint32_t lists[REQUEST_LISTS_MAX]; /* that a person of a known number joined */
+    size_t count = 0;
+    int64_t subscriber = 0;
     bool did = false, waits = false;
     int r = 0;
     *ret_result = REQUEST_REFUSED;
@@ -406,10 +409,14 @@ static int answer(struct request_act *a, const struct request *q, int64_t number
             r = say_confirmed(a, &s);
         if (r < 0)
             return r;
+        if (one && s.subscriber && !s.moves && count < COUNT_OF(lists)) {
+            subscriber = s.subscriber;
+            lists[count++] = s.list;
+        }
         did |= one;
     }
     *ret_result = did ? REQUEST_CONFIRMED : waits ? "waits" : "nothing";
-    return r;
+    return r < 0 ? r : requests_keep_who(a, subscriber, SUBSCRIPTION_ACTIVE, lists, count);
 }
 
 int requests_confirm(struct request_act *a, const struct request *q, const char **ret_result) {

@@ -163,7 +163,7 @@ static const struct verb {
     [REQUEST_UNDO_ALL] = {"undo-all", REQUEST_WEB, K(TOKEN) | K(HOW), 0, K(ANNOUNCEMENT) | K(LANGUAGE), WHO},
     [REQUEST_SIGN_UP] = {"sign-up", REQUEST_WEB, K(LIST) | K(ADDRESS) | K(LANGUAGE) | K(CONSENT) | K(WORDING), 0,
                          K(GIVEN_NAME) | K(FAMILY_NAME) | K(SOURCE)},
-    [REQUEST_CONFIRM] = {"confirm", REQUEST_WEB, K(TOKEN), 0, K(LANGUAGE) | K(SOURCE)},
+    [REQUEST_CONFIRM] = {"confirm", REQUEST_WEB, K(TOKEN), 0, K(LANGUAGE) | K(SOURCE), WHO},
     [REQUEST_LINK] = {"link", REQUEST_WEB, K(ADDRESS), 0, K(LANGUAGE) | K(SOURCE)},
     [REQUEST_PREFERENCES] = {"preferences", REQUEST_WEB, K(TOKEN),
                              K(JOIN) | K(LEAVE) | K(NEW_LANGUAGE) | K(NEW_ADDRESS),

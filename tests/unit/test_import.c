@@ -702,13 +702,18 @@ static void who_left_before_a_restore_stays_away(void **state) {
     run(h, &c, &o, text, 4096);
     assert_true(c.told->known == 2 && c.told->left == 1 && c.told->suppressed == 1 && c.told->removed == 0);
     (void)import_free(c.import);
+    /* Who is on the list has come back, as by moving to that address. */
+    note_opt_out(h, keys, "a@town.example", (int)o.list);
+    run(h, &c, &o, text, 4096);
+    assert_true(c.told->known == 2 && c.told->left == 1 && c.told->removed == 0);
+    (void)import_free(c.import);
     o.list++;
     o.whole = false;
     run(h, &c, &o, text, 4096);
     assert_true(c.told->added == 2 && c.told->left == 1 && c.told->suppressed == 1);
     (void)import_free(c.import);
     assert_int_equal(query(h, "SELECT count(*) FROM subscriber"), 3);
-    assert_int_equal(query(h, "SELECT count(*) FROM opt_out"), 3);
+    assert_int_equal(query(h, "SELECT count(*) FROM opt_out"), 4);
     (void)keyring_free(keys);
 }
 

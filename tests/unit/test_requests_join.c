@@ -281,6 +281,9 @@ static void so_does_who_left_before_a_restore(void **state) {
     code_address_hash(j->keys, VIEW("vera@town.example"), hash);
     assert_int_equal(opt_out_note(j->f->db, hash, OPT_OUT_EVERYTHING, 1, "complaint"), 0);
     assert_string_equal(sign_up(j, OPEN, "vera@town.example", ""), "blocked");
+    /* nor where mail came back besides, which a sign-up makes good */
+    assert_int_equal(suppression_set(j->f->db, "vera@town.example", "hard-bounce", "", 1), 0);
+    assert_string_equal(sign_up(j, OPEN, "vera@town.example", ""), "blocked");
 }
 
 static const char *joined(struct joined *j, const char *token, int64_t number) {
@@ -349,6 +352,31 @@ static const char *prefer(struct joined *j, uint64_t person, struct request *q) 
     q->value[REQUEST_KEY_TOKEN] = buf_view(&text);
     assert_int_equal(requests_preferences(&j->act, q, &result), 0);
     return result;
+}
+
+/* Whom the backup does not know: what they left before is left no more. */
+static void a_restore_repeats_that_somebody_came_back(void **state) {
+    struct joined *j = *state;
+    uint8_t hash[OPT_OUT_HASH_BYTES];
+    int64_t person = fixture_member(j->f->db, OPEN, 1, "de", 1);
+    struct request asks = {.id = {1}, .at_usec = NOW, .value = {[REQUEST_KEY_JOIN] = VIEW("8")}};
+    assert_string_equal(prefer(j, (uint64_t)person, &asks), "asked");
+    const char *token = mailed(j, "/c/");
+    assert_string_equal(confirm(j, token), "confirmed");
+    assert_string_equal(j->act.who.lists, "8");
+    assert_int_equal(db_run(j->f->db, "DELETE FROM subscriber", NULL, ""), 0);
+    assert_int_equal(db_run(j->f->db, "DELETE FROM subscription", NULL, ""), 0);
+    code_address_hash(j->keys, VIEW("person1@town.example"), hash);
+    assert_int_equal(opt_out_note(j->f->db, hash, OPEN, NOW, "link"), 0);
+    assert_int_equal(opt_out_note(j->f->db, hash, ALSO_OPEN, NOW, "link"), 0);
+    struct request q = {
+        .id = {2}, .at_usec = NOW, .verb = REQUEST_CONFIRM, .value = {[REQUEST_KEY_TOKEN] = view_of(token)}};
+    opt_outs_put(&j->act.who, &q);
+    assert_true(request_is_whole(&q) && !request_is_of(&q, REQUEST_WEB));
+    j->act.replayed = true;
+    assert_int_equal(opt_outs_repeat(&j->act, &q), 0);
+    assert_int_equal(count(j, "SELECT count(*) FROM opt_out"), 1);
+    assert_int_equal(count(j, "SELECT list FROM opt_out"), OPEN);
 }
 
 static void preferences_reach_the_senders_lists_alone(void **state) {
@@ -465,6 +493,7 @@ int main(void) {
         JOIN_TEST(who_left_after_they_confirmed_stays_out),
         JOIN_TEST(so_does_who_left_before_a_restore),
         JOIN_TEST(a_restore_brings_back_who_joined),
+        JOIN_TEST(a_restore_repeats_that_somebody_came_back),
         JOIN_TEST(a_block_counts_when_it_is_confirmed),
         JOIN_TEST(preferences_reach_the_senders_lists_alone),
         cmocka_unit_test(networks),
