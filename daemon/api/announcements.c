@@ -11,6 +11,7 @@
 #include "api/route.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/memory.h"
 #include "base/number.h"
 #include "conf/conf.h"
 #include "mail/address.h"
@@ -49,7 +50,7 @@ static bool keep_id(struct call *c) {
     c->state = malloc(sizeof id);
     c->free_state = free;
     if (!c->state) {
-        call_refuse(c, 500, "out of memory", NULL);
+        call_refuse(c, 503, "out of memory", NULL);
         return false;
     }
     *(int64_t *)c->state = id;
@@ -148,7 +149,7 @@ static void move(struct call *c, enum move move) {
         return;
     struct moving *m = calloc(1, sizeof *m);
     if (!m) {
-        call_refuse(c, 500, "out of memory", NULL);
+        call_refuse(c, 503, "out of memory", NULL);
         return;
     }
     *m = (struct moving){.id = id, .move = move};
@@ -206,9 +207,11 @@ static json_t *facts_of(const struct queueing *q) {
 static json_t *queue_document(struct queueing *q, int result) {
     struct admit *a = &q->admit;
     AUTOBUF struct buf problems = BUF_INIT(1 << 20);
-    problems_print(&a->problems, q->words, &problems);
-    json_t *document =
-        json_pack("{s:s, s:I}", "problems", buf_str(&problems), "errors", (json_int_t)a->problems.errors);
+    bool trouble = why_is_trouble(result); /* then what seemed to be a problem may be none */
+    if (!trouble)
+        problems_print(&a->problems, q->words, &problems);
+    json_t *document = json_pack("{s:s, s:I}", "problems", buf_str(&problems), "errors",
+                                 trouble ? (json_int_t)0 : (json_int_t)a->problems.errors);
     if (!document)
         return NULL;
     if (result == 0)
@@ -261,15 +264,14 @@ static bool take_moment(struct call *c, const char *text, int64_t *ret) {
     return false;
 }
 
-static struct words *words_for(struct call *c, const struct conf_list *list) {
-    struct why why;
-    struct words *words = NULL;
+static int words_for(struct call *c, const struct conf_list *list, struct why *why, struct words **ret) {
+    int r = -ENOENT;
     const char *choices[] = {http_query(c->http, "speak"), list ? list->languages.items[0] : NULL, c->conf->language,
                              "en"};
-    for (size_t i = 0; i < COUNT_OF(choices) && !words; i++)
-        if (choices[i] && words_load(c->conf->templates_local, c->conf->templates, choices[i], &why, &words) < 0)
-            words = NULL;
-    return words;
+    for (size_t i = 0; i < COUNT_OF(choices) && r < 0 && !why_is_trouble(r); i++)
+        if (choices[i])
+            r = words_load(c->conf->templates_local, c->conf->templates, choices[i], why, ret);
+    return r == -ENOENT ? why_set(why, r, "there are no words in any language") : r;
 }
 
 /* The first of them, if all are there and the caller's; else the answer is given and NULL returned. */
@@ -297,14 +299,15 @@ void route_queue(struct call *c) {
         return;
     }
     struct queueing *q = calloc(1, sizeof *q);
-    struct words *words = words_for(c, list);
+    struct words *words = NULL;
     struct why why;
-    int r = q && words ? upload_read(http_body(c->http), &q->admit.source, &why)
-                       : why_set(&why, -ENOMEM, "no words in any language, or out of memory");
+    int r = q ? words_for(c, list, &why, &words) : why_set(&why, -ENOMEM, "out of memory");
+    if (r == 0)
+        r = upload_read(http_body(c->http), &q->admit.source, &why);
     int64_t send_at = 0;
     if (r < 0 || !take_moment(c, http_query(c->http, "at"), &send_at)) {
         if (r < 0)
-            call_fail(c, r == -ENOMEM ? 500 : 400, &why);
+            call_fail(c, r == -ENOENT ? 500 : call_status_of(r), &why);
         (void)words_free(words);
         if (q)
             source_done(&q->admit.source);
@@ -328,6 +331,11 @@ void route_queue(struct call *c) {
     q->admit.user = c;
     admit_init(&q->admit);
     q->admit.job.done = on_queued;
+    if (memory_was_short()) { /* a name or a wish is missing then */
+        queueing_free(q);
+        call_refuse(c, 503, "out of memory", NULL);
+        return;
+    }
     c->in_store = true;
     store_submit(c->parts.store, &q->admit.job);
 }

@@ -10,6 +10,7 @@
 #include "api/call.h"
 #include "api/route.h"
 #include "base/log.h"
+#include "base/memory.h"
 #include "base/number.h"
 #include "base/why.h"
 #include "conf/conf.h"
@@ -85,21 +86,21 @@ static void refuse(struct http_request *r, unsigned status, const char *what) {
     http_answer(r, status, "application/json", buf_view(&body));
 }
 
-static struct call *call_new(struct api *a, struct http_request *r, struct view argument) {
+static int call_new(struct api *a, struct http_request *r, struct view argument, struct call **ret) {
     uid_t uid;
     gid_t gid;
-    struct call *c = calloc(1, sizeof *c);
-    if (!c || http_peer(r, &uid, &gid) < 0) {
-        free(c);
-        return NULL;
-    }
+    int error = http_peer(r, &uid, &gid);
+    struct call *c = error < 0 ? NULL : calloc(1, sizeof *c);
+    if (!c)
+        return error < 0 ? error : -ENOMEM;
     c->http = r;
     c->conf = conf_ref(a->parts.conf);
     c->parts = a->parts;
     c->parts.conf = c->conf;
     c->argument = arena_dup(&c->arena, argument);
     rights_of(uid, gid, c->conf, &c->rights);
-    return c;
+    *ret = c;
+    return 0;
 }
 
 static void call_free(struct call *c) {
@@ -114,14 +115,16 @@ static void call_free(struct call *c) {
 static void on_head(void *user, struct http_request *r, uint64_t *ret_body_max, bool *ret_stream) {
     struct view argument;
     bool known;
+    memory_forget();
     const struct route *route = find_route(http_method(r), http_path(r), &argument, &known);
     if (!route) {
         refuse(r, known ? 405 : 404, known ? "this path does not know that method" : "there is nothing at this path");
         return;
     }
-    struct call *c = call_new(user, r, argument);
-    if (!c) {
-        refuse(r, 500, "the caller is unknown, or memory ran out");
+    struct call *c;
+    int error = call_new(user, r, argument, &c);
+    if (error < 0) {
+        refuse(r, call_status_of(error), error == -ENOMEM ? "out of memory" : "the caller is unknown");
         return;
     }
     http_set_user(r, c);
@@ -145,6 +148,7 @@ static void on_request(void *user, struct http_request *r) {
     struct call *c = http_user(r);
     struct view argument;
     bool known;
+    memory_forget();
     const struct route *route = find_route(http_method(r), http_path(r), &argument, &known);
     assert(c && route); /* on_head() answered all others */
     if (route->stream)
@@ -172,6 +176,7 @@ int api_new(const struct api_parts *parts, int listen_fd, struct why *why, struc
     if (!a)
         return why_set(why, -ENOMEM, "out of memory");
     a->parts = *parts;
+    json_note_memory();
     struct rights own; /* the C library reads how to look people up now: it ends the program where memory fails then */
     rights_of(geteuid(), getegid(), parts->conf, &own);
     int r = http_server_new(parts->loop, listen_fd, &limits, &handlers, a, &a->server);
@@ -217,7 +222,9 @@ void call_answer(struct call *c, unsigned status, json_t *document) {
         AUTOBUF struct buf body = BUF_INIT(64 << 20);
         int r = document ? json_print(document, &body) : -ENOMEM;
         c->answered = true;
-        if (r < 0)
+        if (memory_was_short())
+            refuse(c->http, 503, "out of memory");
+        else if (r < 0)
             refuse(c->http, 500, "the answer could not be made");
         else {
             buf_putc(&body, '\n');
@@ -231,7 +238,9 @@ void call_answer_text(struct call *c, const char *content_type, const struct buf
     if (!c->http || c->answered)
         return;
     c->answered = true;
-    if (buf_error(text))
+    if (memory_was_short())
+        refuse(c->http, 503, "out of memory");
+    else if (buf_error(text))
         refuse(c->http, 500, "the answer could not be made");
     else
         http_answer(c->http, 200, content_type, buf_view(text));
@@ -281,6 +290,10 @@ static void on_done(struct store_job *job, int result) {
 
 void call_run_with(struct call *c, enum store_lane lane, int (*step)(struct store_job *, struct db *),
                    void (*done)(struct store_job *, int)) {
+    if (memory_was_short() && !c->answered) { /* some of what was asked for may be missing */
+        call_refuse(c, 503, "out of memory", NULL);
+        return;
+    }
     c->job = (struct store_job){.lane = lane, .step = step, .done = done};
     c->in_store = true;
     store_submit(c->parts.store, &c->job);

@@ -66,7 +66,7 @@ void route_backup(struct call *c) {
     }
     struct backup *b = calloc(1, sizeof *b);
     if (!b) {
-        call_refuse(c, 500, "out of memory", NULL);
+        call_refuse(c, 503, "out of memory", NULL);
         return;
     }
     *b = (struct backup){.call = c, .fd = -1};

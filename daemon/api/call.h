@@ -28,7 +28,8 @@ struct call {
     void (*on_gone)(struct call *c);                    /* the client went before the answer */
 };
 
-/* Hands the call's job to the store; its done answers with result and status, or with the job's failure. */
+/* Hands the call's job to the store; its done answers with result and status, or with the job's failure. Where memory
+ * failed until then (base/memory.h), that is the answer. */
 void call_run(struct call *c, enum store_lane lane, int (*step)(struct store_job *, struct db *));
 /* The same with an own done, which must end in call_finish(). */
 void call_run_with(struct call *c, enum store_lane lane, int (*step)(struct store_job *, struct db *),

@@ -305,7 +305,7 @@ void route_doctor(struct call *c) {
         json_decref(rows);
         json_decref(sources);
         free(d);
-        call_refuse(c, 500, "out of memory", NULL);
+        call_refuse(c, 503, "out of memory", NULL);
         return;
     }
     *d = (struct doctor){.call = c, .rows = rows, .sources = sources};

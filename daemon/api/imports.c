@@ -7,6 +7,7 @@
 #include "api/languages.h"
 #include "api/route.h"
 #include "base/log.h"
+#include "base/memory.h"
 #include "base/number.h"
 #include "conf/conf.h"
 #include "people/import.h"
@@ -124,7 +125,7 @@ static void on_piece(struct call *c, struct view piece) {
     http_set_deadline(c->http, 0); /* the store takes the time it takes */
     int r = import_feed(m->import, piece);
     if (r < 0)
-        call_refuse(c, 500, strerror(-r), NULL);
+        call_refuse(c, call_status_of(r), strerror(-r), NULL);
 }
 
 void route_import(struct call *c) {
@@ -137,7 +138,7 @@ void route_import(struct call *c) {
     int r = m ? api_languages_load(c->conf, &m->languages, &why) : why_set(&why, -ENOMEM, "out of memory");
     if (r < 0) {
         free(m);
-        call_fail(c, 500, &why);
+        call_fail(c, why_is_trouble(r) ? 503 : 500, &why);
         return;
     }
     m->call = c;
@@ -160,14 +161,14 @@ void route_import(struct call *c) {
         .keys = c->parts.keys,
     };
     http_pause_body(c->http);
-    r = http_end_with_client(c->http);
+    r = memory_was_short() ? -ENOMEM : http_end_with_client(c->http);
     if (r < 0) {
-        call_refuse(c, 500, strerror(-r), NULL);
+        call_refuse(c, call_status_of(r), strerror(-r), NULL);
         return;
     }
     r = import_new(c->parts.store, &options, &handlers, m, &why, &m->import);
     if (r < 0)
-        call_fail(c, r == -EINVAL ? 400 : 500, &why);
+        call_fail(c, call_status_of(r), &why);
 }
 
 void route_import_end(struct call *c) {

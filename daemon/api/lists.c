@@ -128,7 +128,7 @@ void route_lists(struct call *c) {
     c->free_state = free;
     c->result = json_pack("{s:[]}", "lists");
     if (!c->state || !c->result)
-        call_refuse(c, 500, "out of memory", NULL);
+        call_refuse(c, 503, "out of memory", NULL);
     else
         call_run(c, STORE_NORMAL, step);
 }

@@ -190,7 +190,7 @@ static void on_done(struct store_job *job, int result) {
 void route_metrics(struct call *c) {
     struct metrics *m = calloc(1, sizeof *m);
     if (!m) {
-        call_refuse(c, 500, "out of memory", NULL);
+        call_refuse(c, 503, "out of memory", NULL);
         return;
     }
     *m = (struct metrics){.sending = BUF_INIT(METRICS_MAX_BYTES),

@@ -140,7 +140,7 @@ static int next(void *user, struct http_request *http, size_t room, struct buf *
 void route_report(struct call *c) {
     struct report *r = calloc(1, sizeof *r);
     if (!r) {
-        call_refuse(c, 500, "out of memory", NULL);
+        call_refuse(c, 503, "out of memory", NULL);
         return;
     }
     buf_init(&r->page, 4 << 20);

@@ -181,7 +181,7 @@ static bool take_only(struct call *c, struct sending_again *s) {
 void route_resend(struct call *c) {
     struct sending_again *s = calloc(1, sizeof *s);
     if (!s) {
-        call_refuse(c, 500, "out of memory", NULL);
+        call_refuse(c, 503, "out of memory", NULL);
         return;
     }
     c->state = s;

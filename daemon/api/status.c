@@ -90,7 +90,7 @@ void route_status(struct call *c) {
                   relay_documents(c, &stats), "claimed", (int)stats.claimed, "window", (int)stats.window, "store",
                   trouble ? store_reason(trouble) : "ok", "store_usec", times_document(c->parts.store));
     if (!c->result) {
-        call_refuse(c, 500, "out of memory", NULL);
+        call_refuse(c, 503, "out of memory", NULL);
         return;
     }
     json_set_moment(c->result, "now", clock_now_usec());

@@ -63,7 +63,7 @@ void route_subscribers(struct call *c) {
     if (!f || !lists || !c->result) {
         free(f);
         free(lists);
-        call_refuse(c, 500, "out of memory", NULL);
+        call_refuse(c, 503, "out of memory", NULL);
         return;
     }
     f->text = call_keep(c, text);
@@ -286,7 +286,7 @@ void route_change_subscriber(struct call *c) {
     struct changing *m = calloc(1, sizeof *m);
     struct why why;
     if (!m) {
-        call_refuse(c, 500, "out of memory", NULL);
+        call_refuse(c, 503, "out of memory", NULL);
         return;
     }
     buf_init(&m->tags, TAGS_TEXT_MAX_BYTES);
@@ -294,14 +294,15 @@ void route_change_subscriber(struct call *c) {
     c->free_state = changing_free;
     m->body = json_read(http_body(c->http));
     bool is_known = false;
+    int r;
     for (size_t i = 0; m->body && i < COUNT_OF(known); i++)
         is_known |= strcmp(json_text(m->body, "do"), known[i]) == 0;
     if (!is_known)
         call_refuse(c, 400, "the body does not say what to do", NULL);
     else if (!take_list(c, m) || !take_fields(c, m) || !take_tags(c, m))
         return;
-    else if (api_languages_load(c->conf, &m->languages, &why) < 0)
-        call_fail(c, 500, &why);
+    else if ((r = api_languages_load(c->conf, &m->languages, &why)) < 0)
+        call_fail(c, why_is_trouble(r) ? 503 : 500, &why);
     else
         call_run(c, STORE_NORMAL, step_change);
 }

@@ -6,6 +6,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/memory.h"
+
 struct arena_chunk {
     struct arena_chunk *next;
     size_t used, size;
@@ -45,6 +47,7 @@ void arena_clear(struct arena *a) {
 
 void arena_fail(struct arena *a) {
     a->failed = true;
+    memory_failed();
 }
 
 bool arena_failed(const struct arena *a) {
@@ -63,7 +66,7 @@ void *arena_alloc(struct arena *a, size_t size) {
         size_t room = size > CHUNK ? size : CHUNK;
         struct arena_chunk *chunk = calloc(1, sizeof *chunk + room);
         if (!chunk) {
-            a->failed = true;
+            arena_fail(a);
             return NULL;
         }
         chunk->size = room;

@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/memory.h"
+
 void buf_init(struct buf *b, size_t limit_bytes) {
     *b = (struct buf)BUF_INIT(limit_bytes);
 }
@@ -36,6 +38,7 @@ char *buf_grow(struct buf *b, size_t len) {
         char *data = realloc(b->data, cap);
         if (!data) {
             b->error = -ENOMEM;
+            memory_failed();
             return NULL;
         }
         b->data = data;

@@ -10,6 +10,7 @@
 #include "base/arena.h"
 #include "base/files.h"
 #include "base/ini.h"
+#include "base/memory.h"
 #include "mail/names.h"
 #include "mail/plural.h"
 
@@ -49,6 +50,7 @@ static int refuse(struct words *w, unsigned layer, unsigned line) {
 }
 
 static int no_memory(struct why *why) {
+    memory_failed();
     return why_set(why, -ENOMEM, "out of memory");
 }
 

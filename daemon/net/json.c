@@ -1,8 +1,22 @@
 #include "net/json.h"
 
 #include <errno.h>
+#include <stdlib.h>
+
+#include "base/memory.h"
 
 #include "base/banned.h"
+
+static void *allocate(size_t size) {
+    void *p = malloc(size);
+    if (!p)
+        memory_failed();
+    return p;
+}
+
+void json_note_memory(void) {
+    json_set_alloc_funcs(allocate, free);
+}
 
 json_t *json_read(struct view text) {
     return json_loadb(text.ptr ? text.ptr : "", text.len, JSON_REJECT_DUPLICATES, NULL);

@@ -8,6 +8,8 @@
 #include "base/buf.h"
 #include "base/view.h"
 
+/* Once, before documents are made: what a document lacks for want of memory is noted (base/memory.h). */
+void json_note_memory(void);
 /* NULL on anything but one whole, valid object or array in UTF-8, without duplicate keys, nested no deeper than
  * jansson's limit of 2048. The caller bounds the text. */
 json_t *json_read(struct view text);

@@ -16,6 +16,7 @@
 #include "base/clock.h"
 #include "base/files.h"
 #include "base/log.h"
+#include "base/memory.h"
 #include "base/number.h"
 #include "store/db.h"
 #include "store/epoch.h"
@@ -115,10 +116,18 @@ static void add_times(struct store *s, const struct store_times *more) {
     (void)pthread_mutex_unlock(&s->lock);
 }
 
+/* Whatever a step says of which something could not be had: nobody knows what it wrote, or why it refused. */
+static void step(struct store_job *job, struct db *db) {
+    memory_forget();
+    job->result = job->step(job, db);
+    if (memory_was_short())
+        job->result = why_set(&job->why, -ENOMEM, "out of memory");
+}
+
 static void run_timed(struct store *s, struct store_job *job, struct store_times *times) {
     int64_t begun = clock_mono_usec(), cpu = cpu_usec();
     db_slice_begin(s->db, SLICE_USEC);
-    job->result = job->step(job, s->db);
+    step(job, s->db);
     db_slice_begin(s->db, -1);
     note(&times->step_usec, clock_mono_usec() - begun);
     note(&times->step_cpu_usec, cpu_usec() - cpu);
@@ -345,7 +354,7 @@ static void *run_thread_aside(void *arg) {
             continue;
         }
         (void)pthread_mutex_unlock(&s->lock);
-        job->result = job->step(job, NULL);
+        step(job, NULL);
         (void)pthread_mutex_lock(&s->lock);
         list_add(&s->finished, job);
         (void)pthread_mutex_unlock(&s->lock);
@@ -505,6 +514,7 @@ void store_dispatch(struct store *s) {
     (void)pthread_mutex_unlock(&s->lock);
     for (struct store_job *job; (job = list_take(&done));) {
         s->pending--;
+        memory_forget();
         if (job->done)
             job->done(job, job->result);
     }

@@ -7,6 +7,7 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include "base/arena.h"
 #include "base/clock.h"
 #include "base/number.h"
 #include "store/store.h"
@@ -144,6 +145,32 @@ static void jobs_run_and_tell(void **state) {
     assert_int_equal(jobs[3].result, 0);
     assert_int_equal(store_trouble(h->store), 0);
     assert_int_equal(count_meta(h), 2);
+}
+
+/* Of a text that had no room, and was not asked. */
+static int step_short(struct store_job *job, struct db *db) {
+    arena_fail(&(struct arena){0});
+    return step(job, db);
+}
+
+/* Whatever its steps say then, and nothing of it for the job behind it. */
+static void memory_that_ends_undoes_a_step(void **state) {
+    struct house *h = *state;
+    struct test_job jobs[] = {
+        JOB(STORE_URGENT, 'a', .sql = "INSERT INTO meta VALUES ('a', 1)"),
+        JOB(STORE_URGENT, 'b', .answer = -EINVAL),
+        JOB(STORE_URGENT, 'c', .sql = "INSERT INTO meta VALUES ('c', 1)"),
+    };
+    jobs[0].job.step = jobs[1].job.step = step_short;
+    for (size_t i = 0; i < COUNT_OF(jobs); i++)
+        store_submit(h->store, &jobs[i].job);
+    run_all(h);
+    assert_int_equal(jobs[0].result, -ENOMEM);
+    assert_string_equal(jobs[0].job.why.what, "out of memory");
+    assert_int_equal(jobs[1].result, -ENOMEM);
+    assert_int_equal(jobs[2].result, 0);
+    assert_int_equal(store_trouble(h->store), 0);
+    assert_int_equal(count_meta(h), 1);
 }
 
 static void lanes_keep_their_order(void **state) {
@@ -497,6 +524,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(jobs_run_and_tell, setup, teardown),
         cmocka_unit_test_setup_teardown(a_job_stands_apart, setup, teardown),
         cmocka_unit_test_setup_teardown(a_job_goes_aside, setup, teardown),
+        cmocka_unit_test_setup_teardown(memory_that_ends_undoes_a_step, setup, teardown),
         cmocka_unit_test_setup_teardown(lanes_keep_their_order, setup, teardown),
         cmocka_unit_test_setup_teardown(urgent_work_overtakes_a_long_one, setup, teardown),
         cmocka_unit_test_setup_teardown(urgent_work_may_take_several_turns, setup, teardown),
