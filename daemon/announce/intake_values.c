@@ -257,15 +257,18 @@ static int read_filter(struct checking *k) {
     struct why why;
     struct filter_fault fault;
     size_t count = 0;
-    for (size_t i = 0; i < k->languages.count && count < LANGUAGES_MAX; i++)
-        if (words_load(conf->templates_local, conf->templates, k->languages.codes[i], &why, &all[count]) == 0)
-            count++;
+    int e = 0;
+    for (size_t i = 0; i < k->languages.count && count < LANGUAGES_MAX && !why_is_trouble(e); i++) {
+        e = words_load(conf->templates_local, conf->templates, k->languages.codes[i], &why, &all[count]);
+        count += e == 0; /* else there are words for one language less */
+    }
     const struct filter_language language = {.words = (const struct words *const *)all,
                                              .words_count = count,
                                              .templates_local = conf->templates_local,
                                              .templates = conf->templates,
                                              .zone = checking_zone(k)};
-    int e = filter_read(view_of(r->only), &language, &r->filter, &fault);
+    if (!why_is_trouble(e))
+        e = filter_read(view_of(r->only), &language, &r->filter, &fault);
     while (count)
         (void)words_free(all[--count]);
     if (e == -EINVAL)

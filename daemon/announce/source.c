@@ -209,9 +209,12 @@ static int set_first(struct source *s, const char *name, struct why *why) {
     return s->stem ? 0 : -ENOMEM;
 }
 
-static bool is_plain_file(int dirfd, const char *name) {
+/* 1, 0, or of which trouble nobody knows. */
+static int is_plain_file(int dirfd, const char *name) {
     struct stat st;
-    return fstatat(dirfd, name, &st, AT_SYMLINK_NOFOLLOW) == 0 && !S_ISDIR(st.st_mode);
+    if (fstatat(dirfd, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+        return why_is_trouble(-errno) ? -errno : 0;
+    return !S_ISDIR(st.st_mode);
 }
 
 static int add_translations(struct source *s, int dirfd, char *const *names, size_t count,
@@ -232,12 +235,13 @@ static int add_named(struct source *s, int dirfd, char *const *names, size_t cou
     int r = named ? collect_named(s, named) : -ENOMEM;
     for (size_t i = 0; r == 0 && i < count && named->count; i++) {
         AUTOBUF struct buf normal = BUF_INIT(NORMAL_MAX_BYTES);
-        int error = source_ignores(names[i]) ? -EINVAL : normal_name(names[i], &normal);
-        if (why_is_trouble(error))
-            r = error;
-        else if (error == 0 && is_named(named, buf_str(&normal)) && !bundle_get(&s->files, buf_str(&normal)).ptr &&
-                 is_plain_file(dirfd, names[i]))
+        int taken = source_ignores(names[i]) ? -EINVAL : normal_name(names[i], &normal);
+        if (taken == 0 && is_named(named, buf_str(&normal)) && !bundle_get(&s->files, buf_str(&normal)).ptr)
+            taken = is_plain_file(dirfd, names[i]);
+        if (taken > 0)
             r = add_file(s, dirfd, names[i], why);
+        else if (why_is_trouble(taken))
+            r = refuse_file(names[i], taken, why);
     }
     if (named)
         arena_done(&named->arena);

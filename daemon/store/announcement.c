@@ -216,7 +216,7 @@ int announcement_find_recurring(struct db *db, uint32_t list, const char *name, 
 
 int announcement_count_uid(struct db *db, const char *uid, unsigned *ret) {
     int64_t count = 0;
-    int r = db_get_int(db, "SELECT count(*) FROM announcement WHERE event_uid = ?", &count, "t", uid);
+    int r = db_get_int(db, "SELECT count(*) FROM announcement WHERE event_uid = ? AND state <> 1", &count, "t", uid);
     *ret = (unsigned)count;
     return r < 0 ? r : 0;
 }
@@ -224,10 +224,11 @@ int announcement_count_uid(struct db *db, const char *uid, unsigned *ret) {
 int announcement_find_event(struct db *db, uint32_t list, const char *name, int64_t now_usec, struct arena *arena,
                             const char **ret_uid, unsigned *ret_sequence) {
     struct row *row = NULL;
-    int r = db_query(db,
-                     "SELECT event_uid, event_sequence FROM announcement WHERE list = ? AND name = ? AND "
-                     "event_uid <> '' AND event_end > ? AND series = 0 AND state <> 9 ORDER BY id DESC LIMIT 1",
-                     &row, "iti", (int64_t)list, name, now_usec);
+    int r =
+        db_query(db,
+                 "SELECT event_uid, event_sequence FROM announcement WHERE list = ? AND name = ? AND "
+                 "event_uid <> '' AND event_end > ? AND series = 0 AND state NOT IN (1, 9) ORDER BY id DESC LIMIT 1",
+                 &row, "iti", (int64_t)list, name, now_usec);
     if (r < 0 || (r = db_next(row)) <= 0)
         return r;
     const char *uid = arena_strdup(arena, row_text(row, 0));

@@ -78,7 +78,7 @@ int announcement_find_same(struct db *db, uint32_t list, const uint8_t identity[
  * and its id. */
 int announcement_find_replaceable(struct db *db, uint32_t list, const char *name, int64_t *ret_id);
 /* The event's UID that an earlier announcement of that name and first list used, if its event ends after now. 1 and uid,
- * sequence. */
+ * sequence. What is not taken in yet does not count, here and below: it may be the remains of what failed. */
 int announcement_find_event(struct db *db, uint32_t list, const char *name, int64_t now_usec, struct arena *arena,
                             const char **ret_uid, unsigned *ret_sequence);
 
