@@ -162,7 +162,7 @@ demo: ## the main job for real, in two minutes: a workshop announced in six lang
 check: deps ## build, and pass every test
 	@tests/check
 
-storm: deps ## kills at every instant and at each system call, power cuts: the promise, proved (an hour and a half)
+storm: deps ## kills at every instant and at each system call, power cuts: the promise, proved (an hour and a quarter)
 	@$(MAKE) --no-print-directory all tools
 	@tests/storm/run
 

@@ -204,6 +204,13 @@ def unsubscribe_url(mail):
     return re.search(r"<(https?://[^>]+)>", mail["List-Unsubscribe"]).group(1)
 
 
+def sums_hold(status, rows):
+    """The promise, of an announcement: each recipient is in exactly one state, and the states sum to the total."""
+    equal(sum(status[key] for key in ("pending", "delivered", "deferred", "refused", "in_doubt", "left_out")), status["total"], "the six sums")
+    equal(len(rows), status["total"], "rows of the report")
+    equal(len({row["address"] for row in rows}), status["total"], "each once")
+
+
 class House:
     """One rundbrief with everything around it."""
 
@@ -372,12 +379,8 @@ class House:
         return self.json("report", str(number), *arguments)
 
     def sums(self, number):
-        """The promise: each recipient is in exactly one state, and the states sum to the total."""
         s = self.status(number)
-        equal(sum(s[key] for key in ("pending", "delivered", "deferred", "refused", "in_doubt", "left_out")), s["total"], "the six sums")
-        rows = self.report(number)
-        equal(len(rows), s["total"], "rows of the report")
-        equal(len({row["address"] for row in rows}), s["total"], "each once")
+        sums_hold(s, self.report(number))
         return s
 
     def stop(self):

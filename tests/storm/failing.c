@@ -71,6 +71,7 @@ struct board {
     uint32_t armed;    /* 0: all goes well */
     uint32_t calls;    /* mask of enum call: which may fail */
     uint64_t site;     /* only here, or 0 */
+    uint64_t caller;   /* of an allocation there, the first of its frames; or 0 */
     uint32_t skip;     /* so many go well before */
     uint32_t for_good; /* once one has failed, all of `calls` fail, until armed is 0 */
     uint32_t error;    /* errno */
@@ -150,13 +151,16 @@ static void write_down(uint64_t hash, enum call call, const uint64_t frames[DEPT
     board->full = 1;
 }
 
-/* Whether this call is to fail: its errno, or 0. */
-static __attribute__((noinline)) int verdict(enum call call) {
+/* Whether this call is to fail: its errno, or 0. The stack is only looked through where its caller, if that is known, is
+ * the one that is looked for: that takes as long as most that programs do with what they allocate. */
+static __attribute__((noinline)) int verdict(enum call call, const void *caller) {
     if (!board || inside)
         return 0;
     __atomic_add_fetch(&board->counted[call], 1, __ATOMIC_RELAXED);
     bool in_question = __atomic_load_n(&board->armed, __ATOMIC_ACQUIRE) && (board->calls & 1u << call);
     if (in_question && board->failed && !board->for_good)
+        in_question = false;
+    if (in_question && !board->failed && caller && board->caller && place(caller) != board->caller)
         in_question = false;
     if (in_question && !board->failed && (board->site || board->record)) {
         inside = true;
@@ -230,35 +234,35 @@ void *__libc_calloc(size_t count, size_t size);
 void *__libc_realloc(void *p, size_t size);
 void *__libc_memalign(size_t alignment, size_t size);
 
-static __attribute__((noinline)) bool no_memory(void) {
-    if (verdict(ALLOC) == 0)
+static __attribute__((noinline)) bool no_memory(const void *caller) {
+    if (verdict(ALLOC, caller) == 0)
         return false;
     errno = ENOMEM;
     return true;
 }
 
 void *malloc(size_t size) {
-    return no_memory() ? NULL : __libc_malloc(size);
+    return no_memory(__builtin_return_address(0)) ? NULL : __libc_malloc(size);
 }
 
 void *calloc(size_t count, size_t size) {
-    return no_memory() ? NULL : __libc_calloc(count, size);
+    return no_memory(__builtin_return_address(0)) ? NULL : __libc_calloc(count, size);
 }
 
 void *realloc(void *p, size_t size) {
-    return no_memory() ? NULL : __libc_realloc(p, size);
+    return no_memory(__builtin_return_address(0)) ? NULL : __libc_realloc(p, size);
 }
 
 void *memalign(size_t alignment, size_t size) {
-    return no_memory() ? NULL : __libc_memalign(alignment, size);
+    return no_memory(__builtin_return_address(0)) ? NULL : __libc_memalign(alignment, size);
 }
 
 void *aligned_alloc(size_t alignment, size_t size) {
-    return no_memory() ? NULL : __libc_memalign(alignment, size);
+    return no_memory(__builtin_return_address(0)) ? NULL : __libc_memalign(alignment, size);
 }
 
 int posix_memalign(void **ret, size_t alignment, size_t size) {
-    if (verdict(ALLOC))
+    if (verdict(ALLOC, NULL))
         return ENOMEM;
     *ret = __libc_memalign(alignment, size);
     return *ret ? 0 : ENOMEM;
@@ -296,7 +300,7 @@ static int watch(int fd) {
 
 /* errno is set, where it is to fail. */
 static __attribute__((noinline)) int fails(bool ours, enum call call) {
-    int error = ours ? verdict(call) : 0;
+    int error = ours ? verdict(call, NULL) : 0;
     if (error == SHORT && call != WRITE && call != PWRITE)
         error = EIO;
     if (error && error != SHORT)
