@@ -75,7 +75,7 @@ static void run_posts(struct loop *l) {
 }
 
 /* A callback before it in the batch may have changed what it wants to know of. */
-static void serve(struct loop_source *s, uint32_t events) {
+static void serve_source(struct loop_source *s, uint32_t events) {
     uint64_t count;
     events &= s->events | EPOLLERR | EPOLLHUP;
     if (s->kind == KIND_WAKE) {
@@ -101,7 +101,7 @@ static int arm(struct loop *l) {
     return r < 0 ? r : 0;
 }
 
-/* Serves what is ready, posts after it. Waits where nothing is due already. */
+/* Serves what is ready; waits where nothing is due already. How many there were. */
 static int serve_batch(struct loop *l, bool *ret_event_is_ready) {
     struct epoll_event events[BATCH_MAX];
     int n = epoll_wait(l->fd, events, BATCH_MAX, l->posts || l->state == PENDING ? 0 : -1);
@@ -114,11 +114,20 @@ static int serve_batch(struct loop *l, bool *ret_event_is_ready) {
         if (events[i].data.ptr == l)
             *ret_event_is_ready = true;
         else if (l->batch[i])
-            serve(l->batch[i], events[i].events);
+            serve_source(l->batch[i], events[i].events);
     }
     l->batch_count = 0;
+    return n > 0 ? n : 0;
+}
+
+/* What became ready while others were served is served as well before posts follow: what they have to say goes out
+ * together. */
+static int serve(struct loop *l, bool *ret_event_is_ready) {
+    int r = serve_batch(l, ret_event_is_ready);
+    if (r > 0 && l->posts && !l->stopped)
+        r = serve_batch(l, ret_event_is_ready);
     run_posts(l);
-    return 0;
+    return r < 0 ? r : 0;
 }
 
 static int dispatch_event(struct loop *l) {
@@ -169,7 +178,7 @@ int loop_run(struct loop *l) {
         bool event_is_ready = false;
         int r = arm(l);
         if (r == 0)
-            r = serve_batch(l, &event_is_ready);
+            r = serve(l, &event_is_ready);
         if (r == 0 && !l->stopped && (event_is_ready || l->state == PENDING))
             r = dispatch_event(l);
         if (r < 0)
