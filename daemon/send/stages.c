@@ -91,8 +91,9 @@ static int fault(struct stage *g, int error) {
     return error;
 }
 
-static const struct why *fault_of(const struct stage *g) {
-    return g->has_fault ? &g->work.job.why : NULL;
+/* What the step took for one may have come of a want of memory: the result says so. */
+static const struct why *fault_of(const struct stage *g, int result) {
+    return g->has_fault && !why_is_trouble(result) ? &g->work.job.why : NULL;
 }
 
 /* ---- the survey ---------------------------------------------------------------------------------------------- */
@@ -173,7 +174,7 @@ static void on_gather(struct work *w, int result) {
     struct stage *g = (struct stage *)w;
     arena_done(&g->gather.arena);
     (void)filter_free(g->gather.only);
-    g->stages.on->on_gathered(g->stages.user, g->id, result, fault_of(g));
+    g->stages.on->on_gathered(g->stages.user, g->id, result, fault_of(g, result));
     free(g);
 }
 
@@ -201,7 +202,7 @@ static int step_load(struct store_job *job, struct db *db) {
 static void on_load(struct work *w, int result) {
     struct stage *g = (struct stage *)w;
     sending_loading_done(&g->load);
-    g->stages.on->on_loaded(g->stages.user, g->sending, result, fault_of(g));
+    g->stages.on->on_loaded(g->stages.user, g->sending, result, fault_of(g, result));
     free(g);
 }
 

@@ -3,7 +3,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,6 +17,7 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "base/number.h"
+#include "base/thread.h"
 #include "store/db.h"
 #include "store/epoch.h"
 #include "store/kept.h"
@@ -367,17 +367,6 @@ static void *run_thread_aside(void *arg) {
 
 /* --- The loop's side ----------------------------------------------------------------------------------------- */
 
-static int create_thread(struct store *s, void *(*run)(void *), const char *name, pthread_t *ret) {
-    sigset_t all, before;
-    (void)sigfillset(&all); /* signals are the loop's; these calls fail for bad arguments only */
-    (void)pthread_sigmask(SIG_SETMASK, &all, &before);
-    int r = -pthread_create(ret, NULL, run, s);
-    (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
-    if (r == 0)
-        (void)pthread_setname_np(*ret, name); /* for people who look at threads */
-    return r;
-}
-
 static int start_thread(struct store *s) {
     pthread_condattr_t monotonic;
     if (pthread_condattr_init(&monotonic) || pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC) ||
@@ -385,8 +374,7 @@ static int start_thread(struct store *s) {
         pthread_mutex_init(&s->lock, NULL))
         return -ENOMEM;
     (void)pthread_condattr_destroy(&monotonic); /* cannot fail */
-    int r = create_thread(s, run_thread, "store", &s->thread);
-    return r == -EAGAIN ? -ENOMEM : r; /* nobody's mistake: the start is tried again */
+    return thread_start(run_thread, s, "store", &s->thread);
 }
 
 int store_lock(const char *state_dir, struct why *why) {
@@ -468,7 +456,7 @@ struct store *store_close(struct store *s) {
 static void submit_aside(struct store *s, struct store_job *job) {
     int r = 0;
     if (!s->has_aside && !s->closing) {
-        r = create_thread(s, run_thread_aside, "aside", &s->thread_aside);
+        r = thread_start(run_thread_aside, s, "aside", &s->thread_aside);
         s->has_aside = r == 0;
     }
     s->pending++;

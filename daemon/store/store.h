@@ -26,7 +26,8 @@ enum { STORE_DONE = 0, STORE_MORE = 1 };
 
 struct store_job {
     enum store_lane lane;
-    /* STORE_DONE, STORE_MORE, or a negative errno: then what this job changed in this transaction is undone. */
+    /* STORE_DONE, STORE_MORE, or a negative errno: then what this job changed in this transaction is undone. Where memory
+     * failed in it (base/memory.h) that is -ENOMEM, whatever the step says. */
     int (*step)(struct store_job *job, struct db *db);
     /* On the loop; result is 0 or the errno. Owns the job from then on. May be NULL. */
     void (*done)(struct store_job *job, int result);
