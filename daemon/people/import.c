@@ -186,7 +186,7 @@ static void assemble(struct import *im) {
     if (e == 0)
         e = findings_finish(&r->findings, &to->problems, &to->problem_count, &to->problems_unlisted);
     if (e < 0 && im->failure == 0)
-        im->failure = why_set(&to->why, e, "no memory for the import");
+        im->failure = why_set(&to->why, e, "out of memory");
     for (size_t i = 0; i < BATCHES; i++)
         rows_done(&im->batches[i]);
     im->waiting_count = 0;
@@ -279,7 +279,9 @@ static void on_read(struct store_job *job, int result) {
         im->stopping = true;
         if (im->failure == 0)
             im->failure = result == -EMSGSIZE ? -EINVAL : result;
-        if (!im->reader.told.why.what[0])
+        if (job->why.what[0]) /* memory failed: what the reader said may be of that */
+            im->reader.told.why = job->why;
+        else if (!im->reader.told.why.what[0])
             (void)why_set(&im->reader.told.why, result, "the file could not be read: %s", strerror(-result));
     } else if (im->read == READER_BATCH) {
         im->waiting[im->waiting_count++] = im->reader.rows;
@@ -387,7 +389,7 @@ int import_new(struct store *store, const struct import_options *options, const 
         return r;
     struct import *im = calloc(1, sizeof *im);
     if (!im)
-        return why_set(why, -ENOMEM, "no memory for the import");
+        return why_set(why, -ENOMEM, "out of memory");
     im->job = (struct store_job){.step = step, .done = on_stored};
     im->reading.job = (struct store_job){.aside = true, .step = step_read, .done = on_read};
     im->reading.import = im;
@@ -402,7 +404,7 @@ int import_new(struct store *store, const struct import_options *options, const 
     if (r == -EINVAL)
         (void)why_set(why, r, "the charset “%s” is not known", options->charset);
     else if (r < 0)
-        (void)why_set(why, r, "no memory for the import");
+        (void)why_set(why, r, "out of memory");
     if (r < 0) {
         (void)import_free(im);
         return r;

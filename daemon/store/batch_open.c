@@ -36,7 +36,7 @@ int batch_open(struct db *db, const struct batch_about *about, bool trial, int64
         return 0;
     struct id_set *met = id_set_new();
     if (!met)
-        return why_set(why, -ENOMEM, "no memory for the import");
+        return why_set(why, -ENOMEM, "out of memory");
     r = db_run(db,
                "INSERT INTO import (list, state, started, by, file, basis, evidence, first_subscriber, first_consent) "
                "VALUES (?, 1, ?, ?, ?, ?, ?, "
