@@ -125,7 +125,7 @@ static int get_passphrase(const char *file, bool twice, struct buf *to, struct w
     AUTOBUF struct buf credential = BUF_INIT(PATH_MAX);
     const char *credentials = getenv("CREDENTIALS_DIRECTORY");
     if (!buf_reserve(to, ROOM)) /* at once, so that growing leaves no copies */
-        return why_set(why, -ENOMEM, "no memory");
+        return why_set(why, -ENOMEM, "out of memory");
     if (file)
         return read_file(file, to, why);
     if (credentials && *credentials) {
