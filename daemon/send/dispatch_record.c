@@ -115,8 +115,12 @@ void dispatch_hold(struct dispatch *d, struct sending *s, const char *reason) {
         return; /* said already */
     s->active = false;
     dispatch_give_back_all(d, &s->waiting);
-    if (stages_hold(&d->stages, s->id, reason) < 0)
+    if (stages_hold(&d->stages, s->id, reason) < 0) { /* it is found to be at fault once more when memory is back */
         log_error("out-of-memory");
+        s->failed = false;
+        dispatch_try_later(d);
+        return;
+    }
     log_warning("announcement-paused", LOG_NUM("announcement", s->id), LOG_TEXT("reason", reason));
     (void)snprintf(number, sizeof number, "%lld", (long long)s->id); /* fits */
     d->handlers->on_alert(d->user, "alert-announcement-held", number, reason);
