@@ -329,9 +329,10 @@ static void test_ends(void **state) {
         talk_init(&t, 1);
         t.handlers = &aborting;
         talk_with(&t, (const char *const[]){"--ehlo", modes[mode], NULL});
-        assert_true(t.became[0] == UNSENT || t.became[0] == LATER || t.became[0] == DOUBT);
+        assert_true(t.became[0] && strchr((const char[]){UNSENT, LATER, DOUBT, DELIVERED, 0}, t.became[0]));
         assert_true(t.quiet);
-        assert_true(t.became[0] == DOUBT || in_ledger(&t, 1) == 0);
+        assert_true(t.became[0] == DOUBT ||
+                    in_ledger(&t, 1) == (t.became[0] == DELIVERED)); /* if the relay was quicker */
 
         talk_init(&t, 0); /* QUIT at once */
         talk_with(&t, (const char *const[]){"--ehlo", modes[mode], NULL});
